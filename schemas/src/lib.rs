@@ -1,0 +1,39 @@
+//! What is said in Zeitgeber: one Avro schema and one Rust type for each input and event.
+//!
+//! The types here are the *wire forms*. Encoding is Avro binary, written by hand for the current
+//! schema versions ([`wire`]); any Avro library reads the same bytes with the schema texts in
+//! [`catalogue`] (feature `catalogue`). Older versions are resolved by the shell with
+//! `apache-avro` before they reach these types.
+#![no_std]
+extern crate alloc;
+
+mod configuration;
+mod decision;
+mod envelope;
+mod feedback;
+mod ids;
+mod journal;
+mod profile;
+mod reading;
+mod rhythm;
+mod validation;
+pub mod wire;
+
+pub use configuration::{Arm, ConfigurationBody, Daypart, FeedbackPolicy, Limits, Missing, Policy};
+pub use decision::{
+    DecisionMade, Eligible, InterventionIssued, InterventionSuppressed, MaskReason, Masked,
+    Suppression,
+};
+pub use envelope::Envelope;
+pub use feedback::{FeedbackBody, FeedbackRecorded, FeedbackStatus, OutcomeExpired, Response};
+pub use ids::{DecisionId, PartitionId, ParseDecisionIdError, murmur2_partition, partition_key};
+pub use journal::{ChunkHeader, Cursor, Entry, RawBytes, Recorded, Repeat, SchemaId};
+pub use profile::{OffsetChange, ProfileBody, Scale};
+pub use reading::{Doubles, Environment, Imu, Kind, ReadingBody, Values};
+pub use rhythm::{
+    Composite, EnergyState, HeartSummary, HourlyRhythm, LightSummary, MinuteRhythm, Part, PartName,
+    RhythmAnalysed, Signal, Span,
+};
+pub use validation::{
+    DeadLettered, FieldSet, FlagSet, ReadingAccepted, Reason, SubjectOpened, Unreadable,
+};
