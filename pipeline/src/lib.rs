@@ -1,1 +1,18 @@
-//! How it flows.
+//! How it flows: the thin shell around the pure stages of Zeitgeber.
+//!
+//! Inputs come in through [`door`], are decided and applied by a [`cycle`] for each partition on
+//! the threads of [`runtime`], become durable in the [`journal`], and are read back by [`query`].
+
+pub mod bench;
+pub mod config;
+pub mod cycle;
+pub mod demo;
+pub mod door;
+pub mod fold;
+pub mod ingest;
+pub mod journal;
+pub mod query;
+pub mod record;
+pub mod runtime;
+pub mod state;
+pub mod store;

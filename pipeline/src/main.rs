@@ -1,2 +1,9 @@
-//! The command line.
-fn main() {}
+//! The command line: one file a command under `cli/`, no rule in it.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -12,3 +12,4 @@ pub mod intervention;
 pub mod ledger;
 pub mod rhythm;
 pub mod routing;
+pub mod validation;

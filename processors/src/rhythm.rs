@@ -1,1 +1,182 @@
-//! Placeholder replaced by its author.
+//! The rhythm stage: what a person's readings say about their body clock.
+//!
+//! A reading is kept by the minute or added to its hour; whenever it moves the person's clock past
+//! the end of a local hour or day, the 7 days before that end are analysed anew from those sums
+//! ([`RhythmAnalysed`]). State is bounded: 10 days of hours and the revisions of two days. The last
+//! revision of an analysis has the same bits for every order in which the readings arrive, as long
+//! as each takes part (not older than 48 hours by the person's clock) and none contradicts another.
+
+pub mod alertness;
+pub mod minutes;
+pub mod nonwear;
+pub mod report;
+pub mod vitality;
+
+mod cosinor;
+mod heart;
+mod light;
+mod local;
+mod movement;
+mod nonparametric;
+mod sealing;
+mod series;
+mod slots;
+mod window;
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+use zeitgeber_schemas::{
+    Envelope, ProfileBody, ReadingAccepted, ReadingBody, RhythmAnalysed, Span,
+};
+
+pub use cosinor::Tables;
+pub use slots::{Retention, Source};
+
+use self::{
+    sealing::{Pass, Revisions, Sealed},
+    series::Series,
+    slots::RETAINED_HOURS,
+};
+
+/// Version of the algorithms, written in every analysis.
+pub const ALGORITHM: u32 = 1;
+
+/// How long by the person's clock a reading takes part, ms.
+pub const TAKES_PART_MS: i64 = 48 * 3_600_000;
+
+/// A reading that validation accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted<'a> {
+    /// Whose it is, and when.
+    pub envelope: Envelope<'a>,
+    /// What was measured.
+    pub body: ReadingBody<'a>,
+    /// What validation left out of it.
+    pub accepted: &'a ReadingAccepted,
+}
+
+/// What the stage keeps of a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    clock_ms: Option<i64>,
+    /// First minute that any reading covered.
+    first_minute: Option<i64>,
+    /// Local hours with a reading of any kind, by their first minute.
+    present: VecDeque<i64>,
+    sealed: Option<Sealed>,
+    /// Earliest minute that changed after it was sealed.
+    dirty: Option<i64>,
+    hours: Revisions,
+    midnights: Revisions,
+    series: Series,
+}
+
+impl Person {
+    /// Somebody of whom nothing is known.
+    pub fn initial() -> Self {
+        Self {
+            clock_ms: None,
+            first_minute: None,
+            present: VecDeque::new(),
+            sealed: None,
+            dirty: None,
+            hours: Revisions::default(),
+            midnights: Revisions::default(),
+            series: Series::new(Retention::Live),
+        }
+    }
+
+    /// The person's clock: the greatest arrival time of an accepted reading, ms UTC; none before
+    /// the first.
+    pub const fn clock_ms(&self) -> Option<i64> {
+        self.clock_ms
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.series.heap_bytes()
+            + self.present.capacity() * size_of::<i64>()
+            + self.hours.heap_bytes()
+            + self.midnights.heap_bytes()
+    }
+
+    fn clock_after(&self, input: &Accepted<'_>) -> i64 {
+        let received = input.envelope.received();
+        self.clock_ms.map_or(received, |clock| clock.max(received))
+    }
+
+    const fn revisions(&self, span: Span) -> &Revisions {
+        match span {
+            Span::Hour => &self.hours,
+            Span::Midnight => &self.midnights,
+        }
+    }
+
+    fn mark_present(&mut self, hour: i64) {
+        if self.present.back() == Some(&hour) {
+            return;
+        }
+        let at = self.present.partition_point(|known| *known < hour);
+        if self.present.get(at) != Some(&hour) {
+            self.present.insert(at, hour);
+        }
+        while self.present.len() > RETAINED_HOURS as usize {
+            self.present.pop_front();
+        }
+    }
+}
+
+/// Analyses what a reading's arrival seals, from the state before it: revisions first, then new
+/// hours, then new days, each in order of time. Most readings seal nothing.
+pub fn decide(
+    tables: &Tables,
+    person: &Person,
+    profile: &ProfileBody,
+    input: &Accepted<'_>,
+    out: &mut Vec<RhythmAnalysed>,
+) {
+    let Some(before) = person.sealed else { return };
+    let now = before.or_later(Sealed::at(profile, person.clock_after(input)));
+    if now == before {
+        return;
+    }
+    if let Some(pass) = Pass::new(tables, person, profile) {
+        pass.seal(before, now, out);
+    }
+}
+
+/// Moves the person's clock and takes the reading in.
+///
+/// It commutes with [`apply_analysed`] for the analyses that the same reading caused.
+pub fn apply_reading(person: &mut Person, profile: &ProfileBody, input: &Accepted<'_>) {
+    let clock_ms = person.clock_after(input);
+    let mut sealed = Sealed::at(profile, clock_ms);
+    if let Some(before) = person.sealed {
+        sealed = before.or_later(sealed);
+        if before.hour_passes(&sealed) {
+            person.dirty = None;
+        }
+    }
+    person.clock_ms = Some(clock_ms);
+    person.sealed = Some(sealed);
+    if input.envelope.ts < clock_ms.saturating_sub(TAKES_PART_MS) {
+        return;
+    }
+    let (first, last) = series::covered(input);
+    person.series.add(profile, input);
+    person.mark_present(local::hour_start(profile, first));
+    person.mark_present(local::hour_start(profile, last));
+    person.first_minute = Some(person.first_minute.map_or(first, |known| known.min(first)));
+    if sealed.holds(first) {
+        person.dirty = Some(person.dirty.map_or(first, |known| known.min(first)));
+    }
+}
+
+/// Remembers the revision of an analysis.
+pub fn apply_analysed(person: &mut Person, event: &RhythmAnalysed) {
+    match event.span {
+        Span::Hour => person.hours.record(event),
+        Span::Midnight => person.midnights.record(event),
+    }
+}

@@ -9,8 +9,9 @@ use core::{fmt, str::FromStr};
 use crate::wire::{Malformed, Wire};
 
 /// One of the log's partitions, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct PartitionId(pub u16);
 
 impl fmt::Display for PartitionId {
@@ -68,7 +69,9 @@ impl FromStr for DecisionId {
         if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(ParseDecisionIdError);
         }
-        u128::from_str_radix(text, 16).map(Self).map_err(|_| ParseDecisionIdError)
+        u128::from_str_radix(text, 16)
+            .map(Self)
+            .map_err(|_| ParseDecisionIdError)
     }
 }
 
@@ -143,7 +146,10 @@ mod tests {
             ("foobar", -790_332_482),
             ("a-little-bit-long-string", -985_981_536),
             ("a-little-bit-longer-string", -1_486_304_829),
-            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+            (
+                "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
+                -58_897_971,
+            ),
         ] {
             assert_eq!(murmur2(key.as_bytes()) as i32, hash, "{key}");
         }

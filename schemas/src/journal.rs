@@ -145,7 +145,7 @@ record! {
         ts: i64,
         /// Arrival time, ms UTC.
         recv_ts: Option<i64>,
-        /// Index of the source among the header's cursors.
+        /// Index of the source among the header's cursors, from 1; 0: no source.
         source: u32,
         /// Line (or record) in the source, from 1.
         line: u64,

@@ -7,9 +7,12 @@
 #![no_std]
 extern crate alloc;
 
+#[cfg(any(test, feature = "catalogue"))]
+pub mod catalogue;
 mod configuration;
 mod decision;
 mod envelope;
+mod event;
 mod feedback;
 mod ids;
 mod journal;
@@ -25,8 +28,9 @@ pub use decision::{
     Suppression,
 };
 pub use envelope::Envelope;
+pub use event::Event;
 pub use feedback::{FeedbackBody, FeedbackRecorded, FeedbackStatus, OutcomeExpired, Response};
-pub use ids::{DecisionId, PartitionId, ParseDecisionIdError, murmur2_partition, partition_key};
+pub use ids::{DecisionId, ParseDecisionIdError, PartitionId, murmur2_partition, partition_key};
 pub use journal::{ChunkHeader, Cursor, Entry, RawBytes, Recorded, Repeat, SchemaId};
 pub use profile::{OffsetChange, ProfileBody, Scale};
 pub use reading::{Doubles, Environment, Imu, Kind, ReadingBody, Values};

@@ -129,7 +129,14 @@ impl<'a> ReadingBody<'a> {
 impl<'a> Imu<'a> {
     /// The field names, in schema order.
     pub const FIELDS: &'static [&'static str] = &[
-        "activity_counts", "enmo_mg", "steps", "lying", "intensity", "epoch_s", "fs_hz", "acc_g",
+        "activity_counts",
+        "enmo_mg",
+        "steps",
+        "lying",
+        "intensity",
+        "epoch_s",
+        "fs_hz",
+        "acc_g",
         "gyro_dps",
     ];
 
@@ -228,7 +235,11 @@ impl<'a> Doubles<'a> {
             return Ok(Self(&[]));
         }
         let items = take(from, count.checked_mul(8).ok_or(Malformed::Range)?)?;
-        if get_block(from)? == 0 { Ok(Self(items)) } else { Err(Malformed::Range) }
+        if get_block(from)? == 0 {
+            Ok(Self(items))
+        } else {
+            Err(Malformed::Range)
+        }
     }
 }
 

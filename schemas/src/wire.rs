@@ -2,7 +2,7 @@
 //!
 //! `put` appends a value to a buffer; `get` takes it off the front of a slice. Records are their
 //! fields in schema order, `Option` is the union `["null", T]`, enums are their symbol's index,
-//! arrays are written as one block and read as any number of blocks. [`record!`] and [`symbols!`]
+//! arrays are written as one block and read as any number of blocks. `record!` and `symbols!`
 //! derive both directions from one list of fields, which a test holds against the `.avsc` text.
 
 use alloc::{string::String, vec::Vec};
@@ -13,8 +13,8 @@ pub enum Malformed {
     /// The bytes end inside a value.
     #[error("the bytes end inside a value")]
     Cut,
-    /// A variable-length integer has more than ten bytes.
-    #[error("an integer is longer than ten bytes")]
+    /// A variable-length integer has more than 64 bits.
+    #[error("an integer is longer than 64 bits")]
     Varint,
     /// A length, symbol or union branch is outside what the schema allows.
     #[error("a length, symbol or branch is outside the schema")]
@@ -42,7 +42,11 @@ pub fn to_bytes<T: Wire>(value: &T) -> Vec<u8> {
 /// Reads one value and demands that nothing follows it.
 pub fn from_bytes<T: Wire>(mut bytes: &[u8]) -> Result<T, Malformed> {
     let value = T::get(&mut bytes)?;
-    if bytes.is_empty() { Ok(value) } else { Err(Malformed::Range) }
+    if bytes.is_empty() {
+        Ok(value)
+    } else {
+        Err(Malformed::Range)
+    }
 }
 
 /// Appends a zigzag variable-length integer (Avro `int` and `long`).
@@ -63,11 +67,19 @@ pub fn get_long(from: &mut &[u8]) -> Result<i64, Malformed> {
     for (i, &byte) in from.iter().enumerate().take(10) {
         value |= u64::from(byte & 0x7f) << (7 * i);
         if byte < 0x80 {
+            // The tenth byte has room for the 64th bit alone; more would be dropped unseen.
+            if i == 9 && byte > 1 {
+                return Err(Malformed::Varint);
+            }
             *from = &from[i + 1..];
             return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
         }
     }
-    Err(if from.len() < 10 { Malformed::Cut } else { Malformed::Varint })
+    Err(if from.len() < 10 {
+        Malformed::Cut
+    } else {
+        Malformed::Varint
+    })
 }
 
 /// Appends length and bytes (Avro `bytes` and `string`).
@@ -101,7 +113,10 @@ pub fn get_str<'a>(from: &mut &'a [u8]) -> Result<&'a str, Malformed> {
 /// Takes an Avro symbol or branch index below `count`.
 #[inline]
 pub fn get_index(from: &mut &[u8], count: usize) -> Result<usize, Malformed> {
-    usize::try_from(get_long(from)?).ok().filter(|i| *i < count).ok_or(Malformed::Range)
+    usize::try_from(get_long(from)?)
+        .ok()
+        .filter(|i| *i < count)
+        .ok_or(Malformed::Range)
 }
 
 impl Wire for i64 {
@@ -113,6 +128,8 @@ impl Wire for i64 {
     }
 }
 
+// Avro has no integer above `i64::MAX`. A larger u64 is written as that bound: none of ours (line
+// numbers, counts, positions) can reach it, and a sign change would be worse than a bound.
 macro_rules! small_integers {
     ($($int:ty),*) => {$(
         impl Wire for $int {
@@ -198,15 +215,24 @@ impl<T: Wire> Wire for Option<T> {
         }
     }
     fn get(from: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(if get_index(from, 2)? == 0 { None } else { Some(T::get(from)?) })
+        Ok(if get_index(from, 2)? == 0 {
+            None
+        } else {
+            Some(T::get(from)?)
+        })
     }
 }
 
 /// Reads the item count of an array's next block; zero ends the array.
+///
+/// A negative count is followed by the block's size in bytes, which must fit what is left.
 pub fn get_block(from: &mut &[u8]) -> Result<usize, Malformed> {
     let count = get_long(from)?;
     if count < 0 {
-        get_long(from)?;
+        let size = usize::try_from(get_long(from)?).map_err(|_| Malformed::Range)?;
+        if size > from.len() {
+            return Err(Malformed::Cut);
+        }
     }
     usize::try_from(count.unsigned_abs()).map_err(|_| Malformed::Range)
 }
@@ -226,6 +252,8 @@ impl<T: Wire> Wire for Vec<T> {
             if count == 0 {
                 return Ok(items);
             }
+            // No item type of ours is empty, so a block has at least as many bytes as items: a
+            // false count can neither reserve memory nor spin.
             if count > from.len() {
                 return Err(Malformed::Cut);
             }

@@ -1,0 +1,318 @@
+//! Measures the whole pipeline on the sample stream's mix, multiplied over many people.
+//!
+//! Every figure is taken in one run on one machine; the raw fdatasync of the same file system is
+//! measured beside the commit, so that the two can be read as a ratio.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+use zeitgeber_processors::flow::State;
+use zeitgeber_schemas::{ConfigurationBody, PartitionId};
+
+use crate::{
+    cycle::{Counts, OutcomeDetail},
+    door::{Options, avro},
+    fold::Fold,
+    ingest::{FileError, Session, SessionError, SessionSettings},
+    journal::ScanFrom,
+    store::{Store, StoreError, fold_chunk},
+};
+
+mod load;
+
+pub use load::{Load, LoadError};
+
+/// Readings of one commit in the latency run.
+const COMMIT_READINGS: usize = 100;
+/// Commits measured.
+const COMMITS: usize = 400;
+/// Commits before the measurement.
+const WARM_UP: usize = 50;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// People.
+    pub people: usize,
+    /// Readings, dirt included.
+    pub readings: usize,
+}
+
+/// The figures.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// People.
+    pub people: usize,
+    /// Core threads.
+    pub threads: usize,
+    /// Readings a second, as Avro in process, durable.
+    pub ingest_avro_readings_per_s: f64,
+    /// Readings a second, from an NDJSON file, durable.
+    pub ingest_ndjson_readings_per_s: f64,
+    /// Events a second that one core folds from the log.
+    pub replay_events_per_s_per_core: f64,
+    /// Median time from 100 readings handed over to their acknowledgement, us.
+    pub commit_p50_us: f64,
+    /// Median time of a write of as many bytes and an fdatasync on the same file system, us.
+    pub raw_fdatasync_p50_us: f64,
+    /// Commit over raw.
+    pub commit_ratio: f64,
+    /// State of the largest person of the sample after its whole stream, bytes.
+    pub state_bytes_per_user: usize,
+    /// Greatest resident memory of this process, MiB.
+    pub rss_mib: f64,
+    /// What the Avro run did.
+    pub avro: RunCounts,
+    /// What the NDJSON run did.
+    pub ndjson: RunCounts,
+    /// Whether `verify` passed on the Avro run's directory.
+    pub verified: bool,
+}
+
+/// What one run did.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunCounts {
+    /// Seconds.
+    pub seconds: f64,
+    /// How many of what.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// Why the measurement stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The load could not be made.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The log.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The log.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The NDJSON file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file beside the log.
+    #[error("could not use {dir}: {source}")]
+    Io {
+        /// The directory.
+        dir: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Runs everything under `dir`. `say` hears what is going on; `verify` checks a directory.
+pub fn run(
+    dir: &Path,
+    plan: Plan,
+    settings: &SessionSettings,
+    configuration: &ConfigurationBody,
+    verify: impl FnOnce(&Path) -> bool,
+    mut say: impl FnMut(&str),
+) -> Result<Figures, BenchError> {
+    let io = |source| BenchError::Io { dir: dir.display().to_string(), source };
+    let settings = SessionSettings { outcomes: OutcomeDetail::Counts, ..settings.clone() };
+    fs::create_dir_all(dir).map_err(io)?;
+    say("making the load");
+    let load = Load::new(plan)?;
+    let ndjson_file = dir.join("load.jsonl");
+    load.write_ndjson(&ndjson_file).map_err(io)?;
+
+    say("readings as Avro in process");
+    let avro_dir = dir.join("avro");
+    let (avro, threads) = avro_run(&avro_dir, &load, &settings, configuration)?;
+    say("readings from an NDJSON file");
+    let ndjson = ndjson_run(&dir.join("ndjson"), &ndjson_file, &load, &settings, configuration)?;
+    say("replay on one core");
+    let replay = replay_run(&avro_dir)?;
+    say("commits of 100 readings, and raw fdatasync");
+    let (commit, raw) = commit_run(&dir.join("commit"), &load, &settings, configuration)?;
+    say("state of a person");
+    let state_bytes = state_run(&load, configuration)?;
+    say("verify");
+    let verified = verify(&avro_dir);
+    let rate = |run: &RunCounts| run.counts.inputs() as f64 / run.seconds;
+    Ok(Figures {
+        people: plan.people,
+        threads,
+        ingest_avro_readings_per_s: rate(&avro),
+        ingest_ndjson_readings_per_s: rate(&ndjson),
+        replay_events_per_s_per_core: replay,
+        commit_p50_us: commit,
+        raw_fdatasync_p50_us: raw,
+        commit_ratio: commit / raw,
+        state_bytes_per_user: state_bytes,
+        rss_mib: peak_rss_mib(),
+        avro,
+        ndjson,
+        verified,
+    })
+}
+
+fn open(
+    dir: &Path,
+    load: &Load,
+    settings: &SessionSettings,
+    configuration: &ConfigurationBody,
+) -> Result<Session, BenchError> {
+    let mut session = Session::open(dir, settings, configuration)?;
+    for (profile, number) in load.profiles().zip(1..) {
+        session.take_profile(number, &profile)?;
+    }
+    session.settle()?;
+    Ok(session)
+}
+
+/// The counts of the readings alone: profiles and configuration came before the clock started.
+fn since(before: Counts, after: Counts, started: Instant) -> RunCounts {
+    let seconds = started.elapsed().as_secs_f64();
+    RunCounts { seconds, counts: after.since(before) }
+}
+
+fn avro_run(
+    dir: &Path,
+    load: &Load,
+    settings: &SessionSettings,
+    configuration: &ConfigurationBody,
+) -> Result<(RunCounts, usize), BenchError> {
+    let mut session = open(dir, load, settings, configuration)?;
+    let before = *session.counts();
+    let started = Instant::now();
+    for (datum, number) in load.avro().zip(1..) {
+        take_avro(&mut session, number, datum)?;
+    }
+    session.settle()?;
+    let run = since(before, *session.counts(), started);
+    Ok((run, session.finish()?.threads))
+}
+
+fn take_avro(session: &mut Session, number: u64, datum: &[u8]) -> Result<(), SessionError> {
+    let options = Options { backfill: false, door_now_ms: i64::MAX };
+    let mut rest = datum;
+    let mut encoded = session.borrow_scratch();
+    let taken = match avro::reading(&mut rest, &options, &mut encoded) {
+        Ok(head) => session.reading_avro(number, &head.envelope, &encoded),
+        Err(refusal) => session.refused_bytes(number, &refusal, datum),
+    };
+    session.return_scratch(encoded);
+    taken
+}
+
+fn ndjson_run(
+    dir: &Path,
+    file: &Path,
+    load: &Load,
+    settings: &SessionSettings,
+    configuration: &ConfigurationBody,
+) -> Result<RunCounts, BenchError> {
+    let mut session = open(dir, load, settings, configuration)?;
+    let before = *session.counts();
+    let options = Options { backfill: false, door_now_ms: i64::MAX };
+    let stop = AtomicBool::new(false);
+    let started = Instant::now();
+    session.readings_file(file, &options, 1 << 20, &stop, |_, _| {})?;
+    session.settle()?;
+    let run = since(before, *session.counts(), started);
+    session.finish()?;
+    Ok(run)
+}
+
+/// Events a second that one thread folds; the log is read once before.
+fn replay_run(dir: &Path) -> Result<f64, BenchError> {
+    let store = Store::read(dir)?;
+    let fold_all = || -> Result<u64, StoreError> {
+        let new = |partition| Fold::resume(State::initial(partition), 0);
+        let mut folds: Vec<Fold> = store.partitions().map(new).collect();
+        let mut scan = store.scan(ScanFrom::default())?;
+        while let Some(chunk) = scan.next_chunk()? {
+            fold_chunk(&mut folds[usize::from(chunk.header.partition.0)], &chunk)?;
+        }
+        Ok(folds.iter().map(Fold::position).sum())
+    };
+    let started = Instant::now();
+    let events = fold_all()?;
+    Ok(events as f64 / started.elapsed().as_secs_f64())
+}
+
+fn commit_run(
+    dir: &Path,
+    load: &Load,
+    settings: &SessionSettings,
+    configuration: &ConfigurationBody,
+) -> Result<(f64, f64), BenchError> {
+    let mut session = open(dir, load, settings, configuration)?;
+    let data: Vec<&[u8]> = load.avro().take(COMMIT_READINGS * (COMMITS + WARM_UP)).collect();
+    let raw_file = dir.join("raw.tmp");
+    let io = |source| BenchError::Io { dir: dir.display().to_string(), source };
+    let raw = RawSync::new(&raw_file).map_err(io)?;
+    let (mut commits, mut raws) = (Vec::new(), Vec::new());
+    for batch in data.chunks(COMMIT_READINGS) {
+        let bytes_before = session.counts().bytes;
+        let started = Instant::now();
+        for (datum, number) in batch.iter().zip(1..) {
+            take_avro(&mut session, number, datum)?;
+        }
+        session.settle()?;
+        commits.push(started.elapsed());
+        let bytes = session.counts().bytes - bytes_before;
+        raws.push(raw.once(bytes as usize).map_err(io)?);
+    }
+    session.finish()?;
+    fs::remove_file(&raw_file).map_err(io)?;
+    Ok((median_us(&mut commits), median_us(&mut raws)))
+}
+
+/// A write into allocated space and an fdatasync: what any log on this disk pays.
+struct RawSync {
+    file: File,
+    offset: std::cell::Cell<u64>,
+}
+
+impl RawSync {
+    fn new(path: &Path) -> io::Result<Self> {
+        let mut file = File::create(path)?;
+        file.write_all(&vec![0; 64 << 20])?;
+        file.sync_all()?;
+        Ok(Self { file, offset: std::cell::Cell::new(0) })
+    }
+
+    fn once(&self, bytes: usize) -> io::Result<Duration> {
+        let buffer = vec![7; bytes.max(1)];
+        let at = if self.offset.get() + bytes as u64 > 64 << 20 { 0 } else { self.offset.get() };
+        let started = Instant::now();
+        self.file.write_all_at(&buffer, at)?;
+        self.file.sync_data()?;
+        self.offset.set(at + bytes as u64);
+        Ok(started.elapsed())
+    }
+}
+
+/// State of the largest person after the whole sample, bytes.
+fn state_run(load: &Load, configuration: &ConfigurationBody) -> Result<usize, BenchError> {
+    let state = load.fold_sample(PartitionId(0), configuration)?;
+    Ok(state.people().iter().map(|person| person.state_bytes()).max().unwrap_or(0))
+}
+
+fn median_us(times: &mut [Duration]) -> f64 {
+    let measured = &mut times[WARM_UP.min(times.len().saturating_sub(1))..];
+    measured.sort_unstable();
+    measured.get(measured.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+}
+
+/// Greatest resident set of this process, from `/proc/self/status`.
+fn peak_rss_mib() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1024.0
+}

@@ -1,0 +1,249 @@
+//! `zeitgeber ingest`: files and standard input into the log.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use zeitgeber::{
+    cycle::{Counts, OutcomeDetail},
+    door::{Options, files},
+    ingest::{FileError, FileReport, OutcomeLog, Progress, Session, now_ms},
+    query,
+};
+
+use super::{DataDir, Failure, Layers, output, session};
+
+/// Take readings, feedback or profiles from files into the log
+///
+/// NDJSON (plain, gzip or zstd) and Avro container files; `-` reads standard input. An input is
+/// acknowledged only when it is durable. A file is known by its content: running the command
+/// again after an interruption goes on where the log ends, and after that changes nothing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    zeitgeber ingest day.jsonl.zst --data-dir data --profiles users.json\n  \
+    zeitgeber ingest old.avro --data-dir data --backfill\n  \
+    producer | zeitgeber ingest - --data-dir data --outcomes outcomes.jsonl")]
+pub(super) struct Args {
+    /// Files to take in, in this order; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    data: DataDir,
+    /// Take these profiles first (an object with `users`, an array, or NDJSON)
+    #[arg(long, value_name = "USERS.json")]
+    profiles: Option<PathBuf>,
+    /// What the files hold
+    #[arg(long = "as", value_enum, default_value_t = InputKind::Readings, value_name = "KIND")]
+    kind: InputKind,
+    /// Write what became of each line here, one JSON object a line
+    #[arg(long, value_name = "OUT.jsonl")]
+    outcomes: Option<PathBuf>,
+    /// Load history: arrival times become event times; analyses are made, decisions are not
+    #[arg(long)]
+    backfill: bool,
+    /// Core threads [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<u16>,
+    /// Print a summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What files hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum InputKind {
+    /// Readings of sensors
+    Readings,
+    /// Feedback on decisions
+    Feedback,
+    /// People's profiles
+    Profiles,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    files: &'a [FileReport],
+    profiles: u64,
+    threads: usize,
+    seconds: f64,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
+    let mut config = session::config(layers)?;
+    if let Some(threads) = args.threads {
+        config.runtime.threads = threads.into();
+    }
+    let stop = session::stop_flag()?;
+    let detail = match args.outcomes {
+        Some(_) => OutcomeDetail::PerLine,
+        None => OutcomeDetail::Counts,
+    };
+    let mut outcomes = args.outcomes.as_deref().map(OutcomeLog::open).transpose()?;
+    let started = Instant::now();
+    let mut session = session::open(&args.data.dir, &config, detail)?;
+    let line_limit = (config.limits.max_line_kib as usize) << 10;
+    let mut reports = Vec::new();
+    let taken = take(args, &mut session, line_limit, &stop, outcomes.as_mut(), &mut reports);
+    // Whatever ended the files, what was taken becomes durable and the log stops cleanly.
+    let summary = session.finish();
+    let profiles = taken?;
+    let mut summary = summary?;
+    if let Some(outcomes) = &mut outcomes {
+        outcomes.add(std::mem::take(&mut summary.lines))?;
+        outcomes.release()?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let counts = summary.counts;
+    let printed = Summary { files: &reports, profiles, threads: summary.threads, seconds, counts };
+    if args.json {
+        output::json(&printed)?;
+    } else {
+        print_summary(args, &printed)?;
+    }
+    let interrupted = stop.load(Ordering::Relaxed);
+    if interrupted {
+        output::note("stopped by a signal: run the same command again to go on");
+    }
+    Ok(if interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn take(
+    args: &Args,
+    session: &mut Session,
+    line_limit: usize,
+    stop: &AtomicBool,
+    mut outcomes: Option<&mut OutcomeLog>,
+    reports: &mut Vec<FileReport>,
+) -> Result<u64, Failure> {
+    let mut profiles = 0;
+    if let Some(path) = &args.profiles {
+        profiles += session.profiles_file(path)?;
+    }
+    for path in &args.files {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        match args.kind {
+            InputKind::Profiles => profiles += session.profiles_file(path)?,
+            InputKind::Feedback => reports.push(session.feedback_file(path, line_limit, stop)?),
+            InputKind::Readings => {
+                let outcomes = outcomes.as_deref_mut();
+                reports.push(readings(args, session, path, line_limit, stop, outcomes)?);
+            }
+        }
+    }
+    Ok(profiles)
+}
+
+fn readings(
+    args: &Args,
+    session: &mut Session,
+    path: &Path,
+    line_limit: usize,
+    stop: &AtomicBool,
+    mut outcomes: Option<&mut OutcomeLog>,
+) -> Result<FileReport, Failure> {
+    let options = Options { backfill: args.backfill, door_now_ms: now_ms() };
+    if let Some(outcomes) = outcomes.as_deref_mut() {
+        begin_outcomes(session, path, outcomes)?;
+    }
+    let bar = progress_bar(path);
+    let mut failed = None;
+    let report = session.readings_file(path, &options, line_limit, stop, |session, at| {
+        show(&bar, at);
+        let lines = session.take_lines();
+        if let Some(outcomes) = outcomes.as_deref_mut()
+            && let Err(error) = outcomes.add(lines)
+        {
+            stop.store(true, Ordering::Relaxed);
+            failed = Some(error);
+        }
+    });
+    bar.finish_and_clear();
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    let report = report.map_err(FileError::from)?;
+    session.settle()?;
+    if let Some(outcomes) = outcomes {
+        outcomes.add(session.take_lines())?;
+        outcomes.release()?;
+    }
+    Ok(report)
+}
+
+/// Adds what an interrupted run left out: outcomes of inputs that the log already covers.
+fn begin_outcomes(
+    session: &Session,
+    path: &Path,
+    outcomes: &mut OutcomeLog,
+) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        outcomes.begin("-", true)?;
+        return Ok(());
+    }
+    let file = files::open(path, 1)?;
+    let resumes = file.hash.is_some_and(|hash| session.resumes(&hash));
+    outcomes.begin(&file.name, !resumes)?;
+    if let Some(hash) = file.hash.filter(|_| resumes) {
+        let missing = query::outcomes(session.store(), hash, &|line| !outcomes.contains(line))?;
+        outcomes.add(missing)?;
+    }
+    Ok(())
+}
+
+fn progress_bar(path: &Path) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{msg} {wide_bar} {bytes}/{total_bytes} {per_sec} ETA {eta}",
+    );
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(path.display().to_string());
+    bar
+}
+
+fn show(bar: &ProgressBar, at: Progress) {
+    if let Some(total) = at.total {
+        bar.set_length(total);
+    }
+    bar.set_position(at.bytes);
+}
+
+fn print_summary(args: &Args, summary: &Summary<'_>) -> Result<(), Failure> {
+    let counts = &summary.counts;
+    let read: u64 = summary.files.iter().map(|file| file.inputs).sum();
+    let mut text = format!(
+        "{read} inputs from {} file(s) in {:.1} s ({:.0}/s), {} core thread(s)\n",
+        summary.files.len(),
+        summary.seconds,
+        read as f64 / summary.seconds,
+        summary.threads,
+    );
+    for (count, what) in [
+        (counts.accepted, "readings accepted"),
+        (counts.refused, "refused, kept as dead letters"),
+        (counts.repeats, "exact repeats, counted"),
+        (counts.skipped, "skipped: an earlier run covered them"),
+        (counts.others, "profiles, feedback and configurations"),
+        (counts.analyses, "analyses"),
+        (counts.decisions, "decisions"),
+        (counts.interventions, "interventions issued"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("{count:>10}  {what}\n"));
+        }
+    }
+    if counts.refused > 0 {
+        let dir = args.data.dir.display();
+        text.push_str(&format!("why: zeitgeber deadletters --data-dir {dir}\n"));
+    }
+    output::text(&text)
+}

@@ -1,0 +1,59 @@
+//! What the writing commands share: a session under the configuration, stopped by signals.
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use zeitgeber::{
+    config::Config,
+    cycle::OutcomeDetail,
+    ingest::{Session, SessionSettings},
+    journal::Settings,
+};
+
+use super::{Failure, Layers, output};
+
+/// The effective configuration.
+pub(super) fn config(layers: &Layers) -> Result<Config, Failure> {
+    Ok(Config::load(layers.config.as_deref(), &layers.set)?)
+}
+
+/// How a session works under this configuration.
+pub(super) fn settings(config: &Config, outcomes: OutcomeDetail) -> SessionSettings {
+    SessionSettings {
+        partitions: config.log.partitions,
+        journal: Settings {
+            segment_bytes: u64::from(config.log.segment_mib) << 20,
+            ..Settings::default()
+        },
+        threads: config.runtime.threads as usize,
+        chunk_bytes: (config.log.chunk_kib as usize) << 10,
+        outcomes,
+    }
+}
+
+/// Opens a data directory for writing and tells what a crash left behind.
+pub(super) fn open(
+    dir: &Path,
+    config: &Config,
+    outcomes: OutcomeDetail,
+) -> Result<Session, Failure> {
+    let session =
+        Session::open(dir, &settings(config, outcomes), &config.decisions.to_configuration()?)?;
+    if let Some(cut) = &session.store().recovery().cut {
+        output::note(&format!("recovered: {cut}"));
+    }
+    Ok(session)
+}
+
+/// A flag that SIGINT or SIGTERM raises; a second signal ends the process at once.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}

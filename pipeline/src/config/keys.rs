@@ -1,0 +1,260 @@
+//! Every key, with the type and the bounds of its value.
+
+use toml::{Table, Value};
+use zeitgeber_schemas::{Daypart, Missing};
+
+/// Most arms: each costs every person a few kilobytes of state and every decision a fit.
+const ARMS_MAX: usize = 64;
+/// The arm that is always eligible.
+const NO_INTERVENTION: &str = "no_intervention";
+/// Longest text, bytes.
+const TEXT_BYTES_MAX: usize = 1_000;
+/// Similarity (Jaro-Winkler) below which a key is not worth suggesting.
+const SIMILAR: f64 = 0.7;
+
+/// What a value must be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rule {
+    Integer(i64, i64),
+    Float(f64, f64),
+    Flag,
+    OneOf(&'static [&'static str]),
+    Text,
+    Name,
+    Arms,
+}
+
+/// A value that its rule refuses.
+pub(super) struct Refused {
+    /// What follows the key in its name, for a part of a list.
+    pub(super) part: String,
+    /// What it must be; none: no such key.
+    pub(super) wanted: Option<String>,
+    pub(super) found: String,
+}
+
+/// What an arm has for a key that is not given.
+enum Absent {
+    Error,
+    Nothing,
+    Default(Value),
+}
+
+/// Every key, in the order of the defaults.
+pub(super) const KEYS: &[(&str, Rule)] = &[
+    ("log.partitions", Rule::Integer(1, 1_024)),
+    ("log.segment_mib", Rule::Integer(1, 4_096)),
+    ("log.chunk_kib", Rule::Integer(16, 1_024)),
+    ("runtime.threads", Rule::Integer(0, 256)),
+    ("clock.mode", Rule::OneOf(&["inputs"])),
+    ("limits.max_line_kib", Rule::Integer(16, 65_536)),
+    ("decisions.version", Rule::Text),
+    ("decisions.policy.alpha", Rule::Float(0.0, 100.0)),
+    ("decisions.policy.lambda", Rule::Float(1e-6, 1e6)),
+    ("decisions.policy.epsilon", Rule::Float(0.0, 1.0)),
+    ("decisions.policy.seed", Rule::Integer(i64::MIN, i64::MAX)),
+    ("decisions.limits.cooldown_min", Rule::Integer(0, 10_080)),
+    ("decisions.limits.daily_budget", Rule::Integer(0, 100)),
+    ("decisions.feedback.window_h", Rule::Integer(1, 720)),
+    (
+        "decisions.feedback.missing",
+        Rule::OneOf(&[Missing::Drop.as_str(), Missing::ImputeZero.as_str()]),
+    ),
+    ("decisions.arms", Rule::Arms),
+];
+
+const DAYPARTS: &[&str] = &[
+    Daypart::Any.as_str(),
+    Daypart::AfterWake.as_str(),
+    Daypart::BeforeSleep.as_str(),
+];
+
+fn arm_keys() -> [(&'static str, Rule, Absent); 9] {
+    let integer = |value| Absent::Default(Value::Integer(value));
+    let any = Absent::Default(Value::String(Daypart::Any.as_str().into()));
+    [
+        ("name", Rule::Name, Absent::Error),
+        ("message", Rule::Text, Absent::Error),
+        ("daypart", Rule::OneOf(DAYPARTS), any),
+        ("from_min", Rule::Integer(0, 1_440), integer(0)),
+        ("to_min", Rule::Integer(0, 1_440), integer(1_440)),
+        ("min_kss", Rule::Float(1.0, 9.0), Absent::Nothing),
+        ("dose_cap", Rule::Integer(0, 100), integer(1)),
+        ("valid_for_min", Rule::Integer(1, 1_440), integer(60)),
+        (
+            "suspended",
+            Rule::Flag,
+            Absent::Default(Value::Boolean(false)),
+        ),
+    ]
+}
+
+/// The rule of a key.
+pub(super) fn rule_of(key: &str) -> Option<(&'static str, Rule)> {
+    KEYS.iter().find(|(known, _)| *known == key).copied()
+}
+
+/// The known name that is nearest to a wrong one, if any is near.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+/// The nearest key of an arm, for a refused part of the list.
+pub(super) fn nearest_arm_key(part: &str) -> Option<String> {
+    let (item, name) = part.rsplit_once('.')?;
+    let keys = arm_keys();
+    let near = nearest(name, keys.iter().map(|(known, ..)| *known))?;
+    Some(format!("decisions.arms{item}.{near}"))
+}
+
+impl Rule {
+    /// Checks a value and brings it into its one form.
+    pub(super) fn check(self, value: Value) -> Result<Value, Refused> {
+        let fits = match (self, &value) {
+            (Self::Integer(least, most), Value::Integer(found)) => (least..=most).contains(found),
+            (Self::Float(..), Value::Integer(found)) => {
+                return self.check(Value::Float(*found as f64));
+            }
+            (Self::Float(least, most), Value::Float(found)) => (least..=most).contains(found),
+            (Self::Flag, Value::Boolean(_)) => true,
+            (Self::OneOf(known), Value::String(found)) => known.contains(&found.as_str()),
+            (Self::Text, Value::String(found)) => (1..=TEXT_BYTES_MAX).contains(&found.len()),
+            (Self::Name, Value::String(found)) => is_name(found),
+            (Self::Arms, Value::Array(items)) => return arms(items).map(Value::Array),
+            _ => false,
+        };
+        if fits {
+            Ok(value)
+        } else {
+            Err(self.refused("", &value))
+        }
+    }
+
+    fn refused(self, part: &str, found: &Value) -> Refused {
+        let found = match found {
+            Value::Table(_) => "a table".into(),
+            Value::Array(_) => "a list".into(),
+            other => other.to_string().chars().take(80).collect(),
+        };
+        Refused {
+            part: part.into(),
+            wanted: Some(self.to_string()),
+            found,
+        }
+    }
+
+    /// The value that a text stands for where it comes from a variable or a flag.
+    pub(super) fn parse(self, text: &str) -> Value {
+        let literal = || Value::String(text.into());
+        match self {
+            Self::OneOf(_) | Self::Text | Self::Name => literal(),
+            Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms => {
+                let table = format!("value = {text}").parse::<Table>();
+                table
+                    .ok()
+                    .and_then(|mut table| table.remove("value"))
+                    .unwrap_or_else(literal)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Integer(i64::MIN, i64::MAX) => f.write_str("a 64-bit integer"),
+            Self::Integer(least, most) => write!(f, "an integer from {least} to {most}"),
+            Self::Float(least, most) => write!(f, "a number from {least} to {most}"),
+            Self::Flag => f.write_str("true or false"),
+            Self::OneOf(known) => {
+                let known: Vec<_> = known.iter().map(|known| format!("{known:?}")).collect();
+                f.write_str(&known.join(" or "))
+            }
+            Self::Text => write!(f, "a text of 1 to {TEXT_BYTES_MAX} bytes"),
+            Self::Name => f.write_str("a name of lower-case letters, digits and `_`"),
+            Self::Arms => write!(
+                f,
+                "a list of at most {ARMS_MAX} arms with different names, `{NO_INTERVENTION}` \
+                 among them"
+            ),
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
+fn arms(items: &[Value]) -> Result<Vec<Value>, Refused> {
+    let arms = items.iter().enumerate().map(|(i, item)| arm(i, item));
+    let arms = arms.collect::<Result<Vec<_>, _>>()?;
+    let mut names: Vec<_> = arms
+        .iter()
+        .filter_map(|arm| arm.get("name")?.as_str())
+        .collect();
+    let count = names.len();
+    let found = if !names.contains(&NO_INTERVENTION) {
+        format!("a list without `{NO_INTERVENTION}`")
+    } else {
+        names.sort_unstable();
+        names.dedup();
+        if names.len() < count {
+            "a list with a name that stands twice".into()
+        } else if count > ARMS_MAX {
+            format!("a list of {count}")
+        } else {
+            return Ok(arms);
+        }
+    };
+    Err(Refused {
+        part: String::new(),
+        wanted: Some(Rule::Arms.to_string()),
+        found,
+    })
+}
+
+fn arm(number: usize, item: &Value) -> Result<Value, Refused> {
+    let refused = |key: &str, wanted: Option<String>, found: &str| Refused {
+        part: format!("[{number}]{key}"),
+        wanted,
+        found: found.into(),
+    };
+    let table = item
+        .as_table()
+        .ok_or_else(|| refused("", Some("a table".into()), "none"))?;
+    let mut rest = table.clone();
+    let mut arm = Table::new();
+    for (key, rule, absent) in arm_keys() {
+        let value = match (rest.remove(key), absent) {
+            (Some(value), _) => rule.check(value).map_err(|fault| Refused {
+                part: format!("[{number}].{key}"),
+                ..fault
+            })?,
+            (None, Absent::Default(value)) => value,
+            (None, Absent::Nothing) => continue,
+            (None, Absent::Error) => {
+                return Err(refused(
+                    &format!(".{key}"),
+                    Some(rule.to_string()),
+                    "missing",
+                ));
+            }
+        };
+        arm.insert(key.into(), value);
+    }
+    if let Some(key) = rest.keys().next() {
+        return Err(refused(&format!(".{key}"), None, ""));
+    }
+    let minute = |key: &str| arm.get(key).and_then(Value::as_integer);
+    if minute("from_min") >= minute("to_min") {
+        let wanted = "after from_min".into();
+        return Err(refused(".to_min", Some(wanted), "not"));
+    }
+    Ok(Value::Table(arm))
+}

@@ -1,0 +1,249 @@
+//! One partition's life at the writing edge, as a plain state machine.
+//!
+//! Events come in (a batch arrived, an append finished), actions go out (append this chunk,
+//! acknowledge those inputs). Threads and channels only carry them; no rule lives there. The
+//! append of chunk n and the computing of chunk n + 1 overlap: at most [`IN_FLIGHT`] chunks wait
+//! for the disk, and an input is acknowledged only when its chunk is durable (CYCLE-1).
+
+use std::{collections::VecDeque, sync::Arc};
+
+use zeitgeber_processors::flow::{Body, DECIDE_VERSION, Desk, Input, Outcome, State};
+use zeitgeber_schemas::{Envelope, Event, PartitionId, Reason, Repeat, SchemaId};
+
+use crate::{
+    journal::{AppendError, Appended, ChunkBuilder, SealedChunk, Tail},
+    door::raw_bytes,
+    record::{EntryParts, Parsed, Place, raw_hash},
+};
+
+mod ack;
+mod batch;
+
+pub use ack::{Ack, Counts, LineOutcome, OutcomeDetail};
+pub use batch::{Batch, Item, Raw, Source};
+
+/// Chunks of one partition that may wait for the disk.
+pub const IN_FLIGHT: usize = 2;
+
+/// What the shell is to do.
+#[derive(Debug)]
+pub enum Action {
+    /// Append this chunk.
+    Append(SealedChunk),
+    /// These inputs are durable.
+    Acknowledge(Ack),
+    /// The partition cannot go on: its journal failed or another writer took it.
+    Stop(AppendError),
+}
+
+/// One partition's cycle.
+#[derive(Debug)]
+pub struct Cycle {
+    partition: PartitionId,
+    state: State,
+    desk: Desk,
+    events: Vec<Event>,
+    scratch: Vec<u8>,
+    builder: ChunkBuilder,
+    pending: Ack,
+    tail: Tail,
+    waiting: VecDeque<Ack>,
+    chunk_bytes: usize,
+    outcomes: bool,
+}
+
+impl Cycle {
+    /// Goes on from a folded state and the journal's tail.
+    pub fn resume(state: State, tail: Tail, chunk_bytes: usize, outcomes: OutcomeDetail) -> Self {
+        Self {
+            partition: state.partition(),
+            builder: ChunkBuilder::new(state.partition(), DECIDE_VERSION),
+            state,
+            desk: Desk::new(),
+            events: Vec::new(),
+            scratch: Vec::new(),
+            pending: Ack::default(),
+            tail,
+            waiting: VecDeque::new(),
+            chunk_bytes,
+            outcomes: outcomes == OutcomeDetail::PerLine,
+        }
+    }
+
+    /// The folded state: it may run ahead of what is durable.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Where the journal stands once everything in flight is durable.
+    pub const fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    /// The last line of a source that this partition covers.
+    pub fn covered(&self, source: &[u8; 16]) -> u64 {
+        self.tail.cursors.get(source).copied().unwrap_or(0)
+    }
+
+    /// Where the journal ends and what it folds to.
+    pub fn into_parts(self) -> (Tail, State) {
+        (self.tail, self.state)
+    }
+
+    /// Whether nothing is open or in flight.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.builder.is_empty()
+    }
+
+    /// Whether the disk is so far behind that the next batch should wait.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= IN_FLIGHT && self.builder.len() >= self.chunk_bytes
+    }
+
+    /// Decides and applies every input of a batch.
+    pub fn take(&mut self, batch: &Batch, actions: &mut Vec<Action>) {
+        for item in &batch.items {
+            self.take_item(batch, item);
+            if self.builder.len() >= self.chunk_bytes && self.waiting.len() < IN_FLIGHT {
+                self.seal(actions);
+            }
+        }
+    }
+
+    /// Seals what is open, if the disk is ready for it.
+    pub fn flush(&mut self, actions: &mut Vec<Action>) {
+        if !self.builder.is_empty() {
+            if self.waiting.len() < IN_FLIGHT {
+                self.seal(actions);
+            }
+        } else if self.waiting.is_empty() && self.pending.counts != Counts::default() {
+            actions.push(Action::Acknowledge(self.take_pending()));
+        }
+    }
+
+    /// Takes the completion of the oldest append in flight.
+    pub fn appended(&mut self, appended: Appended, actions: &mut Vec<Action>) {
+        self.builder.recycle(appended.buffer);
+        match appended.result {
+            Ok(()) => {
+                if let Some(ack) = self.waiting.pop_front() {
+                    actions.push(Action::Acknowledge(ack));
+                }
+            }
+            Err(error) => actions.push(Action::Stop(error)),
+        }
+    }
+
+    fn take_item(&mut self, batch: &Batch, item: &Item) {
+        if let Some(source) = &batch.source {
+            if item.line <= self.covered(&source.id) {
+                self.pending.counts.skipped += 1;
+                return;
+            }
+        }
+        let place = self.place(batch.source.as_ref(), item.line);
+        let bytes = &batch.bytes[item.input.clone()];
+        let mut payload = bytes;
+        let envelope = Envelope::get(&mut payload).expect("doors write what this reads back");
+        let parsed = Parsed::from_payload(item.schema, payload).expect("as above");
+        let input = parsed.input(envelope, payload);
+        self.decide(batch, item, place, &input, payload);
+    }
+
+    fn decide(
+        &mut self,
+        batch: &Batch,
+        item: &Item,
+        place: Place,
+        input: &Input<'_>,
+        payload: &[u8],
+    ) {
+        let mut subject = self.state.subject_of(input);
+        let raw = || match &item.raw {
+            Raw::Slice(range) => raw_hash(&batch.bytes[range.clone()]),
+            Raw::Kept(raw) => raw.hash,
+        };
+        let outcome = self.state.decide(&mut self.desk, subject, input, raw, &mut self.events);
+        if let Outcome::Repeated(reason) = outcome {
+            return self.repeated(item, input, place, reason);
+        }
+        if matches!(self.events.first(), Some(Event::SubjectOpened(_))) {
+            subject = self.state.next_subject();
+        }
+        let refused = matches!(self.events.first(), Some(Event::DeadLettered(_)));
+        let kept = refused.then(|| match &item.raw {
+            Raw::Slice(range) => raw_bytes(&batch.bytes[range.clone()]),
+            Raw::Kept(raw) => (**raw).clone(),
+        });
+        let parts = EntryParts {
+            subject,
+            envelope: input.envelope,
+            schema: item.schema,
+            place,
+            raw: kept.as_ref(),
+            payload,
+            events: &self.events,
+        };
+        let scratch = &mut self.scratch;
+        self.builder.entry(input.envelope.ts, self.events.len() as u32, |out| {
+            parts.put(scratch, out);
+        });
+        for event in &self.events {
+            self.state.apply(subject, input, event, || kept.as_ref().map_or([0; 16], |k| k.hash));
+        }
+        self.pending.counts.stored(&self.events, item.schema);
+        if self.outcomes && place.source > 0 {
+            self.pending.lines.push(LineOutcome::stored(item.line, input, &self.events));
+        }
+        self.pending.announce(subject, &self.events, self.state.people());
+    }
+
+    fn repeated(&mut self, item: &Item, input: &Input<'_>, place: Place, reason: Option<Reason>) {
+        self.pending.counts.repeats += 1;
+        let outcome = LineOutcome::repeated(item.line, input, reason);
+        if let Some(index) = place.source.checked_sub(1) {
+            let (user_id, kind) = (outcome.user_id.clone(), outcome.kind.clone());
+            self.builder.repeat(index, Repeat { line: item.line, reason, user_id, kind });
+        }
+        if self.outcomes && place.source > 0 {
+            self.pending.lines.push(outcome);
+        }
+    }
+
+    /// Moves the source's cursor to `line` and tells its index.
+    fn place(&mut self, source: Option<&Arc<Source>>, line: u64) -> Place {
+        let Some(source) = source else { return Place { source: 0, line } };
+        let index = self.builder.source(source.id, &source.name);
+        self.builder.cover(index, line);
+        self.tail.cursors.insert(source.id, line);
+        Place { source: index + 1, line }
+    }
+
+    fn take_pending(&mut self) -> Ack {
+        Ack { partition: Some(self.partition), ..std::mem::take(&mut self.pending) }
+    }
+
+    fn seal(&mut self, actions: &mut Vec<Action>) {
+        let tail = &mut self.tail;
+        let sealed = self.builder.seal(tail.next_chunk, tail.next_position, tail.head);
+        tail.next_chunk += 1;
+        tail.next_position += u64::from(sealed.header().events);
+        tail.head = sealed.hash();
+        let mut ack = self.take_pending();
+        ack.counts.chunks = 1;
+        ack.counts.bytes = sealed.bytes().len() as u64;
+        self.waiting.push_back(ack);
+        actions.push(Action::Append(sealed));
+    }
+}
+
+/// The kind of an input as outcomes name it.
+pub(crate) fn kind_name(input: &Input<'_>) -> Option<String> {
+    match input.body {
+        Body::Reading(body) => Some(body.kind().as_str().into()),
+        Body::Profile(_) => Some(SchemaId::Profile.as_str().into()),
+        Body::Feedback(_) => Some(SchemaId::Feedback.as_str().into()),
+        Body::Configuration(_) => Some(SchemaId::Configuration.as_str().into()),
+        Body::Unreadable(body) => body.kind.clone(),
+    }
+}

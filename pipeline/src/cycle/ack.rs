@@ -1,0 +1,231 @@
+//! What is told once inputs are durable: counts, and for those who ask an outcome a line.
+
+use serde::Serialize;
+use zeitgeber_processors::flow::{Input, Person};
+use zeitgeber_schemas::{
+    DecisionMade, Event, InterventionIssued, PartitionId, ReadingAccepted, Reason, SchemaId, Span,
+};
+
+use super::kind_name;
+
+/// Whether outcomes are told line by line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutcomeDetail {
+    /// Counts only.
+    Counts,
+    /// An outcome for each line.
+    PerLine,
+}
+
+/// What became durable with one chunk.
+#[derive(Debug, Default)]
+pub struct Ack {
+    /// The partition.
+    pub partition: Option<PartitionId>,
+    /// How many of what.
+    pub counts: Counts,
+    /// An outcome for each line, where they were asked for.
+    pub lines: Vec<LineOutcome>,
+    /// Decisions and what was issued of them, for those who respond to them.
+    pub decisions: Vec<Announced>,
+}
+
+/// A decision that became durable.
+#[derive(Debug, Clone)]
+pub struct Announced {
+    /// The person.
+    pub user_id: String,
+    /// The tenant.
+    pub tenant: String,
+    /// The decision.
+    pub decision: DecisionMade,
+    /// What was issued.
+    pub issued: Option<InterventionIssued>,
+}
+
+macro_rules! counts {
+    ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
+        /// How many of what.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+        pub struct Counts { $($(#[$doc])* pub $field: u64),* }
+
+        impl Counts {
+            /// What came since `before`.
+            #[must_use]
+            pub const fn since(&self, before: Self) -> Self {
+                Self { $($field: self.$field - before.$field),* }
+            }
+        }
+
+        impl std::ops::AddAssign for Counts {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$field += other.$field;)*
+            }
+        }
+    };
+}
+
+counts! {
+    /// Readings that count.
+    accepted,
+    /// Inputs refused and kept as dead letters.
+    refused,
+    /// Inputs that caused nothing: exact repeats.
+    repeats,
+    /// Inputs skipped because an earlier run covered them.
+    skipped,
+    /// Other inputs that count: profiles, feedback, configurations.
+    others,
+    /// Events of every type.
+    events,
+    /// Analyses, revisions included.
+    analyses,
+    /// Analyses at local midnights, revisions included.
+    midnights,
+    /// Decisions.
+    decisions,
+    /// Interventions issued.
+    interventions,
+    /// Rewards learnt or corrected.
+    rewards,
+    /// Chunks.
+    chunks,
+    /// Bytes of chunks made durable.
+    bytes,
+}
+
+impl Counts {
+    /// Inputs of every outcome, those of earlier runs left out.
+    pub const fn inputs(&self) -> u64 {
+        self.accepted + self.refused + self.repeats + self.others
+    }
+
+    pub(super) fn stored(&mut self, events: &[Event], schema: SchemaId) {
+        self.events += events.len() as u64;
+        let mut refused = false;
+        for event in events {
+            match event {
+                Event::ReadingAccepted(_) => self.accepted += 1,
+                Event::DeadLettered(_) => refused = true,
+                Event::RhythmAnalysed(analysed) => {
+                    self.analyses += 1;
+                    self.midnights += u64::from(analysed.span == Span::Midnight);
+                }
+                Event::DecisionMade(_) => self.decisions += 1,
+                Event::InterventionIssued(_) => self.interventions += 1,
+                Event::FeedbackRecorded(_) => self.rewards += 1,
+                _ => {}
+            }
+        }
+        self.refused += u64::from(refused);
+        self.others += u64::from(!refused && schema != SchemaId::Reading);
+    }
+}
+
+/// What became of one line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LineOutcome {
+    /// The line in its file, from 1.
+    pub line: u64,
+    /// The person, where it could be read.
+    pub user_id: Option<String>,
+    /// The kind, where it could be read.
+    pub kind: Option<String>,
+    /// `accepted`, `rejected` or `duplicate`.
+    pub outcome: &'static str,
+    /// Why it was refused.
+    pub reason: Option<Reason>,
+    /// Fields left out of an accepted reading.
+    pub dropped_fields: Vec<&'static str>,
+    /// Intervals left out of an accepted reading.
+    pub dropped_intervals: u32,
+    /// Remarks on an accepted reading.
+    pub flags: Vec<&'static str>,
+}
+
+impl LineOutcome {
+    /// The outcome of a stored input.
+    pub fn stored(line: u64, input: &Input<'_>, events: &[Event]) -> Self {
+        let user_id = Some(input.envelope.user_id).filter(|user| !user.is_empty());
+        Self::of_events(line, user_id.map(Into::into), kind_name(input), events)
+    }
+
+    /// The outcome that an input's events tell.
+    pub fn of_events(
+        line: u64,
+        user_id: Option<String>,
+        kind: Option<String>,
+        events: &[Event],
+    ) -> Self {
+        match events.first() {
+            Some(Event::DeadLettered(refused)) => Self::refused(line, user_id, kind, refused.reason),
+            Some(Event::ReadingAccepted(accepted)) => Self::accepted(line, user_id, kind, accepted),
+            _ => Self { outcome: "accepted", ..Self::bare(line, user_id, kind) },
+        }
+    }
+
+    /// The outcome of an input that caused nothing.
+    pub fn repeated(line: u64, input: &Input<'_>, reason: Option<Reason>) -> Self {
+        let user_id = Some(input.envelope.user_id).filter(|user| !user.is_empty());
+        let reason = reason.unwrap_or(Reason::Duplicate);
+        Self::refused(line, user_id.map(Into::into), kind_name(input), reason)
+    }
+
+    /// A refused line.
+    pub fn refused(
+        line: u64,
+        user_id: Option<String>,
+        kind: Option<String>,
+        reason: Reason,
+    ) -> Self {
+        let outcome = if reason == Reason::Duplicate { "duplicate" } else { "rejected" };
+        Self { outcome, reason: Some(reason), ..Self::bare(line, user_id, kind) }
+    }
+
+    fn accepted(
+        line: u64,
+        user_id: Option<String>,
+        kind: Option<String>,
+        accepted: &ReadingAccepted,
+    ) -> Self {
+        Self {
+            outcome: "accepted",
+            dropped_fields: accepted.dropped_fields.names().collect(),
+            dropped_intervals: accepted.dropped_intervals,
+            flags: accepted.flags.names().collect(),
+            ..Self::bare(line, user_id, kind)
+        }
+    }
+
+    fn bare(line: u64, user_id: Option<String>, kind: Option<String>) -> Self {
+        Self {
+            line,
+            user_id,
+            kind,
+            outcome: "",
+            reason: None,
+            dropped_fields: Vec::new(),
+            dropped_intervals: 0,
+            flags: Vec::new(),
+        }
+    }
+}
+
+impl Ack {
+    pub(super) fn announce(&mut self, subject: u64, events: &[Event], people: &[Person]) {
+        for (i, event) in events.iter().enumerate() {
+            let Event::DecisionMade(decision) = event else { continue };
+            let person = subject.checked_sub(1).and_then(|n| people.get(n as usize));
+            let issued = match events.get(i + 1) {
+                Some(Event::InterventionIssued(issued)) => Some(issued.clone()),
+                _ => None,
+            };
+            self.decisions.push(Announced {
+                user_id: person.map_or_else(String::new, |person| person.user_id.clone()),
+                tenant: person.map_or_else(String::new, |person| person.tenant.clone()),
+                decision: (**decision).clone(),
+                issued,
+            });
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A batch of inputs of one partition, on its way from a door to the partition's writer.
+
+use std::{ops::Range, sync::Arc};
+
+use zeitgeber_schemas::{RawBytes, SchemaId};
+
+/// Where inputs come from.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// For a file the BLAKE3 hash of its content, cut to 16 bytes.
+    pub id: [u8; 16],
+    /// Its name for people.
+    pub name: String,
+}
+
+/// Inputs of one partition, in order, with one buffer for all their bytes.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Where they come from; none: from no source that can be resumed.
+    pub source: Option<Arc<Source>>,
+    /// Canonical bytes and raw bytes of every item.
+    pub bytes: Vec<u8>,
+    /// The inputs.
+    pub items: Vec<Item>,
+}
+
+/// One input.
+#[derive(Debug)]
+pub struct Item {
+    /// Its line (or record) in the source, from 1.
+    pub line: u64,
+    /// The schema of its body.
+    pub schema: SchemaId,
+    /// Envelope and body in Avro, within the batch's bytes.
+    pub input: Range<usize>,
+    /// The bytes as they came.
+    pub raw: Raw,
+}
+
+/// The bytes of an input as they came.
+#[derive(Debug)]
+pub enum Raw {
+    /// Within the batch's bytes.
+    Slice(Range<usize>),
+    /// Too long to carry: its head and hashes.
+    Kept(Box<RawBytes>),
+}

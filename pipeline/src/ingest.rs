@@ -1,0 +1,449 @@
+//! From a door to the runtime: inputs sorted by partition into batches, and what comes back.
+//!
+//! A [`Session`] is one writer's stay in a data directory: open, take inputs, finish cleanly.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use zeitgeber_processors::flow::State;
+use zeitgeber_schemas::{
+    ConfigurationBody, Envelope, FeedbackBody, PartitionId, ProfileBody, SchemaId,
+    murmur2_partition, partition_key, wire::Wire,
+};
+
+use crate::{
+    cycle::{Ack, Announced, Batch, Counts, Item, LineOutcome, OutcomeDetail, Raw, Source},
+    door::{DEFAULT_TENANT, Options, Refusal, json, raw_bytes},
+    journal::{AppendError, Settings, Tail},
+    runtime::{Runtime, Sizing, Stopped},
+    store::{Store, StoreError},
+};
+
+mod file;
+mod outcomes;
+
+pub use file::{FileError, FileReport, Progress};
+pub use outcomes::{OutcomeLog, OutcomeLogError};
+
+/// Bytes of pending batches at which they are handed over.
+const HAND_OVER_BYTES: usize = 1 << 20;
+/// Inputs of pending batches at which they are handed over.
+const HAND_OVER_ITEMS: usize = 4_096;
+
+/// One writer's stay in a data directory.
+#[derive(Debug)]
+pub struct Session {
+    store: Store,
+    runtime: Runtime,
+    known: Vec<Tail>,
+    batches: Vec<Batch>,
+    source: Option<Arc<Source>>,
+    paused: Option<Arc<Source>>,
+    taken: u64,
+    pending_bytes: usize,
+    pending_items: usize,
+    encoded: Vec<u8>,
+    lent: Vec<u8>,
+    scratch: json::Scratch,
+    counts: Counts,
+    lines: Vec<LineOutcome>,
+    announced: Vec<Announced>,
+}
+
+/// How a session works.
+#[derive(Debug, Clone)]
+pub struct SessionSettings {
+    /// Partitions of a log that is made.
+    pub partitions: u16,
+    /// Segments of the journal.
+    pub journal: Settings,
+    /// Core threads; 0: one for each processor.
+    pub threads: usize,
+    /// Entry bytes at which a chunk is sealed under load.
+    pub chunk_bytes: usize,
+    /// Whether outcomes are told line by line.
+    pub outcomes: OutcomeDetail,
+}
+
+/// Why a session could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The data directory.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An append failed.
+    #[error("the log could not be written: {0}")]
+    Append(#[from] AppendError),
+    /// The threads could not be started.
+    #[error("could not start the core threads: {0}")]
+    Threads(std::io::Error),
+    /// The cores stopped without saying why.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// What a session did.
+#[derive(Debug)]
+pub struct Summary {
+    /// How many of what.
+    pub counts: Counts,
+    /// Core threads that ran.
+    pub threads: usize,
+    /// The partitions' states at the end, in order.
+    pub states: Vec<State>,
+    /// Outcomes not taken before.
+    pub lines: Vec<LineOutcome>,
+}
+
+impl Session {
+    /// Opens a data directory for writing and puts `configuration` in force where it differs.
+    pub fn open(
+        dir: &Path,
+        settings: &SessionSettings,
+        configuration: &ConfigurationBody,
+    ) -> Result<Self, SessionError> {
+        let store = Store::write(dir, settings.partitions, settings.journal.clone())?;
+        let states = store.states()?;
+        let differs = |state: &&State| state.routing.configuration.as_ref() != Some(configuration);
+        let stale: Vec<PartitionId> =
+            states.iter().filter(differs).map(State::partition).collect();
+        let threads = match settings.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let sizing =
+            Sizing { threads, chunk_bytes: settings.chunk_bytes, outcomes: settings.outcomes };
+        let runtime = Runtime::start(&store.journal(), states, sizing)
+            .map_err(SessionError::Threads)?;
+        let mut session = Self {
+            known: store.tails(),
+            batches: store.partitions().map(|_| Batch::default()).collect(),
+            store,
+            runtime,
+            source: None,
+            paused: None,
+            taken: 0,
+            pending_bytes: 0,
+            pending_items: 0,
+            encoded: Vec::new(),
+            lent: Vec::new(),
+            scratch: json::Scratch::default(),
+            counts: Counts::default(),
+            lines: Vec::new(),
+            announced: Vec::new(),
+        };
+        for partition in stale {
+            session.configuration(partition, configuration)?;
+        }
+        Ok(session)
+    }
+
+    /// The data directory.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What became durable so far.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Takes the outcomes that became known since the last call.
+    pub fn take_lines(&mut self) -> Vec<LineOutcome> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// Takes the decisions that became durable since the last call.
+    pub fn take_announced(&mut self) -> Vec<Announced> {
+        std::mem::take(&mut self.announced)
+    }
+
+    /// Names where the next inputs come from. What is pending is handed over first.
+    pub fn set_source(&mut self, source: Option<Source>) -> Result<(), SessionError> {
+        self.hand_over()?;
+        self.source = source.map(Arc::new);
+        Ok(())
+    }
+
+    /// The next inputs come from no source; [`Self::resume_source`] takes the source up again.
+    pub fn pause_source(&mut self) -> Result<(), SessionError> {
+        self.hand_over()?;
+        self.paused = self.source.take();
+        Ok(())
+    }
+
+    /// Takes up the source that was paused. Nothing may be pending.
+    pub fn resume_source(&mut self) {
+        self.source = self.paused.take();
+    }
+
+    /// Inputs taken and not yet told durable.
+    pub const fn in_flight(&self) -> u64 {
+        self.taken - self.counts.inputs() - self.counts.skipped
+    }
+
+    /// Whether an earlier run covered inputs of this source.
+    pub fn resumes(&self, source: &[u8; 16]) -> bool {
+        self.known.iter().any(|tail| tail.cursors.contains_key(source))
+    }
+
+    /// Takes one NDJSON line.
+    pub fn reading_line(
+        &mut self,
+        number: u64,
+        line: &[u8],
+        options: &Options,
+    ) -> Result<(), SessionError> {
+        self.encoded.clear();
+        match json::reading(line, options, &mut self.scratch, &mut self.encoded) {
+            Ok(head) => {
+                let partition = partition_of(&head.envelope, self.runtime.partitions());
+                self.put(partition, number, SchemaId::Reading, line)
+            }
+            Err(refusal) => self.refused_bytes(number, &refusal, line),
+        }
+    }
+
+    /// Takes one reading as envelope and body in Avro, as a producer in process has it. The bytes
+    /// were checked by the Avro door.
+    pub fn reading_avro(
+        &mut self,
+        number: u64,
+        envelope: &Envelope<'_>,
+        bytes: &[u8],
+    ) -> Result<(), SessionError> {
+        self.encoded.clear();
+        self.encoded.extend_from_slice(bytes);
+        let partition = partition_of(envelope, self.runtime.partitions());
+        self.put(partition, number, SchemaId::Reading, &[])
+    }
+
+    /// Takes an input that the door refused.
+    pub fn refused_bytes(
+        &mut self,
+        number: u64,
+        refusal: &Refusal,
+        raw: &[u8],
+    ) -> Result<(), SessionError> {
+        let kept = Raw::Kept(Box::new(raw_bytes(raw)));
+        self.refused(number, refusal, raw, kept)
+    }
+
+    /// Takes an input that the door refused, of which only the head is at hand.
+    pub fn refused(
+        &mut self,
+        number: u64,
+        refusal: &Refusal,
+        head: &[u8],
+        raw: Raw,
+    ) -> Result<(), SessionError> {
+        let body = refusal.to_unreadable(head);
+        let partition = murmur2_partition(&body.key.0, self.runtime.partitions());
+        let envelope = Envelope {
+            tenant: &refusal.tenant,
+            user_id: refusal.user_id.as_deref().unwrap_or(""),
+            id: refusal.id.as_deref().unwrap_or(""),
+            ts: refusal.ts.unwrap_or(0),
+            recv_ts: refusal.recv_ts,
+        };
+        self.encoded.clear();
+        envelope.put(&mut self.encoded);
+        body.put(&mut self.encoded);
+        self.put_raw(partition, number, SchemaId::Unreadable, raw)
+    }
+
+    /// Takes a profile.
+    pub fn profile(
+        &mut self,
+        number: u64,
+        envelope: &Envelope<'_>,
+        body: &ProfileBody,
+        raw: &[u8],
+    ) -> Result<(), SessionError> {
+        let partition = partition_of(envelope, self.runtime.partitions());
+        self.encode(envelope, body);
+        self.put(partition, number, SchemaId::Profile, raw)
+    }
+
+    /// Takes feedback. It goes to the partition that its decision's id names.
+    pub fn feedback(
+        &mut self,
+        number: u64,
+        envelope: &Envelope<'_>,
+        body: &FeedbackBody,
+        raw: &[u8],
+    ) -> Result<(), SessionError> {
+        let named = body.decision_id.partition();
+        let partition = if named.0 < self.runtime.partitions() {
+            named
+        } else {
+            partition_of(envelope, self.runtime.partitions())
+        };
+        self.encode(envelope, body);
+        self.put(partition, number, SchemaId::Feedback, raw)
+    }
+
+    /// Hands every pending batch to its core, then takes in what became durable.
+    pub fn hand_over(&mut self) -> Result<(), SessionError> {
+        for (batch, partition) in self.batches.iter_mut().zip(0..) {
+            if !batch.items.is_empty() {
+                let full = std::mem::take(batch);
+                if self.runtime.submit(PartitionId(partition), full).is_err() {
+                    return Err(self.why_stopped());
+                }
+            }
+        }
+        (self.pending_bytes, self.pending_items) = (0, 0);
+        while let Ok(ack) = self.runtime.acks().try_recv() {
+            self.take_ack(ack?);
+        }
+        Ok(())
+    }
+
+    /// Hands over and waits until everything taken so far is durable.
+    pub fn settle(&mut self) -> Result<(), SessionError> {
+        self.hand_over()?;
+        while self.in_flight() > 0 {
+            match self.runtime.acks().recv() {
+                Ok(ack) => self.take_ack(ack?),
+                Err(_) => return Err(Stopped.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for everything, leaves the durable mark and the snapshots.
+    pub fn finish(mut self) -> Result<Summary, SessionError> {
+        self.hand_over()?;
+        let threads = self.runtime.threads();
+        let finished = self.runtime.finish();
+        let mut summary =
+            Summary { counts: self.counts, threads, states: Vec::new(), lines: self.lines };
+        for ack in finished.acks.try_iter() {
+            let ack = ack?;
+            summary.counts += ack.counts;
+            summary.lines.extend(ack.lines);
+        }
+        self.store.close(&finished.partitions)?;
+        summary.states = finished.partitions.into_iter().map(|(_, state)| state).collect();
+        Ok(summary)
+    }
+
+    /// Lends the session's encoding buffer, emptied, to a caller that encodes for it.
+    pub fn borrow_scratch(&mut self) -> Vec<u8> {
+        let mut buffer = std::mem::take(&mut self.lent);
+        buffer.clear();
+        buffer
+    }
+
+    /// Takes the lent buffer back.
+    pub fn return_scratch(&mut self, buffer: Vec<u8>) {
+        self.lent = buffer;
+    }
+
+    fn configuration(
+        &mut self,
+        partition: PartitionId,
+        body: &ConfigurationBody,
+    ) -> Result<(), SessionError> {
+        let envelope = Envelope {
+            tenant: DEFAULT_TENANT,
+            user_id: "",
+            id: &body.version,
+            ts: 0,
+            recv_ts: None,
+        };
+        self.encode(&envelope, body);
+        self.put(partition, 0, SchemaId::Configuration, &[])
+    }
+
+    fn encode(&mut self, envelope: &Envelope<'_>, body: &impl Wire) {
+        self.encoded.clear();
+        envelope.put(&mut self.encoded);
+        body.put(&mut self.encoded);
+    }
+
+    /// Puts the encoded input into its partition's batch. Without raw bytes of its own, its
+    /// encoded bytes are what it came as.
+    fn put(
+        &mut self,
+        partition: PartitionId,
+        line: u64,
+        schema: SchemaId,
+        raw: &[u8],
+    ) -> Result<(), SessionError> {
+        let batch = &mut self.batches[usize::from(partition.0)];
+        let start = batch.bytes.len();
+        batch.bytes.extend_from_slice(&self.encoded);
+        let end = batch.bytes.len();
+        let raw = if raw.is_empty() {
+            start..end
+        } else {
+            batch.bytes.extend_from_slice(raw);
+            end..batch.bytes.len()
+        };
+        batch.items.push(Item { line, schema, input: start..end, raw: Raw::Slice(raw) });
+        let bytes = batch.bytes.len() - start;
+        self.counted(partition, bytes)
+    }
+
+    fn put_raw(
+        &mut self,
+        partition: PartitionId,
+        line: u64,
+        schema: SchemaId,
+        raw: Raw,
+    ) -> Result<(), SessionError> {
+        let batch = &mut self.batches[usize::from(partition.0)];
+        let start = batch.bytes.len();
+        batch.bytes.extend_from_slice(&self.encoded);
+        batch.items.push(Item { line, schema, input: start..batch.bytes.len(), raw });
+        let bytes = batch.bytes.len() - start;
+        self.counted(partition, bytes)
+    }
+
+    fn counted(&mut self, partition: PartitionId, bytes: usize) -> Result<(), SessionError> {
+        let batch = &mut self.batches[usize::from(partition.0)];
+        if batch.source.is_none() {
+            batch.source.clone_from(&self.source);
+        }
+        self.pending_bytes += bytes;
+        self.pending_items += 1;
+        self.taken += 1;
+        if self.pending_bytes >= HAND_OVER_BYTES || self.pending_items >= HAND_OVER_ITEMS {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn take_ack(&mut self, ack: Ack) {
+        self.counts += ack.counts;
+        self.lines.extend(ack.lines);
+        self.announced.extend(ack.decisions);
+    }
+
+    /// The failure that stopped a core, where one was told.
+    fn why_stopped(&self) -> SessionError {
+        for ack in self.runtime.acks().try_iter() {
+            if let Err(error) = ack {
+                return error.into();
+            }
+        }
+        Stopped.into()
+    }
+}
+
+/// The partition of an input by its person.
+pub fn partition_of(envelope: &Envelope<'_>, partitions: u16) -> PartitionId {
+    murmur2_partition(partition_key(envelope.tenant, envelope.user_id).as_bytes(), partitions)
+}
+
+/// The wall clock at the door, ms UTC.
+pub fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

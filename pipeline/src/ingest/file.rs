@@ -1,0 +1,249 @@
+//! Whole files through a session: readings, feedback and profiles.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use zeitgeber_schemas::Envelope;
+
+use super::{Session, SessionError, now_ms};
+use crate::{
+    cycle::{Raw, Source},
+    door::{
+        Options, Refusal, feedback,
+        files::{self, Content},
+        lines::Line,
+        profile,
+    },
+};
+
+/// Largest file of profiles, bytes: it is read whole.
+const PROFILES_BYTES_MAX: u64 = 256 << 20;
+/// Inputs between two looks at the progress.
+const PROGRESS_EVERY: u64 = 4_096;
+
+/// How far a file has been read.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Inputs so far.
+    pub inputs: u64,
+    /// Bytes of the file so far, packed where it is packed.
+    pub bytes: u64,
+    /// Bytes of the whole file, where known.
+    pub total: Option<u64>,
+}
+
+/// What was taken from a file.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FileReport {
+    /// Its name.
+    pub name: String,
+    /// Inputs read, refused ones included.
+    pub inputs: u64,
+    /// Whether a signal ended the reading before the file's end.
+    pub interrupted: bool,
+}
+
+/// Why a file could not be taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It could not be opened.
+    #[error(transparent)]
+    Open(#[from] files::OpenError),
+    /// It broke in the middle. What stood before is in the log.
+    #[error("{source}; the {inputs} inputs before it are in the log")]
+    Read {
+        /// Where and why.
+        source: files::ReadError,
+        /// Inputs taken before.
+        inputs: u64,
+    },
+    /// The log.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A profiles file could not be read.
+    #[error("could not read {}: {source}", file.display())]
+    Profiles {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A profile cannot be used.
+    #[error("{}: profile {number}{}: {} ({})", file.display(), whose(refusal), refusal.detail, refusal.reason)]
+    Profile {
+        /// The file.
+        file: PathBuf,
+        /// Which, from 1.
+        number: usize,
+        /// Why.
+        refusal: Box<Refusal>,
+    },
+}
+
+fn whose(refusal: &Refusal) -> String {
+    refusal.user_id.as_ref().map_or_else(String::new, |user| format!(" of `{user}`"))
+}
+
+impl Session {
+    /// Takes the readings of a file (NDJSON, plain or packed, or an Avro container; `-` is
+    /// standard input). What an earlier run covered of the same content is skipped.
+    pub fn readings_file(
+        &mut self,
+        path: &Path,
+        options: &Options,
+        line_limit: usize,
+        stop: &AtomicBool,
+        mut progress: impl FnMut(&mut Self, Progress),
+    ) -> Result<FileReport, FileError> {
+        let mut file = files::open(path, line_limit)?;
+        self.set_source(file.hash.map(|id| Source { id, name: file.name.clone() }))?;
+        let mut inputs = 0;
+        let mut options = *options;
+        let interrupted = loop {
+            if inputs % PROGRESS_EVERY == 0 {
+                options.door_now_ms = now_ms();
+                let (bytes, total) = (file.progress.bytes(), file.progress.total);
+                progress(self, Progress { inputs, bytes, total });
+                if stop.load(Ordering::Relaxed) {
+                    break true;
+                }
+            }
+            match self.next_reading(&mut file.content, &options, line_limit) {
+                Ok(true) => inputs += 1,
+                Ok(false) => break false,
+                Err(FileError::Read { source, .. }) => {
+                    self.hand_over()?;
+                    return Err(FileError::Read { source, inputs });
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        self.set_source(None)?;
+        Ok(FileReport { name: file.name, inputs, interrupted })
+    }
+
+    /// Takes one more input of a file; `false` at its end.
+    fn next_reading(
+        &mut self,
+        content: &mut Content,
+        options: &Options,
+        line_limit: usize,
+    ) -> Result<bool, FileError> {
+        let broken = |source| FileError::Read { source, inputs: 0 };
+        match content {
+            Content::Lines(lines) => match lines.next().map_err(broken)? {
+                None => return Ok(false),
+                Some((number, Line::Whole(line))) => self.reading_line(number, line, options)?,
+                Some((number, Line::Oversized(raw))) => {
+                    let refusal = Refusal::oversized_line(raw.length, line_limit);
+                    let head = raw.head.0.clone();
+                    self.refused(number, &refusal, &head, Raw::Kept(Box::new(raw)))?;
+                }
+            },
+            Content::Records(records) => {
+                let mut bytes = Vec::new();
+                let Some(record) = records.next(options, &mut bytes).map_err(broken)? else {
+                    return Ok(false);
+                };
+                match &record.outcome {
+                    Ok(head) => self.reading_avro(record.number, &head.envelope, &bytes)?,
+                    Err(refusal) => self.refused_bytes(record.number, refusal, record.raw)?,
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes a file of profiles (one object with `users`, an array, or NDJSON). A profile that
+    /// cannot be used refuses the file: without it the person's readings would be lost.
+    pub fn profiles_file(&mut self, path: &Path) -> Result<u64, FileError> {
+        let fault = |source| FileError::Profiles { file: path.into(), source };
+        let about = fs::metadata(path).map_err(fault)?;
+        if about.len() > PROFILES_BYTES_MAX {
+            let message = format!("{} bytes; at most {PROFILES_BYTES_MAX}", about.len());
+            return Err(fault(io::Error::new(io::ErrorKind::FileTooLarge, message)));
+        }
+        let text = fs::read(path).map_err(fault)?;
+        let mut usable = Vec::new();
+        for (profile, number) in profile::profiles(&text).into_iter().zip(1..) {
+            usable.push(profile.map_err(|refusal| FileError::Profile {
+                file: path.into(),
+                number,
+                refusal,
+            })?);
+        }
+        for (profile, number) in usable.iter().zip(1..) {
+            self.take_profile(number, profile)?;
+        }
+        self.hand_over()?;
+        Ok(usable.len() as u64)
+    }
+
+    /// Takes one profile as the door read it.
+    pub fn take_profile(
+        &mut self,
+        number: u64,
+        profile: &profile::Profile,
+    ) -> Result<(), SessionError> {
+        let envelope = Envelope {
+            tenant: &profile.tenant,
+            user_id: &profile.user_id,
+            id: &profile.id,
+            ts: profile.ts,
+            recv_ts: profile.recv_ts,
+        };
+        self.profile(number, &envelope, &profile.body, &[])
+    }
+
+    /// Takes one piece of feedback as the door read it.
+    pub fn take_feedback(
+        &mut self,
+        number: u64,
+        feedback: &feedback::Feedback,
+    ) -> Result<(), SessionError> {
+        let envelope = Envelope {
+            tenant: &feedback.tenant,
+            user_id: feedback.user_id.as_deref().unwrap_or(""),
+            id: &feedback.id,
+            ts: feedback.ts,
+            recv_ts: feedback.recv_ts,
+        };
+        self.feedback(number, &envelope, &feedback.body, &[])
+    }
+
+    /// Takes a file of feedback, one JSON object a line.
+    pub fn feedback_file(
+        &mut self,
+        path: &Path,
+        line_limit: usize,
+        stop: &AtomicBool,
+    ) -> Result<FileReport, FileError> {
+        let mut file = files::open(path, line_limit)?;
+        self.set_source(file.hash.map(|id| Source { id, name: file.name.clone() }))?;
+        let mut inputs = 0;
+        if let Content::Lines(lines) = &mut file.content {
+            while !stop.load(Ordering::Relaxed) {
+                let broken = |source| FileError::Read { source, inputs };
+                match lines.next().map_err(broken)? {
+                    None => break,
+                    Some((number, Line::Whole(line))) => match feedback::feedback(line) {
+                        Ok(feedback) => self.take_feedback(number, &feedback)?,
+                        Err(refusal) => self.refused_bytes(number, &refusal, line)?,
+                    },
+                    Some((number, Line::Oversized(raw))) => {
+                        let refusal = Refusal::oversized_line(raw.length, line_limit);
+                        let head = raw.head.0.clone();
+                        self.refused(number, &refusal, &head, Raw::Kept(Box::new(raw)))?;
+                    }
+                }
+                inputs += 1;
+            }
+        }
+        self.set_source(None)?;
+        let interrupted = stop.load(Ordering::Relaxed);
+        Ok(FileReport { name: file.name, inputs, interrupted })
+    }
+}

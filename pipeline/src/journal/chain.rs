@@ -1,0 +1,130 @@
+//! Where a partition's chain ends, and what may follow.
+//!
+//! Appending and reading check the same three things: number, position and previous hash.
+
+use std::collections::BTreeMap;
+
+use zeitgeber_schemas::ChunkHeader;
+
+use super::{Append, AppendError, Hash, Layout, MAX_CHUNK_BYTES};
+
+/// The end of a partition's chain.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tail {
+    /// Number of the chunk to come.
+    pub next_chunk: u64,
+    /// Position of the event to come.
+    pub next_position: u64,
+    /// Hash of the last chunk; zeros where there is none.
+    pub head: Hash,
+    /// The last line covered of each source this partition has seen.
+    pub cursors: BTreeMap<[u8; 16], u64>,
+}
+
+impl Tail {
+    /// Moves past a chunk.
+    pub(super) fn advance(&mut self, header: &ChunkHeader, hash: Hash) {
+        self.next_chunk = header.number + 1;
+        self.next_position = header.first_position + u64::from(header.events);
+        self.head = hash;
+        for cursor in &header.cursors {
+            let line = self.cursors.entry(cursor.source).or_default();
+            *line = cursor.line.max(*line);
+        }
+    }
+}
+
+/// The end of what was submitted to each partition, durable or not.
+#[derive(Debug)]
+pub(super) struct Submitted(Vec<(u64, u64, Hash)>);
+
+impl Submitted {
+    pub(super) fn new(tails: &[Tail]) -> Self {
+        Self(tails.iter().map(|tail| (tail.next_chunk, tail.next_position, tail.head)).collect())
+    }
+
+    /// Takes an append in, or says why not.
+    pub(super) fn admit(&mut self, append: &Append) -> Result<(), AppendError> {
+        let (chunk, header) = (&append.chunk, append.chunk.header());
+        let (number, position, head) = self
+            .0
+            .get_mut(usize::from(append.partition.0))
+            .ok_or(AppendError::Refused("names a partition outside the log's layout"))?;
+        if append.expected_chunk != *number {
+            let expected = append.expected_chunk;
+            return Err(AppendError::Conflict { expected, actual: *number });
+        }
+        if header.partition != append.partition || header.number != *number {
+            return Err(AppendError::Refused("was sealed for another place"));
+        }
+        if header.first_position != *position {
+            return Err(AppendError::Refused("does not continue the partition's positions"));
+        }
+        if header.previous != *head {
+            return Err(AppendError::Refused("does not continue the partition's hash chain"));
+        }
+        if chunk.bytes().len() > MAX_CHUNK_BYTES {
+            return Err(AppendError::Refused("is longer than 8 MiB"));
+        }
+        *number += 1;
+        *position += u64::from(header.events);
+        *head = chunk.hash();
+        Ok(())
+    }
+}
+
+/// Follows the chains of all partitions while a log is read.
+#[derive(Debug, Clone)]
+pub(super) struct Follower(Vec<Link>);
+
+/// What is known about a partition's next chunk.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    next_chunk: u64,
+    next_position: u64,
+    /// None: not computed.
+    head: Option<Hash>,
+}
+
+impl Follower {
+    /// Starts at the beginning of a log.
+    pub(super) fn new(layout: Layout) -> Self {
+        let first = Link { next_chunk: 0, next_position: 0, head: Some([0; 32]) };
+        Self(vec![first; usize::from(layout.partitions)])
+    }
+
+    /// Starts in the middle, at these numbers and positions, without the hashes.
+    pub(super) fn at(links: impl Iterator<Item = (u64, u64)>) -> Self {
+        let link = |(next_chunk, next_position)| Link {
+            next_chunk,
+            next_position,
+            head: (next_chunk == 0).then_some([0; 32]),
+        };
+        Self(links.map(link).collect())
+    }
+
+    /// Checks that a chunk follows, and moves past it. `hash` is its own, where computed.
+    pub(super) fn follow(
+        &mut self,
+        header: &ChunkHeader,
+        hash: Option<Hash>,
+    ) -> Result<(), &'static str> {
+        let link = self
+            .0
+            .get_mut(usize::from(header.partition.0))
+            .ok_or("its partition is outside the log's layout")?;
+        if header.number != link.next_chunk {
+            return Err("its number does not follow");
+        }
+        if header.first_position != link.next_position {
+            return Err("its first position does not follow");
+        }
+        if link.head.is_some_and(|head| head != header.previous) {
+            return Err("it names another previous chunk");
+        }
+        link.next_chunk += 1;
+        link.next_position += u64::from(header.events);
+        link.head = hash;
+        Ok(())
+    }
+}

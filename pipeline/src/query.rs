@@ -1,0 +1,171 @@
+//! Folds for people: what the command line asks of a log.
+//!
+//! Every answer streams over stored chunks and keeps only what it needs; none changes the log.
+//! Folding is done here, so that the command line renders and nothing else.
+
+mod dead_letters;
+mod events;
+mod explain;
+mod export;
+mod moment;
+mod outcomes;
+mod partitions;
+mod reading;
+mod replay;
+mod report;
+mod status;
+mod summary;
+mod verify;
+mod walk;
+
+use strsim::jaro_winkler;
+use zeitgeber_schemas::{DecisionId, PartitionId};
+
+pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetters, dead_letters};
+pub use events::{EventFilter, EventRow, Last, Start, events, last_events};
+pub use explain::{Explanation, Feature, FeedbackTaken, ReadingsUsed, explain};
+pub use export::{AvroExport, ExportError, event_types};
+pub use moment::{
+    Moment, MomentError, ParsePositionError, Position, Positions, parse_time, time_text,
+};
+pub use outcomes::outcomes;
+pub use replay::{Rebuilt, Until, replay};
+pub use report::{Range, report};
+pub use status::{DecisionSeen, Status, status};
+pub use summary::summary;
+pub use verify::{Verified, verify};
+pub use walk::{Names, Subject, Visit, Walk};
+
+use crate::{
+    fold::{Divergence, FoldError},
+    journal::{Place, ReadError},
+    store::StoreError,
+};
+
+/// How alike two ids must be to be offered for each other (Jaro-Winkler).
+const ALIKE: f64 = 0.75;
+/// How many ids are offered.
+const OFFERED: usize = 3;
+
+/// Why a question about a log has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The data directory could not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log could not be read on.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A stored entry could not be read.
+    #[error("could not fold the chunk at {place}: {source}")]
+    Entry {
+        /// Where the chunk stands.
+        place: Place,
+        /// Why.
+        source: FoldError,
+    },
+    /// Deciding again gave another event than the stored one.
+    #[error("the chunk at {place} does not follow from its inputs: {divergence}")]
+    Diverged {
+        /// Where the chunk stands.
+        place: Place,
+        /// The first event that differs.
+        divergence: Box<Divergence>,
+    },
+    /// A chunk holds another number of events than its header says.
+    #[error("the chunk at {place} holds {found} events, its header says {expected}")]
+    EventCount {
+        /// Where the chunk stands.
+        place: Place,
+        /// Events that its header counts.
+        expected: u32,
+        /// Events that it holds.
+        found: u64,
+    },
+    /// The last chunk of a partition is not the one that the journal names.
+    #[error("the last chunk of partition {partition}, at {place}, is not the one that was appended")]
+    Head {
+        /// The partition.
+        partition: PartitionId,
+        /// Where the chunk stands.
+        place: Place,
+    },
+    /// A scan ended before a partition's last chunk.
+    #[error("partition {partition} ends before chunk {missing}, which was there when the log was opened")]
+    Short {
+        /// The partition.
+        partition: PartitionId,
+        /// The first chunk that did not come.
+        missing: u64,
+    },
+    /// Nobody of this id in the log.
+    #[error("nobody called {user} in this log{}", offer(nearest))]
+    UnknownUser {
+        /// The id asked for.
+        user: String,
+        /// Ids like it.
+        nearest: Vec<String>,
+    },
+    /// No decision of this id in the log.
+    #[error(
+        "no decision {id} in this log: `zeitgeber events --type decision_made --json` lists them"
+    )]
+    UnknownDecision {
+        /// The id, or its beginning, asked for.
+        id: String,
+    },
+    /// Text that cannot begin a decision's id.
+    #[error("{id:?} does not begin a decision id: give at least 4 of its 32 hexadecimal digits")]
+    NotADecisionId {
+        /// The text.
+        id: String,
+    },
+    /// Several decisions begin with these digits.
+    #[error("{id} begins several decisions: {}; give more digits", listed(found))]
+    AmbiguousDecision {
+        /// The beginning asked for.
+        id: String,
+        /// Some of the decisions.
+        found: Vec<DecisionId>,
+    },
+    /// A state could not be serialised for its digest.
+    #[error("could not serialise a state: {0}")]
+    Encode(#[from] postcard::Error),
+}
+
+fn offer(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    format!("; did you mean {}?", nearest.join(", "))
+}
+
+fn listed(found: &[DecisionId]) -> String {
+    found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The error for an unknown person, with the ids that are most like theirs.
+pub(crate) fn unknown_user<'a>(
+    user: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> QueryError {
+    let mut alike: Vec<(f64, &str)> = known
+        .into_iter()
+        .map(|id| (jaro_winkler(user, id), id))
+        .filter(|(score, _)| *score >= ALIKE)
+        .collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    alike.dedup_by(|a, b| a.1 == b.1);
+    let nearest = alike.into_iter().take(OFFERED).map(|(_, id)| id.to_owned()).collect();
+    QueryError::UnknownUser { user: user.to_owned(), nearest }
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        drop(write!(text, "{byte:02x}"));
+        text
+    })
+}

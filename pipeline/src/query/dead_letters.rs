@@ -1,0 +1,164 @@
+//! Refused inputs: why, from where, and their bytes as far as they are kept.
+
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use serde::Serialize;
+use zeitgeber_schemas::{Event, Reason, SchemaId};
+
+use super::{Position, QueryError, Visit, Walk, hex};
+use crate::journal::{Journal, RawRef, ScanFrom};
+
+/// Which dead letters are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct DeadLetterFilter {
+    /// Those refused for this reason.
+    pub reason: Option<Reason>,
+    /// Those of this person (partition key), as far as it could be read.
+    pub user: Option<String>,
+}
+
+/// A refused input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Where its event stands.
+    pub position: Position,
+    /// Why.
+    pub reason: Reason,
+    /// What exactly.
+    pub detail: String,
+    /// File it came from.
+    pub source: Option<String>,
+    /// Line (or record) in that file, from 1.
+    pub line: Option<u64>,
+    /// The person, as far as it could be read.
+    pub user_id: Option<String>,
+    /// The tenant.
+    pub tenant: String,
+    /// The input's id, as far as it could be read.
+    pub input_id: String,
+    /// Event time, ms UTC, as far as it could be read.
+    pub ts: i64,
+    /// Arrival time, ms UTC.
+    pub recv_ts: Option<i64>,
+    /// Length of the whole, bytes.
+    pub length: u64,
+    /// The first 4 KiB, where they are text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
+    /// The first 4 KiB in hexadecimal, where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw_hex: Option<String>,
+    /// BLAKE3 of what follows the first 4 KiB, hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest_hash: Option<String>,
+}
+
+/// How many dead letters there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DeadLetters {
+    /// Stored ones, by reason.
+    pub stored: BTreeMap<Reason, u64>,
+    /// Refused inputs that repeat stored ones and are only counted, by reason.
+    pub repeats: BTreeMap<Reason, u64>,
+}
+
+impl DeadLetter {
+    /// The bytes that are kept, as text: what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        match (&self.raw, &self.raw_hex) {
+            (Some(text), _) => text.clone(),
+            (None, Some(digits)) => format!("hex {digits}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// Streams the dead letters wanted, in log order, until `each` breaks; then counts by reason all
+/// that were met.
+pub fn dead_letters(
+    journal: &dyn Journal,
+    filter: &DeadLetterFilter,
+    mut each: impl FnMut(DeadLetter) -> ControlFlow<()>,
+) -> Result<DeadLetters, QueryError> {
+    let mut counts = DeadLetters { repeats: repeats(journal, filter)?, ..DeadLetters::default() };
+    Walk::start(journal)?.run(|met| {
+        let Some(found) = dead_letter(met, filter)? else { return Ok(ControlFlow::Continue(())) };
+        *counts.stored.entry(found.reason).or_default() += 1;
+        Ok(each(found))
+    })?;
+    Ok(counts)
+}
+
+fn dead_letter(
+    met: &Visit<'_>,
+    filter: &DeadLetterFilter,
+) -> Result<Option<DeadLetter>, QueryError> {
+    let entry = met.entry;
+    let refused = (0..).zip(entry.events.clone());
+    let Some((index, event)) =
+        refused.into_iter().find(|(_, event)| event.schema == SchemaId::DeadLettered)
+    else {
+        return Ok(None);
+    };
+    if event.seal != 0 {
+        return Ok(None);
+    }
+    let Event::DeadLettered(refused) = met.event(&event)? else { return Ok(None) };
+    let wanted = filter.reason.is_none_or(|reason| reason == refused.reason)
+        && filter.user.as_deref().is_none_or(|user| met.concerns(user));
+    if !wanted {
+        return Ok(None);
+    }
+    let cursor = (entry.source as usize)
+        .checked_sub(1)
+        .and_then(|index| met.header.cursors.get(index));
+    let (raw, raw_hex) = entry.raw.as_ref().map_or((None, None), raw_texts);
+    Ok(Some(DeadLetter {
+        position: met.position(index),
+        reason: refused.reason,
+        detail: refused.detail,
+        source: cursor.map(|cursor| cursor.name.clone()),
+        line: (entry.line > 0).then_some(entry.line),
+        user_id: met.user_id(),
+        tenant: entry.tenant.into(),
+        input_id: entry.id.into(),
+        ts: entry.ts,
+        recv_ts: entry.recv_ts,
+        length: entry.raw.as_ref().map_or(0, |raw| raw.length),
+        raw,
+        raw_hex,
+        rest_hash: entry.raw.as_ref().and_then(|raw| raw.rest_hash).map(|hash| hex(&hash)),
+    }))
+}
+
+/// The kept bytes as text, else in hexadecimal. A character that the cut at 4 KiB split does not
+/// make the rest binary.
+fn raw_texts(raw: &RawRef<'_>) -> (Option<String>, Option<String>) {
+    match std::str::from_utf8(raw.head) {
+        Ok(text) => (Some(text.into()), None),
+        Err(error) if error.error_len().is_none() && raw.rest_hash.is_some() => {
+            let (whole, _) = raw.head.split_at(error.valid_up_to());
+            (Some(String::from_utf8_lossy(whole).into_owned()), None)
+        }
+        Err(_) => (None, Some(hex(raw.head))),
+    }
+}
+
+fn repeats(
+    journal: &dyn Journal,
+    filter: &DeadLetterFilter,
+) -> Result<BTreeMap<Reason, u64>, QueryError> {
+    let mut counts = BTreeMap::new();
+    let mut scan = journal.scan(ScanFrom::default())?;
+    while let Some(chunk) = scan.next_chunk()? {
+        for repeat in chunk.header.cursors.iter().flat_map(|cursor| &cursor.repeats) {
+            let Some(reason) = repeat.reason else { continue };
+            let wanted = filter.reason.is_none_or(|wanted| wanted == reason)
+                && (filter.user.is_none() || filter.user == repeat.user_id);
+            if wanted {
+                *counts.entry(reason).or_default() += 1;
+            }
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,241 @@
+//! The threads around the cycles: each core thread owns a share of the partitions.
+//!
+//! Batches come in through one bounded channel a core, completions of the journal through another;
+//! acknowledgements leave through one channel for all. No rule lives here.
+
+use std::{
+    sync::Arc,
+    thread::{Builder, JoinHandle},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
+use zeitgeber_processors::flow::State;
+use zeitgeber_schemas::PartitionId;
+
+use crate::{
+    cycle::{Ack, Action, Batch, Cycle, OutcomeDetail},
+    journal::{Append, AppendError, Appended, Journal, Tail},
+};
+
+/// Batches that may wait for one core.
+const QUEUE_BATCHES: usize = 32;
+/// Batches a core takes before it flushes.
+const TAKE_BATCHES: usize = 64;
+
+/// How a runtime is sized.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizing {
+    /// Core threads, at least 1.
+    pub threads: usize,
+    /// Entry bytes at which a chunk is sealed under load.
+    pub chunk_bytes: usize,
+    /// Whether outcomes are told line by line.
+    pub outcomes: OutcomeDetail,
+}
+
+/// The running cores.
+#[derive(Debug)]
+pub struct Runtime {
+    cores: Vec<Core>,
+    acks: Receiver<Result<Ack, AppendError>>,
+    partitions: u16,
+}
+
+#[derive(Debug)]
+struct Core {
+    batches: Sender<(PartitionId, Batch)>,
+    thread: JoinHandle<Vec<Cycle>>,
+}
+
+/// The cores stopped because the journal failed; the acknowledgements say how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the writer has stopped")]
+pub struct Stopped;
+
+impl Runtime {
+    /// Starts the cores on folded states, one for each partition in order.
+    pub fn start(
+        journal: &Arc<dyn Journal>,
+        states: Vec<State>,
+        sizing: Sizing,
+    ) -> std::io::Result<Self> {
+        let partitions = states.len() as u16;
+        let threads = sizing.threads.clamp(1, states.len().max(1));
+        let (acks_in, acks) = unbounded();
+        let mut shares: Vec<Vec<Cycle>> = (0..threads).map(|_| Vec::new()).collect();
+        for state in states {
+            let partition = state.partition();
+            let cycle = Cycle::resume(
+                state,
+                journal.tail(partition),
+                sizing.chunk_bytes,
+                sizing.outcomes,
+            );
+            shares[usize::from(partition.0) % threads].push(cycle);
+        }
+        let start = |(number, cycles)| {
+            let (batches, queue) = bounded(QUEUE_BATCHES);
+            let (completions_in, completions) = unbounded();
+            let worker = Worker {
+                cycles,
+                threads,
+                journal: Arc::clone(journal),
+                queue,
+                completions,
+                completions_in,
+                acks: acks_in.clone(),
+                actions: Vec::new(),
+            };
+            let name = format!("core-{number}");
+            let thread = Builder::new().name(name).spawn(move || worker.run())?;
+            Ok(Core { batches, thread })
+        };
+        let cores = shares.into_iter().enumerate().map(start).collect::<std::io::Result<_>>()?;
+        Ok(Self { cores, acks, partitions })
+    }
+
+    /// How many core threads run.
+    pub fn threads(&self) -> usize {
+        self.cores.len()
+    }
+
+    /// How many partitions there are.
+    pub const fn partitions(&self) -> u16 {
+        self.partitions
+    }
+
+    /// Hands a batch to its partition's core; waits while the core is behind.
+    pub fn submit(&self, partition: PartitionId, batch: Batch) -> Result<(), Stopped> {
+        let core = &self.cores[usize::from(partition.0) % self.cores.len()];
+        core.batches.send((partition, batch)).map_err(|_| Stopped)
+    }
+
+    /// What became durable, or the failure that stopped a core.
+    pub const fn acks(&self) -> &Receiver<Result<Ack, AppendError>> {
+        &self.acks
+    }
+
+    /// Takes no more batches, waits for what is pending, and gives the partitions' states back in
+    /// order. Acknowledgements still unread are in the channel that comes with them.
+    pub fn finish(self) -> Finished {
+        let mut ended: Vec<(Tail, State)> = Vec::new();
+        for core in self.cores {
+            drop(core.batches);
+            match core.thread.join() {
+                Ok(cycles) => ended.extend(cycles.into_iter().map(Cycle::into_parts)),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        ended.sort_by_key(|(_, state)| state.partition());
+        Finished { partitions: ended, acks: self.acks }
+    }
+}
+
+/// What a runtime leaves behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// Tail and state of each partition, in order.
+    pub partitions: Vec<(Tail, State)>,
+    /// Acknowledgements not read yet.
+    pub acks: Receiver<Result<Ack, AppendError>>,
+}
+
+struct Worker {
+    cycles: Vec<Cycle>,
+    threads: usize,
+    journal: Arc<dyn Journal>,
+    queue: Receiver<(PartitionId, Batch)>,
+    completions: Receiver<Appended>,
+    completions_in: Sender<Appended>,
+    acks: Sender<Result<Ack, AppendError>>,
+    actions: Vec<Action>,
+}
+
+impl Worker {
+    fn run(mut self) -> Vec<Cycle> {
+        let mut open = true;
+        while open || !self.cycles.iter().all(Cycle::is_idle) {
+            let full = self.cycles.iter().any(Cycle::is_full);
+            let queue = if open && !full { self.queue.clone() } else { never() };
+            let stopped = select! {
+                recv(self.completions) -> appended => match appended {
+                    Ok(appended) => self.complete(appended),
+                    Err(_) => true,
+                },
+                recv(queue) -> batch => {
+                    match batch {
+                        Ok((partition, batch)) => self.take(partition, &batch),
+                        Err(_) => open = false,
+                    }
+                    false
+                }
+            };
+            if stopped || self.catch_up() {
+                break;
+            }
+            for index in 0..self.cycles.len() {
+                self.cycles[index].flush(&mut self.actions);
+                self.act(index);
+            }
+        }
+        self.cycles
+    }
+
+    /// Takes what else is there without waiting.
+    fn catch_up(&mut self) -> bool {
+        while let Ok(appended) = self.completions.try_recv() {
+            if self.complete(appended) {
+                return true;
+            }
+        }
+        for _ in 0..TAKE_BATCHES {
+            if self.cycles.iter().any(Cycle::is_full) {
+                break;
+            }
+            let Ok((partition, batch)) = self.queue.try_recv() else { break };
+            self.take(partition, &batch);
+        }
+        false
+    }
+
+    fn index(&self, partition: PartitionId) -> usize {
+        usize::from(partition.0) / self.threads
+    }
+
+    fn take(&mut self, partition: PartitionId, batch: &Batch) {
+        let index = self.index(partition);
+        self.cycles[index].take(batch, &mut self.actions);
+        self.act(index);
+    }
+
+    fn complete(&mut self, appended: Appended) -> bool {
+        let index = self.index(appended.partition);
+        self.cycles[index].appended(appended, &mut self.actions);
+        self.act(index)
+    }
+
+    /// Performs the actions of one cycle; tells whether the core must stop.
+    fn act(&mut self, index: usize) -> bool {
+        let mut stop = false;
+        for action in self.actions.drain(..) {
+            match action {
+                Action::Append(chunk) => {
+                    let done = self.completions_in.clone();
+                    let partition = self.cycles[index].state().partition();
+                    let append =
+                        Append { partition, expected_chunk: chunk.header().number, chunk };
+                    // The receiver is this thread; it outlives every append it waits for.
+                    self.journal.submit(append, Box::new(move |appended| {
+                        drop(done.send(appended));
+                    }));
+                }
+                Action::Acknowledge(ack) => drop(self.acks.send(Ok(ack))),
+                Action::Stop(error) => {
+                    stop = true;
+                    drop(self.acks.send(Err(error)));
+                }
+            }
+        }
+        stop
+    }
+}

@@ -1,0 +1,417 @@
+//! One partition's fold: the stages in their order, over the partition's whole state.
+//!
+//! [`State::decide`] turns an input into events without changing anything; [`State::apply`] folds
+//! one event. Every stage decides on the state before the input, plus the events that earlier
+//! stages just made of it. A live run, a replay and a verification all go through these two.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use hashbrown::HashMap;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+use zeitgeber_schemas::{
+    ConfigurationBody, DeadLettered, Envelope, Event, FeedbackBody, PartitionId, ProfileBody,
+    ReadingAccepted, ReadingBody, Reason, RhythmAnalysed, Span, SubjectOpened, Unreadable,
+    partition_key,
+};
+
+use crate::{
+    feedback, intervention, rhythm, routing,
+    validation::{self, Arrival, RefusedMemory, Verdict},
+};
+
+/// Version of the deciding code. It changes when the same inputs would cause other events.
+pub const DECIDE_VERSION: u32 = 1;
+/// Version of the fold. A snapshot of another version is ignored.
+pub const FOLD_VERSION: u32 = 1;
+
+/// An input's body.
+#[derive(Debug, Clone, Copy)]
+pub enum Body<'a> {
+    /// A reading.
+    Reading(ReadingBody<'a>),
+    /// A profile.
+    Profile(&'a ProfileBody),
+    /// Feedback on a decision.
+    Feedback(&'a FeedbackBody),
+    /// The configuration of decisions.
+    Configuration(&'a ConfigurationBody),
+    /// Bytes that a door could not read.
+    Unreadable(&'a Unreadable),
+}
+
+/// An input: who, which, when, and what.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// Who, which, when.
+    pub envelope: Envelope<'a>,
+    /// What.
+    pub body: Body<'a>,
+    /// [`content_fingerprint`] of a reading; 0 otherwise.
+    pub content: u64,
+}
+
+/// What an input led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its events are to be stored.
+    Stored,
+    /// It caused nothing and is only counted: a copy of an accepted input, or refused bytes that
+    /// were stored within two days (then with the reason).
+    Repeated(Option<Reason>),
+}
+
+/// A person's state, stage by stage.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Person {
+    /// The tenant.
+    pub tenant: String,
+    /// The id within the tenant.
+    pub user_id: String,
+    /// The partition key.
+    pub key: String,
+    /// The latest profile.
+    pub profile: ProfileBody,
+    /// The newest first analysis of an hour, for status.
+    pub latest: Option<Box<RhythmAnalysed>>,
+    validation: validation::Person,
+    /// Rhythm.
+    pub rhythm: rhythm::Person,
+    /// Routing.
+    pub routing: routing::Person,
+    /// Intervention.
+    pub intervention: intervention::Person,
+    /// Feedback.
+    pub feedback: feedback::Person,
+}
+
+/// A partition's state.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct State {
+    partition: PartitionId,
+    people: Vec<Person>,
+    #[serde(skip)]
+    subjects: HashMap<String, u64>,
+    refused: RefusedMemory,
+    /// Routing: configuration and learner.
+    pub routing: routing::Shared,
+    /// Intervention: configuration.
+    pub intervention: intervention::Shared,
+    /// Feedback: decisions that wait for their outcome.
+    pub feedback: feedback::Shared,
+}
+
+/// Buffers and tables that deciding reuses, so that an ordinary reading allocates nothing.
+#[derive(Debug)]
+pub struct Desk {
+    tables: rhythm::Tables,
+    analyses: Vec<RhythmAnalysed>,
+    decisions: Vec<zeitgeber_schemas::DecisionMade>,
+    expired: Vec<zeitgeber_schemas::OutcomeExpired>,
+}
+
+impl Desk {
+    /// Fresh buffers.
+    pub fn new() -> Self {
+        Self {
+            tables: rhythm::Tables::new(),
+            analyses: Vec::new(),
+            decisions: Vec::new(),
+            expired: Vec::new(),
+        }
+    }
+
+    /// The tables of the rhythm stage.
+    pub const fn tables(&self) -> &rhythm::Tables {
+        &self.tables
+    }
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Fingerprint of a reading's event time and Avro body, to tell exact copies.
+pub fn content_fingerprint(ts: i64, body: &[u8]) -> u64 {
+    xxh3_64_with_seed(body, ts as u64)
+}
+
+impl State {
+    /// The state before any input.
+    pub fn initial(partition: PartitionId) -> Self {
+        Self {
+            partition,
+            people: Vec::new(),
+            subjects: HashMap::new(),
+            refused: RefusedMemory::initial(),
+            routing: routing::Shared::initial(),
+            intervention: intervention::Shared::initial(),
+            feedback: feedback::Shared::initial(),
+        }
+    }
+
+    /// Rebuilds what a snapshot leaves out.
+    pub fn reindex(&mut self) {
+        self.subjects =
+            self.people.iter().zip(1..).map(|(person, n)| (person.key.clone(), n)).collect();
+        self.routing.rebuild();
+    }
+
+    /// The partition.
+    pub const fn partition(&self) -> PartitionId {
+        self.partition
+    }
+
+    /// Everybody known, in order of subject number (from 1).
+    pub fn people(&self) -> &[Person] {
+        &self.people
+    }
+
+    /// The person with this subject number.
+    pub fn person(&self, subject: u64) -> Option<&Person> {
+        self.people.get(usize::try_from(subject).ok()?.checked_sub(1)?)
+    }
+
+    /// The subject number of a person, 0 for nobody known.
+    pub fn subject(&self, tenant: &str, user_id: &str) -> u64 {
+        self.subjects.get(&*partition_key(tenant, user_id)).copied().unwrap_or(0)
+    }
+
+    /// The subject an input concerns: by key, or for feedback without one by its decision.
+    pub fn subject_of(&self, input: &Input<'_>) -> u64 {
+        match input.body {
+            Body::Feedback(body) if input.envelope.user_id.is_empty() => {
+                self.feedback.subject_of(body.decision_id).unwrap_or(0)
+            }
+            Body::Configuration(_) => 0,
+            _ => self.subject(input.envelope.tenant, input.envelope.user_id),
+        }
+    }
+
+    /// The subject number that a new person would get.
+    pub fn next_subject(&self) -> u64 {
+        self.people.len() as u64 + 1
+    }
+
+    /// Turns an input of `subject` into events. `raw_hash` is asked for the hash of the input's
+    /// bytes only where it is refused.
+    pub fn decide(
+        &self,
+        desk: &mut Desk,
+        subject: u64,
+        input: &Input<'_>,
+        raw_hash: impl FnOnce() -> [u8; 16],
+        out: &mut Vec<Event>,
+    ) -> Outcome {
+        out.clear();
+        match input.body {
+            Body::Reading(body) => {
+                let arrival = Arrival { envelope: input.envelope, body, content: input.content };
+                return self.decide_reading(desk, subject, &arrival, raw_hash, out);
+            }
+            Body::Profile(profile) => match self.person(subject) {
+                Some(person) if person.profile == *profile => return Outcome::Repeated(None),
+                Some(_) => out.push(Event::ProfileSet),
+                None => {
+                    let user_id = input.envelope.user_id.into();
+                    out.push(Event::SubjectOpened(SubjectOpened { user_id }));
+                    out.push(Event::ProfileSet);
+                }
+            },
+            Body::Configuration(body) => {
+                if self.routing.configuration.as_ref() == Some(body) {
+                    return Outcome::Repeated(None);
+                }
+                out.push(Event::ConfigurationSet);
+            }
+            Body::Feedback(body) => match feedback::decide(&self.feedback, &input.envelope, body) {
+                Ok(recorded) => out.push(Event::FeedbackRecorded(recorded)),
+                Err(refusal) => return self.refuse(refusal, raw_hash, out),
+            },
+            Body::Unreadable(body) => {
+                let refusal = DeadLettered { reason: body.reason, detail: body.detail.clone() };
+                return self.refuse(refusal, raw_hash, out);
+            }
+        }
+        Outcome::Stored
+    }
+
+    fn refuse(
+        &self,
+        refusal: DeadLettered,
+        raw_hash: impl FnOnce() -> [u8; 16],
+        out: &mut Vec<Event>,
+    ) -> Outcome {
+        if self.refused.contains(raw_hash()) {
+            return Outcome::Repeated(Some(refusal.reason));
+        }
+        out.push(Event::DeadLettered(refusal));
+        Outcome::Stored
+    }
+
+    fn decide_reading(
+        &self,
+        desk: &mut Desk,
+        subject: u64,
+        arrival: &Arrival<'_>,
+        raw_hash: impl FnOnce() -> [u8; 16],
+        out: &mut Vec<Event>,
+    ) -> Outcome {
+        let person = self.person(subject);
+        match validation::decide(person.map(|person| &person.validation), arrival) {
+            Verdict::Repeat => Outcome::Repeated(None),
+            Verdict::Refused(refusal) => self.refuse(refusal, raw_hash, out),
+            Verdict::Accepted(accepted) => {
+                let person = person.expect("validation refuses a reading without a person");
+                self.follow(desk, person, arrival, &accepted, out);
+                out.insert(0, Event::ReadingAccepted(accepted));
+                Outcome::Stored
+            }
+        }
+    }
+
+    /// What the stages after validation make of an accepted reading.
+    fn follow(
+        &self,
+        desk: &mut Desk,
+        person: &Person,
+        arrival: &Arrival<'_>,
+        accepted: &ReadingAccepted,
+        out: &mut Vec<Event>,
+    ) {
+        let reading = rhythm::Accepted { envelope: arrival.envelope, body: arrival.body, accepted };
+        desk.analyses.clear();
+        rhythm::decide(&desk.tables, &person.rhythm, &person.profile, &reading, &mut desk.analyses);
+        if desk.analyses.is_empty() {
+            return;
+        }
+        let clock_ms = person.rhythm.clock_ms().max(arrival.envelope.received());
+        desk.expired.clear();
+        if desk.analyses.iter().any(|analysed| analysed.span == Span::Hour) {
+            feedback::decide_expiry(&self.feedback, &person.feedback, clock_ms, &mut desk.expired);
+        }
+        let context = routing::Context {
+            partition: self.partition,
+            key: &person.key,
+            profile: &person.profile,
+            clock_ms,
+            backfill: arrival.body.backfill,
+        };
+        desk.decisions.clear();
+        let (analyses, decisions) = (&desk.analyses, &mut desk.decisions);
+        routing::decide(&self.routing, &person.routing, &context, analyses, decisions);
+        out.extend(desk.analyses.drain(..).map(|event| Event::RhythmAnalysed(Box::new(event))));
+        out.extend(desk.expired.drain(..).map(Event::OutcomeExpired));
+        for decision in desk.decisions.drain(..) {
+            let outcome = intervention::decide(
+                &self.intervention,
+                &person.intervention,
+                &person.profile,
+                &decision,
+            );
+            out.push(Event::DecisionMade(Box::new(decision)));
+            out.push(match outcome {
+                intervention::Outcome::Issued(issued) => Event::InterventionIssued(issued),
+                intervention::Outcome::Suppressed(event) => Event::InterventionSuppressed(event),
+            });
+        }
+    }
+
+    /// Folds one event of an input of `subject`. Total: it cannot fail.
+    pub fn apply(
+        &mut self,
+        subject: u64,
+        input: &Input<'_>,
+        event: &Event,
+        raw_hash: impl FnOnce() -> [u8; 16],
+    ) {
+        match (event, input.body) {
+            (Event::SubjectOpened(event), Body::Profile(profile)) => {
+                self.open(input.envelope.tenant, &event.user_id, profile);
+            }
+            (Event::ConfigurationSet, Body::Configuration(body)) => {
+                routing::apply_configuration(&mut self.routing, body);
+                intervention::apply_configuration(&mut self.intervention, body);
+                feedback::apply_configuration(&mut self.feedback, body);
+            }
+            (Event::DeadLettered(_), _) => self.refused.insert(raw_hash()),
+            (Event::FeedbackRecorded(event), _) => {
+                routing::apply_feedback(&mut self.routing, event);
+                feedback::apply_recorded(&mut self.feedback, event);
+            }
+            (Event::OutcomeExpired(event), _) => {
+                routing::apply_expired(&mut self.routing, event);
+                feedback::apply_expired(&mut self.feedback, event);
+            }
+            _ => self.apply_to_person(subject, input, event),
+        }
+    }
+
+    fn apply_to_person(&mut self, subject: u64, input: &Input<'_>, event: &Event) {
+        let Some(index) = usize::try_from(subject).ok().and_then(|n| n.checked_sub(1)) else {
+            return;
+        };
+        let Some(person) = self.people.get_mut(index) else { return };
+        match (event, input.body) {
+            (Event::ReadingAccepted(accepted), Body::Reading(body)) => {
+                let envelope = input.envelope;
+                let arrival = Arrival { envelope, body, content: input.content };
+                validation::apply(&mut person.validation, &arrival, accepted);
+                let reading = rhythm::Accepted { envelope, body, accepted };
+                rhythm::apply_reading(&mut person.rhythm, &person.profile, &reading);
+                self.refused.advance(envelope.received());
+            }
+            (Event::ProfileSet, Body::Profile(profile)) => person.profile = profile.clone(),
+            (Event::RhythmAnalysed(event), _) => {
+                rhythm::apply_analysed(&mut person.rhythm, event);
+                routing::apply_analysed(&mut person.routing, event);
+                if event.span == Span::Hour {
+                    let clock_ms = person.rhythm.clock_ms();
+                    feedback::apply_clock(&mut self.feedback, &mut person.feedback, clock_ms);
+                    let newer = |old: &RhythmAnalysed| event.window_end_ms >= old.window_end_ms;
+                    if person.latest.as_deref().is_none_or(newer) {
+                        person.latest = Some(event.clone());
+                    }
+                }
+            }
+            (Event::DecisionMade(event), _) => {
+                routing::apply_decision(&mut person.routing, event);
+                feedback::apply_decision(&mut self.feedback, &mut person.feedback, subject, event);
+            }
+            (Event::InterventionIssued(event), _) => {
+                routing::apply_issued(&mut person.routing, &person.profile, event);
+                intervention::apply_issued(&mut person.intervention, &person.profile, event);
+            }
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, tenant: &str, user_id: &str, profile: &ProfileBody) {
+        let key = partition_key(tenant, user_id).into_owned();
+        self.subjects.insert(key.clone(), self.next_subject());
+        self.people.push(Person {
+            tenant: tenant.into(),
+            user_id: user_id.into(),
+            key,
+            profile: profile.clone(),
+            latest: None,
+            validation: validation::Person::initial(),
+            rhythm: rhythm::Person::initial(),
+            routing: routing::Person::initial(),
+            intervention: intervention::Person::initial(),
+            feedback: feedback::Person::initial(),
+        });
+    }
+}
+
+impl Person {
+    /// Memory of the person's state, bytes: the struct and what it points to.
+    pub fn state_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.validation.heap_bytes()
+            + self.rhythm.heap_bytes()
+            + self.key.capacity() * 3
+            + self.latest.as_ref().map_or(0, |_| size_of::<RhythmAnalysed>() + 512)
+    }
+}

@@ -1,0 +1,46 @@
+//! Local time, in whole minutes since 1970-01-01 00:00 UTC.
+//!
+//! Everything that the rhythm stage keeps is placed by the minute, so that arithmetic on times
+//! cannot overflow; a person's local clock is UTC plus the offset of their profile.
+
+use zeitgeber_schemas::ProfileBody;
+
+/// Minutes of a day.
+pub(crate) const DAY_MIN: i64 = 1440;
+
+/// The minute that holds an instant in ms.
+pub(crate) fn minute_of(at_ms: i64) -> i64 {
+    at_ms.div_euclid(60_000)
+}
+
+/// Minutes that local time is ahead of UTC.
+pub(crate) fn offset(profile: &ProfileBody, minute: i64) -> i64 {
+    i64::from(profile.offset_at(minute * 60_000))
+}
+
+/// The start of the local hour that holds a minute.
+pub(crate) fn hour_start(profile: &ProfileBody, minute: i64) -> i64 {
+    minute - (minute + offset(profile, minute)).rem_euclid(60)
+}
+
+/// The minute of the local day, 0 to 1439.
+pub(crate) fn clock_minute(profile: &ProfileBody, minute: i64) -> i64 {
+    (minute + offset(profile, minute)).rem_euclid(DAY_MIN)
+}
+
+/// The number of the local day that holds a minute.
+pub(crate) fn day(profile: &ProfileBody, minute: i64) -> i64 {
+    (minute + offset(profile, minute)).div_euclid(DAY_MIN)
+}
+
+/// The instant at which a local day begins.
+pub(crate) fn midnight(profile: &ProfileBody, day: i64) -> i64 {
+    let local = day * DAY_MIN;
+    let near = local - offset(profile, local);
+    local - offset(profile, near)
+}
+
+/// Whether a minute of the day lies in `[start, end)`, which may pass midnight.
+pub(crate) fn in_span(clock_minute: i64, start: i64, end: i64) -> bool {
+    (clock_minute - start).rem_euclid(DAY_MIN) < (end - start).rem_euclid(DAY_MIN)
+}

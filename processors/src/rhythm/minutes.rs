@@ -1,0 +1,267 @@
+//! A minute series in hour blocks: what a movement signal was in each minute.
+//!
+//! Values are integers on the signal grid and every block keeps its own sums, so that a window is
+//! summed by the block and comes to the same bits in whatever order the minutes arrived.
+
+use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::slots::{RETAINED_HOURS, Retention, Source};
+use crate::exact;
+
+/// Greatest value of a minute. It bounds the sums of squares of eight years within `i128`.
+const MINUTE_MAX: f64 = 1_000_000.0;
+
+/// Most incomplete minutes kept: two devices over the 48 hours in which readings take part.
+const PARTIAL_MAX: usize = 2 * 2880;
+
+/// A mask with one bit for each minute of an hour or second of a minute.
+const FULL: u64 = (1 << 60) - 1;
+
+/// How epochs shorter or longer than a minute become minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Combine {
+    /// Amounts (counts, steps): short epochs add up, a long one is shared out evenly.
+    Sum,
+    /// Levels (ENMO): short epochs are averaged, a long one holds in each of its minutes.
+    Mean,
+}
+
+/// A minute series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Minutes {
+    retention: Retention,
+    blocks: VecDeque<Block>,
+    partial: Vec<Partial>,
+}
+
+/// One hour of UTC.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Block {
+    /// Hours since 1970-01-01 00:00 UTC.
+    hour: i64,
+    valid: u64,
+    primary: u64,
+    zero: u64,
+    sum: i64,
+    sum_squares: i128,
+    values: Box<[i64]>,
+}
+
+/// A minute of one device that is not complete yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Partial {
+    minute: i64,
+    device: u64,
+    seconds: u64,
+    sum: i64,
+}
+
+impl Minutes {
+    /// An empty series.
+    pub const fn new(retention: Retention) -> Self {
+        Self { retention, blocks: VecDeque::new(), partial: Vec::new() }
+    }
+
+    /// Takes in an epoch of `epoch_s` seconds from `start_ms` (UTC).
+    ///
+    /// A minute's epoch counts for the minute that holds its start. Shorter epochs divide 60 and
+    /// lie within one minute, which counts when all its seconds are covered; longer ones are whole
+    /// minutes below an hour. Any other epoch is left out, and so is a second time covered twice
+    /// by a device: its first epoch stands.
+    pub fn insert(
+        &mut self,
+        start_ms: i64,
+        epoch_s: i64,
+        value: f64,
+        combine: Combine,
+        source: Source,
+        device: &str,
+    ) {
+        let minute = start_ms.div_euclid(60_000);
+        if epoch_s == 60 {
+            self.place(minute, minute_value(value), source);
+        } else if epoch_s > 60 && epoch_s < 3600 && epoch_s % 60 == 0 {
+            let share = if combine == Combine::Sum { epoch_s / 60 } else { 1 };
+            let value = minute_value(value / share as f64);
+            for later in 0..epoch_s / 60 {
+                self.place(minute + later, value, source);
+            }
+        } else if epoch_s > 0 && 60 % epoch_s == 0 {
+            let second = start_ms.rem_euclid(60_000) / 1000;
+            if second + epoch_s <= 60 {
+                let weight = if combine == Combine::Sum { 1 } else { epoch_s };
+                let seconds = ones(second, second + epoch_s);
+                let part = Partial {
+                    minute,
+                    device: xxh3_64(device.as_bytes()),
+                    seconds,
+                    sum: minute_value(value) * weight,
+                };
+                self.gather(part, combine, source);
+            }
+        }
+    }
+
+    /// Whether there is no value at all.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// First and last minute with a value in `[from, until)`.
+    pub fn extent(&self, from: i64, until: i64) -> Option<(i64, i64)> {
+        let (head, mask) = self.range(from, until).find(|(_, mask)| *mask != 0)?;
+        let first = head.first() + i64::from(mask.trailing_zeros());
+        let (tail, mask) = self.range(from, until).rev().find(|(_, mask)| *mask != 0)?;
+        Some((first, tail.first() + 63 - i64::from(mask.leading_zeros())))
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.blocks.capacity() * size_of::<Block>()
+            + self.blocks.len() * 60 * size_of::<i64>()
+            + self.partial.capacity() * size_of::<Partial>()
+    }
+
+    /// The blocks that overlap `[from, until)`, each with its valid minutes within.
+    pub(crate) fn range(
+        &self,
+        from: i64,
+        until: i64,
+    ) -> impl DoubleEndedIterator<Item = (&Block, u64)> {
+        let low = self.blocks.partition_point(|block| block.first() + 60 <= from);
+        let high = self.blocks.partition_point(|block| block.first() < until).max(low);
+        self.blocks.range(low..high).map(move |block| {
+            let inside = ones((from - block.first()).max(0), (until - block.first()).min(60));
+            (block, block.valid & inside)
+        })
+    }
+
+    fn gather(&mut self, part: Partial, combine: Combine, source: Source) {
+        let key = (part.minute, part.device);
+        let at = self.partial.partition_point(|known| (known.minute, known.device) < key);
+        match self.partial.get_mut(at).filter(|known| (known.minute, known.device) == key) {
+            None => {
+                if self.partial.len() >= PARTIAL_MAX {
+                    self.partial.remove(0);
+                    self.partial.insert(at.saturating_sub(1), part);
+                } else {
+                    self.partial.insert(at, part);
+                }
+            }
+            Some(known) if known.seconds & part.seconds != 0 => {}
+            Some(known) => {
+                known.seconds |= part.seconds;
+                known.sum += part.sum;
+                if known.seconds == FULL {
+                    let whole = self.partial.remove(at);
+                    let share = if combine == Combine::Sum { 1 } else { 60 };
+                    let most = exact::signal(MINUTE_MAX);
+                    self.place(whole.minute, (whole.sum / share).min(most), source);
+                }
+            }
+        }
+    }
+
+    fn place(&mut self, minute: i64, value: i64, source: Source) {
+        let Some(block) = self.open(minute.div_euclid(60)) else { return };
+        let index = minute.rem_euclid(60) as usize;
+        let (bit, primary) = (1 << index, source == Source::Primary);
+        if block.valid & bit != 0 {
+            if !primary || block.primary & bit != 0 {
+                return;
+            }
+            let old = block.values[index];
+            block.sum -= old;
+            block.sum_squares -= i128::from(old) * i128::from(old);
+        }
+        block.valid |= bit;
+        block.primary |= if primary { bit } else { 0 };
+        block.zero = if value == 0 { block.zero | bit } else { block.zero & !bit };
+        block.values[index] = value;
+        block.sum += value;
+        block.sum_squares += i128::from(value) * i128::from(value);
+    }
+
+    /// The block of an hour, opened where it is new; none before what is retained.
+    fn open(&mut self, hour: i64) -> Option<&mut Block> {
+        let newest = self.blocks.back().map_or(hour, |block| block.hour);
+        if newest == hour && !self.blocks.is_empty() {
+            return self.blocks.back_mut();
+        }
+        if self.retention == Retention::Live && hour < newest - RETAINED_HOURS {
+            return None;
+        }
+        let at = self.blocks.partition_point(|block| block.hour < hour);
+        if self.blocks.get(at).is_none_or(|block| block.hour != hour) {
+            self.blocks.insert(at, Block::new(hour));
+        }
+        if self.retention == Retention::Live && hour > newest {
+            let kept = self.blocks.partition_point(|block| block.hour < hour - RETAINED_HOURS);
+            self.blocks.drain(..kept);
+            return self.blocks.back_mut();
+        }
+        self.blocks.get_mut(at)
+    }
+}
+
+impl Block {
+    fn new(hour: i64) -> Self {
+        let values = vec![0; 60].into_boxed_slice();
+        Self { hour, valid: 0, primary: 0, zero: 0, sum: 0, sum_squares: 0, values }
+    }
+
+    /// Its first minute.
+    pub(crate) const fn first(&self) -> i64 {
+        self.hour * 60
+    }
+
+    /// Its minutes with the value 0.
+    pub(crate) const fn zero(&self) -> u64 {
+        self.zero
+    }
+
+    /// Its values; those of minutes that are not valid mean nothing.
+    pub(crate) fn values(&self) -> &[i64] {
+        &self.values
+    }
+
+    /// Sum of the valid minutes in `mask`.
+    pub(crate) fn sum_of(&self, mask: u64) -> i64 {
+        if mask == self.valid {
+            return self.sum;
+        }
+        bits(mask).map(|index| self.values[index]).sum()
+    }
+
+    /// Sum of the squares of the valid minutes in `mask`.
+    pub(crate) fn sum_squares_of(&self, mask: u64) -> i128 {
+        if mask == self.valid {
+            return self.sum_squares;
+        }
+        bits(mask).map(|index| i128::from(self.values[index]) * i128::from(self.values[index])).sum()
+    }
+}
+
+/// The bits `[low, high)` of an hour; none where that is empty.
+pub(crate) fn ones(low: i64, high: i64) -> u64 {
+    if low >= high {
+        return 0;
+    }
+    (FULL >> (60 - (high - low))) << low
+}
+
+/// The numbers of the bits that are set, lowest first.
+pub(crate) fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let index = mask.trailing_zeros() as usize;
+        mask &= mask.wrapping_sub(1);
+        (index < 64).then_some(index)
+    })
+}
+
+fn minute_value(value: f64) -> i64 {
+    exact::signal(value.clamp(0.0, MINUTE_MAX))
+}

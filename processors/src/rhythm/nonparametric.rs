@@ -1,0 +1,108 @@
+//! Non-parametric rhythm: interdaily stability and intradaily variability of hours (Witting 1990,
+//! Van Someren 1999; population form), and the least and most active hours of the mean day.
+
+use alloc::vec::Vec;
+
+use super::window::{Hour, Totals};
+use crate::exact;
+
+/// Valid minutes that an hour needs.
+const HOUR_MINUTES: u32 = 30;
+
+/// What the hours of a series tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Variability {
+    pub(crate) n_hours: u32,
+    pub(crate) is: Option<f64>,
+    pub(crate) iv: Option<f64>,
+}
+
+/// The extreme windows of the mean day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Extremes {
+    pub(crate) l5: f64,
+    pub(crate) l5_onset_min: u32,
+    pub(crate) m10: f64,
+    pub(crate) m10_onset_min: u32,
+    pub(crate) ra: Option<f64>,
+}
+
+/// Means of the hours that have at least `least` values.
+pub(crate) fn hour_means(hours: &[Hour], least: u32) -> Vec<(Option<f64>, u8)> {
+    let mean = |hour: &Hour| exact::signal_value(hour.sum) / f64::from(hour.count);
+    hours.iter().map(|hour| ((hour.count >= least).then(|| mean(hour)), hour.of_day)).collect()
+}
+
+/// IS and IV of a minute series' hours.
+pub(crate) fn minute_variability(totals: &Totals) -> Variability {
+    variability(&hour_means(&totals.hours, HOUR_MINUTES))
+}
+
+/// IS and IV of hours in order, each with its hour of the day. Differences are taken between
+/// adjacent valid hours only, and deviations from the mean of all valid hours.
+pub(crate) fn variability(hours: &[(Option<f64>, u8)]) -> Variability {
+    let (mut n, mut sum) = (0u32, 0.0);
+    let mut of_day = [(0.0, 0u32); 24];
+    for (mean, hour) in hours.iter().filter_map(|(mean, hour)| mean.map(|mean| (mean, *hour))) {
+        let slot = &mut of_day[usize::from(hour % 24)];
+        *slot = (slot.0 + mean, slot.1 + 1);
+        (n, sum) = (n + 1, sum + mean);
+    }
+    let grand = sum / f64::from(n);
+    let (mut squares, mut steps, mut pairs, mut before) = (0.0, 0.0, 0u32, None);
+    for (mean, _) in hours {
+        if let Some(mean) = mean {
+            squares += (mean - grand) * (mean - grand);
+        }
+        if let (Some(mean), Some(before)) = (*mean, before) {
+            let step: f64 = mean - before;
+            (steps, pairs) = (steps + step * step, pairs + 1);
+        }
+        before = *mean;
+    }
+    let (mut between, mut filled) = (0.0, 0u32);
+    for (sum, count) in of_day.into_iter().filter(|(_, count)| *count > 0) {
+        let deviation = sum / f64::from(count) - grand;
+        (between, filled) = (between + deviation * deviation, filled + 1);
+    }
+    let varies = squares > 0.0;
+    Variability {
+        n_hours: n,
+        is: varies.then(|| f64::from(n) * between / (f64::from(filled) * squares)),
+        iv: (varies && pairs > 0)
+            .then(|| (steps / f64::from(pairs)) / (squares / f64::from(n))),
+    }
+}
+
+/// L5, M10 and relative amplitude; none where the mean day has a hole. Ties go to the earliest
+/// clock minute.
+pub(crate) fn extremes(totals: &Totals) -> Option<Extremes> {
+    let mut before = Vec::with_capacity(totals.sums.len() + 600);
+    let mut sum = 0.0;
+    before.push(sum);
+    let day = totals.sums.iter().zip(&totals.counts);
+    for (total, count) in day.clone().chain(day.take(599)) {
+        if *count == 0 {
+            return None;
+        }
+        sum += exact::signal_value(*total) / f64::from(*count);
+        before.push(sum);
+    }
+    let (l5, l5_onset_min) = extreme(&before, 300, |new, best| new < best);
+    let (m10, m10_onset_min) = extreme(&before, 600, |new, best| new > best);
+    let ra = (m10 + l5 > 0.0).then(|| (m10 - l5) / (m10 + l5));
+    Some(Extremes { l5, l5_onset_min, m10, m10_onset_min, ra })
+}
+
+/// The best window of `width` minutes, by its mean, and where in the day it starts.
+fn extreme(before: &[f64], width: usize, better: fn(f64, f64) -> bool) -> (f64, u32) {
+    let mean = |start: usize| (before[start + width] - before[start]) / width as f64;
+    let mut best = (mean(0), 0);
+    for start in 1..1440 {
+        let new = mean(start);
+        if better(new, best.0) {
+            best = (new, start as u32);
+        }
+    }
+    best
+}

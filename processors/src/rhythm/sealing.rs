@@ -1,0 +1,250 @@
+//! Which analyses exist: ends that the clock has passed, and ends that late data changed.
+//!
+//! A local hour is sealed 5 minutes after its end, a local day 130 minutes after, when every
+//! non-wear flag of the day is final. What is sealed is computed from the data alone, cut off at
+//! the hour's end or at the day's grace; so it does not matter when the clock got there. Late data
+//! leaves a mark at its earliest minute, and the next hour seal goes through every sealed end
+//! whose window holds it.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+use zeitgeber_schemas::{
+    Composite, ProfileBody, RhythmAnalysed, Span,
+    wire::to_bytes,
+};
+
+use super::{
+    ALGORITHM, Person,
+    alertness::UsualDay,
+    cosinor::Tables,
+    local::{self, DAY_MIN},
+    series::Features,
+    vitality::{self, Inputs},
+    window::Window,
+};
+
+/// How long after its end an hour is sealed, minutes.
+const HOUR_GRACE_MIN: i64 = 5;
+/// How long after its end a day is sealed, minutes: Choi non-wear is final by then.
+const DAY_GRACE_MIN: i64 = 130;
+/// Whole local days before the first midnight analysis.
+const FIRST_DAYS: i64 = 3;
+/// Days of a window.
+const WINDOW_DAYS: i64 = 7;
+/// Hours remembered as analysed: those that data 48 hours old in an hourly epoch can change.
+const HOURS_KEPT: usize = 52;
+/// Midnights remembered as analysed.
+const MIDNIGHTS_KEPT: usize = 5;
+
+/// The last ends that the clock has passed, minutes since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sealed {
+    hour: i64,
+    midnight: i64,
+}
+
+impl Sealed {
+    /// What a clock has sealed.
+    pub(crate) fn at(profile: &ProfileBody, clock_ms: i64) -> Self {
+        let now = local::minute_of(clock_ms);
+        Self {
+            hour: local::hour_start(profile, now - HOUR_GRACE_MIN),
+            midnight: local::midnight(profile, local::day(profile, now - DAY_GRACE_MIN)),
+        }
+    }
+
+    /// Whether an analysis that this sealed sees a minute.
+    pub(crate) const fn holds(&self, minute: i64) -> bool {
+        minute < self.hour || minute < self.midnight + DAY_GRACE_MIN
+    }
+
+    /// Whether `later` seals an hour that this did not.
+    pub(crate) const fn hour_passes(&self, later: &Self) -> bool {
+        later.hour > self.hour
+    }
+
+    /// Both, each at its later end: a changed offset must not open an end again.
+    pub(crate) fn or_later(self, other: Self) -> Self {
+        Self { hour: self.hour.max(other.hour), midnight: self.midnight.max(other.midnight) }
+    }
+}
+
+/// The last revision of each recently analysed end, in order of their ends.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Revisions(VecDeque<Revision>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Revision {
+    end: i64,
+    revision: u32,
+    content: u64,
+}
+
+impl Revisions {
+    /// Remembers an analysis.
+    pub(crate) fn record(&mut self, event: &RhythmAnalysed) {
+        let end = local::minute_of(event.window_end_ms);
+        let mut plain = event.clone();
+        plain.revision = 0;
+        let new = Revision { end, revision: event.revision, content: content(&plain) };
+        let at = self.0.partition_point(|known| known.end < end);
+        match self.0.get_mut(at).filter(|known| known.end == end) {
+            Some(known) => *known = new,
+            None => self.0.insert(at, new),
+        }
+        let kept = if event.span == Span::Hour { HOURS_KEPT } else { MIDNIGHTS_KEPT };
+        while self.0.len() > kept {
+            self.0.pop_front();
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Revision>()
+    }
+
+    /// The number that a content of an end gets; none where it says nothing new.
+    fn next(&self, end: i64, content: u64) -> Option<u32> {
+        match self.0.iter().find(|known| known.end == end) {
+            None => Some(0),
+            Some(known) if known.content == content => None,
+            Some(known) => Some(known.revision + 1),
+        }
+    }
+}
+
+fn content(event: &RhythmAnalysed) -> u64 {
+    xxh3_64(&to_bytes(event))
+}
+
+/// A pass over a person's ends.
+pub(crate) struct Pass<'a> {
+    tables: &'a Tables,
+    person: &'a Person,
+    profile: &'a ProfileBody,
+    usual: UsualDay,
+    first_minute: i64,
+    newest_hour: i64,
+}
+
+impl<'a> Pass<'a> {
+    /// None where the person has no data yet.
+    pub(crate) fn new(
+        tables: &'a Tables,
+        person: &'a Person,
+        profile: &'a ProfileBody,
+    ) -> Option<Self> {
+        Some(Self {
+            tables,
+            person,
+            profile,
+            usual: UsualDay::new(profile),
+            first_minute: person.first_minute?,
+            newest_hour: *person.present.back()?,
+        })
+    }
+
+    /// Revises what late data changed, then analyses what was sealed since.
+    pub(crate) fn seal(&self, before: Sealed, now: Sealed, out: &mut Vec<RhythmAnalysed>) {
+        if before.hour_passes(&now) {
+            if let Some(dirty) = self.person.dirty {
+                self.hours(dirty, before.hour, out);
+                self.midnights(dirty - DAY_GRACE_MIN, before.midnight, out);
+            }
+            self.hours(before.hour, now.hour, out);
+        }
+        self.midnights(before.midnight, now.midnight, out);
+    }
+
+    /// Analyses the hours that hold data and end in `(after, until]`.
+    fn hours(&self, after: i64, until: i64, out: &mut Vec<RhythmAnalysed>) {
+        let present = &self.person.present;
+        let low = present.partition_point(|start| start + 60 <= after);
+        let high = present.partition_point(|start| start + 60 <= until).max(low);
+        for end in present.range(low..high).map(|start| start + 60) {
+            let start = (end - WINDOW_DAYS * DAY_MIN).max(self.first_minute);
+            self.analyse(Span::Hour, Window { start, end }, end, out);
+        }
+    }
+
+    /// Analyses the midnights in `(after, until]` whose window holds data.
+    fn midnights(&self, after: i64, until: i64, out: &mut Vec<RhythmAnalysed>) {
+        let first_day = local::day(self.profile, self.first_minute - 1) + 1;
+        let last = until.min(self.newest_hour + (WINDOW_DAYS + 1) * DAY_MIN);
+        let from = (local::day(self.profile, after)).max(first_day + FIRST_DAYS);
+        for day in from..=local::day(self.profile, last) {
+            let end = local::midnight(self.profile, day);
+            let start = local::midnight(self.profile, first_day.max(day - WINDOW_DAYS));
+            let present = &self.person.present;
+            let at = present.partition_point(|hour| *hour < start);
+            let holds_data = present.get(at).is_some_and(|hour| *hour < end);
+            if end > after && end <= until && holds_data {
+                self.analyse(Span::Midnight, Window { start, end }, end + DAY_GRACE_MIN, out);
+            }
+        }
+    }
+
+    fn analyse(&self, span: Span, window: Window, horizon: i64, out: &mut Vec<RhythmAnalysed>) {
+        let features =
+            self.person.series.features(window, horizon, self.profile, self.tables);
+        let mut event = self.event(span, window, features);
+        let revisions = self.person.revisions(span);
+        if let Some(revision) = revisions.next(window.end, content(&event)) {
+            event.revision = revision;
+            out.push(event);
+        }
+    }
+
+    fn event(&self, span: Span, window: Window, features: Features) -> RhythmAnalysed {
+        let clock_h = local::clock_minute(self.profile, window.end) as f64 / 60.0;
+        let kss = self.usual.kss(clock_h);
+        let kss_forecast: Vec<f64> = self.usual.forecast(clock_h).collect();
+        let composite = composite(&features, window, kss, &kss_forecast);
+        RhythmAnalysed {
+            span,
+            window_start_ms: window.start * 60_000,
+            window_end_ms: window.end * 60_000,
+            offset_min: self.profile.offset_at(window.end * 60_000),
+            revision: 0,
+            algorithm: ALGORITHM,
+            signal: features.signal,
+            all_minutes: features.all_minutes,
+            wear_minutes: features.wear_minutes,
+            nonwear_minutes: features.nonwear_minutes,
+            hourly: features.hourly,
+            heart: features.heart,
+            light: features.light,
+            coverage: features.coverage,
+            recent_activity: features.recent_activity,
+            recent_light: features.recent_light,
+            kss,
+            kss_forecast,
+            composite,
+        }
+    }
+}
+
+/// Vitality from what the live stage knows. Sleepiness repeats from day to day here, so the last
+/// 23 hours, which energy's hysteresis runs through, are the next 23: no earlier analysis is
+/// needed, and arrival order cannot matter.
+fn composite(features: &Features, window: Window, kss: f64, forecast: &[f64]) -> Composite {
+    let (minutes, hourly) = (features.wear_minutes.as_ref(), features.hourly.as_ref());
+    let light = features.light.as_ref();
+    let inputs = Inputs {
+        kss: Some(kss),
+        is: minutes.map_or_else(|| hourly.and_then(|hours| hours.is), |minutes| minutes.is),
+        ra: minutes.and_then(|minutes| minutes.ra),
+        rhythm_days: ((window.end - window.start) / DAY_MIN) as u32,
+        light: [
+            light.and_then(|light| light.day_frac_ge250),
+            light.and_then(|light| light.evening_frac_le10),
+            light.and_then(|light| light.night_frac_le1),
+        ],
+        coverage: features.coverage,
+        ..Inputs::default()
+    };
+    let past = &forecast[..forecast.len().saturating_sub(1)];
+    let before = past.iter().fold(None, |before, kss| Some(vitality::energy(*kss, before)));
+    vitality::composite(&inputs, before)
+}

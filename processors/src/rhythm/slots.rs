@@ -1,0 +1,150 @@
+//! Sums by the local hour: a sparse ring for whatever is added up over a window.
+//!
+//! Where a primary device and another one report the same minute, only the primary one counts. The
+//! others' contributions are remembered for as long as a late primary reading may displace them.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+use zeitgeber_schemas::ProfileBody;
+
+use super::local;
+
+/// Hours that a live ring holds: 7 days of window, 48 hours of late data and the context of both.
+pub(crate) const RETAINED_HOURS: i64 = 240;
+
+/// How long a contribution can still be displaced, minutes.
+const PENDING_MIN: i64 = 48 * 60;
+
+/// Most contributions that can be displaced.
+const PENDING_MAX: usize = 2 * PENDING_MIN as usize;
+
+/// How much a series keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Retention {
+    /// The 10 days before the newest hour.
+    Live,
+    /// Everything.
+    Unbounded,
+}
+
+/// The standing of the device that reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// The profile names no primary device.
+    Sole,
+    /// It is the primary device.
+    Primary,
+    /// It is another one.
+    Other,
+}
+
+impl Source {
+    /// The standing of a device in a profile.
+    pub fn of(profile: &ProfileBody, device: &str) -> Self {
+        match profile.primary_device.as_deref() {
+            None => Self::Sole,
+            Some(primary) if primary == device => Self::Primary,
+            Some(_) => Self::Other,
+        }
+    }
+}
+
+/// What slots hold: sums of integers, so that adding commutes and can be undone.
+pub(crate) trait Sums: Copy + Default {
+    /// Adds another's sums.
+    fn add(&mut self, other: &Self);
+    /// Takes another's sums away again.
+    fn subtract(&mut self, other: &Self);
+}
+
+/// Sums by the local hour.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Slots<T> {
+    retention: Retention,
+    slots: VecDeque<Slot<T>>,
+    pending: Vec<(i64, T)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Slot<T> {
+    start: i64,
+    primary: u64,
+    sums: T,
+}
+
+impl<T: Sums> Slots<T> {
+    pub(crate) const fn new(retention: Retention) -> Self {
+        Self { retention, slots: VecDeque::new(), pending: Vec::new() }
+    }
+
+    /// Adds what a device measured in a minute.
+    pub(crate) fn add(&mut self, profile: &ProfileBody, minute: i64, source: Source, new: &T) {
+        let start = local::hour_start(profile, minute);
+        let Some(at) = self.open(start) else { return };
+        let bit = 1u64 << (minute - start);
+        let slot = &mut self.slots[at];
+        match source {
+            Source::Sole => {}
+            Source::Other if slot.primary & bit != 0 => return,
+            Source::Other => self.remember(minute, *new),
+            Source::Primary => {
+                if slot.primary & bit == 0 {
+                    slot.primary |= bit;
+                    let low = self.pending.partition_point(|known| known.0 < minute);
+                    let high = self.pending.partition_point(|known| known.0 <= minute);
+                    self.pending.drain(low..high).for_each(|known| slot.sums.subtract(&known.1));
+                }
+            }
+        }
+        self.slots[at].sums.add(new);
+    }
+
+    /// The hours that start in `[from, until)` with their sums, oldest first.
+    pub(crate) fn range(&self, from: i64, until: i64) -> impl Iterator<Item = (i64, &T)> {
+        let low = self.slots.partition_point(|slot| slot.start < from);
+        let high = self.slots.partition_point(|slot| slot.start < until).max(low);
+        self.slots.range(low..high).map(|slot| (slot.start, &slot.sums))
+    }
+
+    /// Everything in `[from, until)` added up.
+    pub(crate) fn total(&self, from: i64, until: i64) -> T {
+        let mut total = T::default();
+        self.range(from, until).for_each(|(_, sums)| total.add(sums));
+        total
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot<T>>()
+            + self.pending.capacity() * size_of::<(i64, T)>()
+    }
+
+    fn remember(&mut self, minute: i64, new: T) {
+        if self.pending.len() >= PENDING_MAX {
+            let newest = self.pending.last().map_or(minute, |known| known.0);
+            let old = self.pending.partition_point(|known| known.0 < newest - PENDING_MIN);
+            self.pending.drain(..old.max(1));
+        }
+        let at = self.pending.partition_point(|known| known.0 <= minute);
+        self.pending.insert(at, (minute, new));
+    }
+
+    fn open(&mut self, start: i64) -> Option<usize> {
+        let newest = self.slots.back().map_or(start, |slot| slot.start);
+        if self.retention == Retention::Live && start < newest - RETAINED_HOURS * 60 {
+            return None;
+        }
+        let mut at = self.slots.partition_point(|slot| slot.start < start);
+        if self.slots.get(at).is_none_or(|slot| slot.start != start) {
+            self.slots.insert(at, Slot { start, primary: 0, sums: T::default() });
+        }
+        if self.retention == Retention::Live && start > newest {
+            let oldest = start - RETAINED_HOURS * 60;
+            let gone = self.slots.partition_point(|slot| slot.start < oldest);
+            self.slots.drain(..gone);
+            at -= gone;
+        }
+        Some(at)
+    }
+}

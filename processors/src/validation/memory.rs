@@ -1,0 +1,243 @@
+//! The bounded memory of ids: which (person, id) was accepted before.
+//!
+//! Most producers number their readings: `u11-imu-000731` is a stem and a number. A person has up
+//! to 16 stems, each kept as at most 256 runs of consecutive numbers; beyond that the lowest run
+//! is forgotten. A numbered producer is thereby remembered for weeks in 4 KiB. Ids without a
+//! number (UUIDs), and stems beyond the sixteenth, are remembered by 64-bit fingerprint: the last
+//! 4,096 of each kind, in 64 buckets. Whether a known id is an exact copy is told by a fingerprint
+//! of its content, kept for the last 512 readings of each kind; an older copy counts as a
+//! conflicting one, which is then kept as a dead letter.
+
+use alloc::{vec, vec::Vec};
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use zeitgeber_schemas::Kind;
+
+use super::KINDS;
+
+/// Numbered stems a person may have.
+pub const STEMS: usize = 16;
+/// Runs of consecutive numbers kept for a stem.
+pub const RUNS: usize = 256;
+const BUCKETS: usize = 64;
+const BUCKET: usize = 64;
+const COPIES: usize = 512;
+/// Longest number that is read as one; longer ones are opaque.
+const DIGITS: usize = 18;
+
+/// Which ids of a person were accepted.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct IdMemory {
+    stems: Vec<Stem>,
+    opaque: [Opaque; KINDS],
+    copies: [Vec<u64>; KINDS],
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Stem {
+    fingerprint: u64,
+    /// Inclusive, ascending, never adjacent.
+    runs: Vec<(u64, u64)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+struct Opaque {
+    fingerprints: Vec<u64>,
+    next: Vec<u8>,
+}
+
+impl IdMemory {
+    /// Whether the id was accepted before.
+    pub fn contains(&self, id: &str) -> bool {
+        if let Some((stem, number)) = numbered(id)
+            && let Some(stem) = self.stems.iter().find(|known| known.fingerprint == stem)
+        {
+            return stem.contains(number);
+        }
+        let fingerprint = opaque_fingerprint(id);
+        self.opaque.iter().any(|opaque| opaque.contains(fingerprint))
+    }
+
+    /// Whether the id was accepted with this very content.
+    pub fn is_copy(&self, kind: Kind, id: &str, content: u64) -> bool {
+        let (slot, mark) = copy_slot(id, content);
+        self.copies[kind as usize].get(slot) == Some(&mark)
+    }
+
+    /// Remembers an accepted id.
+    pub fn insert(&mut self, kind: Kind, id: &str, content: u64) {
+        self.insert_id(kind, id);
+        let copies = &mut self.copies[kind as usize];
+        if copies.is_empty() {
+            *copies = vec![0; COPIES];
+        }
+        let (slot, mark) = copy_slot(id, content);
+        copies[slot] = mark;
+    }
+
+    fn insert_id(&mut self, kind: Kind, id: &str) {
+        if let Some((fingerprint, number)) = numbered(id) {
+            if let Some(stem) = self.stems.iter_mut().find(|s| s.fingerprint == fingerprint) {
+                return stem.insert(number);
+            }
+            if self.stems.len() < STEMS {
+                return self.stems.push(Stem { fingerprint, runs: vec![(number, number)] });
+            }
+        }
+        self.opaque[kind as usize].insert(opaque_fingerprint(id));
+    }
+
+    /// Memory held, bytes.
+    pub fn heap_bytes(&self) -> usize {
+        let stems: usize = self.stems.iter().map(|stem| stem.runs.capacity() * 16).sum();
+        let opaque: usize = self.opaque.iter().map(|o| o.fingerprints.capacity() * 8).sum();
+        let copies: usize = self.copies.iter().map(|copies| copies.capacity() * 8).sum();
+        self.stems.capacity() * size_of::<Stem>() + stems + opaque + copies
+    }
+}
+
+impl Stem {
+    fn contains(&self, number: u64) -> bool {
+        let after = self.runs.partition_point(|run| run.0 <= number);
+        after > 0 && self.runs[after - 1].1 >= number
+    }
+
+    fn insert(&mut self, number: u64) {
+        if let Some(last) = self.runs.last_mut()
+            && last.1 + 1 == number
+        {
+            last.1 = number;
+            return;
+        }
+        let at = self.runs.partition_point(|run| run.0 <= number);
+        if at > 0 && self.runs[at - 1].1 >= number {
+            return;
+        }
+        let joins_left = at > 0 && self.runs[at - 1].1 + 1 == number;
+        let joins_right = self.runs.get(at).is_some_and(|run| number + 1 == run.0);
+        match (joins_left, joins_right) {
+            (true, true) => self.runs[at - 1].1 = self.runs.remove(at).1,
+            (true, false) => self.runs[at - 1].1 = number,
+            (false, true) => self.runs[at].0 = number,
+            (false, false) => {
+                self.runs.insert(at, (number, number));
+                if self.runs.len() > RUNS {
+                    self.runs.remove(0);
+                }
+            }
+        }
+    }
+}
+
+impl Opaque {
+    fn contains(&self, fingerprint: u64) -> bool {
+        let start = bucket(fingerprint) * BUCKET;
+        self.fingerprints.get(start..start + BUCKET).is_some_and(|all| all.contains(&fingerprint))
+    }
+
+    fn insert(&mut self, fingerprint: u64) {
+        if self.fingerprints.is_empty() {
+            self.fingerprints = vec![0; BUCKETS * BUCKET];
+            self.next = vec![0; BUCKETS];
+        }
+        let bucket = bucket(fingerprint);
+        let next = &mut self.next[bucket];
+        self.fingerprints[bucket * BUCKET + usize::from(*next)] = fingerprint;
+        *next = (*next + 1) % BUCKET as u8;
+    }
+}
+
+fn bucket(fingerprint: u64) -> usize {
+    fingerprint as usize % BUCKETS
+}
+
+/// Zero marks an empty slot.
+fn opaque_fingerprint(id: &str) -> u64 {
+    xxh3_64(id.as_bytes()).max(1)
+}
+
+/// Splits `stem` and decimal number. Leading zeros make the width part of the stem, so that `07`
+/// and `7` stay two ids.
+fn numbered(id: &str) -> Option<(u64, u64)> {
+    let bytes = id.as_bytes();
+    let digits = bytes.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 0 || digits > DIGITS {
+        return None;
+    }
+    let (stem, number) = bytes.split_at(bytes.len() - digits);
+    let width = if number[0] == b'0' { digits as u64 } else { 0 };
+    let number = number.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    Some((xxh3_64_with_seed(stem, width), number))
+}
+
+/// Numbered ids take turns in the slots, so that the last 512 are always there.
+fn copy_slot(id: &str, content: u64) -> (usize, u64) {
+    let (stem, number) = numbered(id).unwrap_or_else(|| {
+        let fingerprint = opaque_fingerprint(id);
+        (fingerprint, fingerprint)
+    });
+    let mark = content ^ stem.rotate_left(17) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (number as usize % COPIES, mark.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbered_ids_are_remembered_in_any_order(
+            mut numbers in prop::collection::btree_set(0u64..600, 0..120),
+            probe in 0u64..600,
+        ) {
+            let mut memory = IdMemory::default();
+            let order: Vec<u64> = numbers.iter().copied().rev().collect();
+            for number in order {
+                memory.insert(Kind::Imu, &format!("u-{number:06}"), number);
+            }
+            prop_assert_eq!(memory.contains(&format!("u-{probe:06}")), numbers.contains(&probe));
+            memory.insert(Kind::Imu, &format!("u-{probe:06}"), 9);
+            numbers.insert(probe);
+            for number in 0..600 {
+                prop_assert_eq!(
+                    memory.contains(&format!("u-{number:06}")), numbers.contains(&number)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn widths_stems_and_unnumbered_ids_are_told_apart() {
+        let mut memory = IdMemory::default();
+        for id in ["7", "a7", "uuid-x", "007"] {
+            assert!(!memory.contains(id), "{id}");
+            memory.insert(Kind::Hrv, id, 1);
+            assert!(memory.contains(id), "{id}");
+        }
+        assert!(!memory.contains("07") && !memory.contains("b7"));
+    }
+
+    #[test]
+    fn an_exact_copy_is_told_from_a_conflicting_one() {
+        let mut memory = IdMemory::default();
+        memory.insert(Kind::Imu, "u-1", 42);
+        assert!(memory.is_copy(Kind::Imu, "u-1", 42));
+        assert!(!memory.is_copy(Kind::Imu, "u-1", 43));
+    }
+
+    #[test]
+    fn memory_stays_bounded_for_any_ids() {
+        let mut memory = IdMemory::default();
+        for i in 0..40_000u64 {
+            memory.insert(Kind::Imu, &format!("{:x}-{}x", i * 7919, i), i);
+            memory.insert(Kind::Imu, &format!("gap-{}", i * 2), i);
+            memory.insert(Kind::Imu, &format!("stem{i}-1"), i);
+        }
+        assert!(memory.heap_bytes() < 120_000, "{}", memory.heap_bytes());
+        assert!(memory.contains("gap-79998") && !memory.contains("gap-2"));
+    }
+}
