@@ -304,7 +304,8 @@ fn state_run(load: &Load, configuration: &ConfigurationBody) -> Result<usize, Be
 }
 
 fn median_us(times: &mut [Duration]) -> f64 {
-    let measured = &mut times[WARM_UP.min(times.len().saturating_sub(1))..];
+    let warm_up = WARM_UP.min(times.len().saturating_sub(1));
+    let measured = &mut times[warm_up..];
     measured.sort_unstable();
     measured.get(measured.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
 }

@@ -19,7 +19,7 @@ use crate::{
 mod ack;
 mod batch;
 
-pub use ack::{Ack, Counts, LineOutcome, OutcomeDetail};
+pub use ack::{Ack, Announced, Counts, LineOutcome, OutcomeDetail};
 pub use batch::{Batch, Item, Raw, Source};
 
 /// Chunks of one partition that may wait for the disk.

@@ -16,6 +16,10 @@ use crate::{
     ingest::{Session, SessionError, now_ms},
 };
 
+mod glimpse;
+
+pub use glimpse::{Days, Decided, last_decisions, movement_by_half_hour};
+
 const READINGS: &[u8] = include_bytes!("../sample/readings.jsonl.zst");
 const USERS: &[u8] = include_bytes!("../sample/users.json");
 /// Lines played between two looks at new decisions.

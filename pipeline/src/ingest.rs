@@ -17,7 +17,7 @@ use zeitgeber_schemas::{
 use crate::{
     cycle::{Ack, Announced, Batch, Counts, Item, LineOutcome, OutcomeDetail, Raw, Source},
     door::{DEFAULT_TENANT, Options, Refusal, json, raw_bytes},
-    journal::{AppendError, Settings, Tail},
+    journal::{AppendError, Tail},
     runtime::{Runtime, Sizing, Stopped},
     store::{Store, StoreError},
 };
@@ -58,8 +58,8 @@ pub struct Session {
 pub struct SessionSettings {
     /// Partitions of a log that is made.
     pub partitions: u16,
-    /// Segments of the journal.
-    pub journal: Settings,
+    /// Size at which a segment of the journal ends, bytes.
+    pub segment_bytes: u64,
     /// Core threads; 0: one for each processor.
     pub threads: usize,
     /// Entry bytes at which a chunk is sealed under load.
@@ -105,7 +105,7 @@ impl Session {
         settings: &SessionSettings,
         configuration: &ConfigurationBody,
     ) -> Result<Self, SessionError> {
-        let store = Store::write(dir, settings.partitions, settings.journal.clone())?;
+        let store = Store::write(dir, settings.partitions, settings.segment_bytes)?;
         let states = store.states()?;
         let differs = |state: &&State| state.routing.configuration.as_ref() != Some(configuration);
         let stale: Vec<PartitionId> =

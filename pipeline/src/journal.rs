@@ -95,7 +95,7 @@ pub struct Append {
 }
 
 /// Receives the one completion of an append, often on the journal's own thread: it hands it on
-/// (to a channel) and must not block or submit.
+/// (to a channel) and must not block, submit, close or panic.
 pub type Done = Box<dyn FnOnce(Appended) + Send>;
 
 /// The outcome of an append.
@@ -169,7 +169,9 @@ pub struct ScanFrom {
 
 impl ScanFrom {
     fn wants(&self, header: &ChunkHeader) -> bool {
-        self.chunks.get(usize::from(header.partition.0)).is_none_or(|from| header.number >= *from)
+        self.chunks
+            .get(usize::from(header.partition.0))
+            .is_none_or(|from| header.number >= *from)
     }
 }
 

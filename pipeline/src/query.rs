@@ -24,7 +24,7 @@ use zeitgeber_schemas::{DecisionId, PartitionId};
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetters, dead_letters};
 pub use events::{EventFilter, EventRow, Last, Start, events, last_events};
 pub use explain::{Explanation, Feature, FeedbackTaken, ReadingsUsed, explain};
-pub use export::{AvroExport, ExportError, event_types};
+pub use export::{AvroExport, event_types, export_avro};
 pub use moment::{
     Moment, MomentError, ParsePositionError, Position, Positions, parse_time, time_text,
 };
@@ -83,7 +83,9 @@ pub enum QueryError {
         found: u64,
     },
     /// The last chunk of a partition is not the one that the journal names.
-    #[error("the last chunk of partition {partition}, at {place}, is not the one that was appended")]
+    #[error(
+        "the last chunk of partition {partition}, at {place}, is not the one that was appended"
+    )]
     Head {
         /// The partition.
         partition: PartitionId,
@@ -91,7 +93,9 @@ pub enum QueryError {
         place: Place,
     },
     /// A scan ended before a partition's last chunk.
-    #[error("partition {partition} ends before chunk {missing}, which was there when the log was opened")]
+    #[error(
+        "partition {partition} ends before chunk {missing}, which was there when the log was opened"
+    )]
     Short {
         /// The partition.
         partition: PartitionId,
@@ -128,9 +132,21 @@ pub enum QueryError {
         /// Some of the decisions.
         found: Vec<DecisionId>,
     },
+    /// A payload could not be exported as Avro.
+    #[error("could not write Avro: {0}")]
+    Avro(#[source] Box<apache_avro::Error>),
+    /// An answer could not be written.
+    #[error("could not write the answer: {0}")]
+    Output(#[from] std::io::Error),
     /// A state could not be serialised for its digest.
     #[error("could not serialise a state: {0}")]
     Encode(#[from] postcard::Error),
+}
+
+impl From<apache_avro::Error> for QueryError {
+    fn from(error: apache_avro::Error) -> Self {
+        Self::Avro(Box::new(error))
+    }
 }
 
 fn offer(nearest: &[String]) -> String {
@@ -141,14 +157,15 @@ fn offer(nearest: &[String]) -> String {
 }
 
 fn listed(found: &[DecisionId]) -> String {
-    found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    found
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The error for an unknown person, with the ids that are most like theirs.
-pub(crate) fn unknown_user<'a>(
-    user: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> QueryError {
+pub(crate) fn unknown_user<'a>(user: &str, known: impl IntoIterator<Item = &'a str>) -> QueryError {
     let mut alike: Vec<(f64, &str)> = known
         .into_iter()
         .map(|id| (jaro_winkler(user, id), id))
@@ -156,16 +173,25 @@ pub(crate) fn unknown_user<'a>(
         .collect();
     alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     alike.dedup_by(|a, b| a.1 == b.1);
-    let nearest = alike.into_iter().take(OFFERED).map(|(_, id)| id.to_owned()).collect();
-    QueryError::UnknownUser { user: user.to_owned(), nearest }
+    let nearest = alike
+        .into_iter()
+        .take(OFFERED)
+        .map(|(_, id)| id.to_owned())
+        .collect();
+    QueryError::UnknownUser {
+        user: user.to_owned(),
+        nearest,
+    }
 }
 
 /// Bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        drop(write!(text, "{byte:02x}"));
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            drop(write!(text, "{byte:02x}"));
+            text
+        })
 }

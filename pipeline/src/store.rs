@@ -12,8 +12,8 @@ use zeitgeber_schemas::PartitionId;
 use crate::{
     fold::{Fold, FoldError},
     journal::{
-        AppendError, FileJournal, Journal, Layout, Mode, OpenError, Place, ReadError, Recovery,
-        Scan, ScanFrom, Settings, Tail,
+        AppendError, Cut, FileJournal, Journal, Layout, Mode, OpenError, Place, ReadError, Scan,
+        ScanFrom, Settings, Tail,
     },
     state::{self, SnapshotError},
 };
@@ -23,7 +23,7 @@ use crate::{
 pub struct Store {
     dir: PathBuf,
     journal: Arc<FileJournal>,
-    recovery: Recovery,
+    cut: Option<Cut>,
 }
 
 /// Why a data directory could not be used.
@@ -55,14 +55,6 @@ pub enum StoreError {
         /// The directory.
         dir: PathBuf,
     },
-    /// The directory could not be made.
-    #[error("could not make {}: {source}", dir.display())]
-    MakeDir {
-        /// The directory.
-        dir: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
     /// No random bytes for a new log's id.
     #[error("could not draw an id for the new log: {0}")]
     NoId(io::Error),
@@ -71,25 +63,29 @@ pub enum StoreError {
 impl Store {
     /// Opens a log for reading, beside a writer if there is one.
     pub fn read(dir: &Path) -> Result<Self, StoreError> {
-        if !dir.join("journal").is_dir() {
-            return Err(StoreError::NoLog { dir: dir.into() });
+        match FileJournal::open(dir, Mode::Read) {
+            Ok((journal, recovery)) => Ok(Self::of(dir, journal, recovery.cut)),
+            Err(OpenError::NotALog { .. }) => Err(StoreError::NoLog { dir: dir.into() }),
+            Err(error) => Err(error.into()),
         }
-        let (journal, recovery) = FileJournal::open(dir, Mode::Read, Settings::default())?;
-        Ok(Self { dir: dir.into(), journal: Arc::new(journal), recovery })
     }
 
     /// Opens a log for writing; makes one of `partitions` partitions where there is none.
-    pub fn write(dir: &Path, partitions: u16, settings: Settings) -> Result<Self, StoreError> {
-        if dir.join("journal").is_dir() {
-            let (journal, recovery) = FileJournal::open(dir, Mode::Write, settings)?;
-            return Ok(Self { dir: dir.into(), journal: Arc::new(journal), recovery });
-        }
-        fs::create_dir_all(dir)
-            .map_err(|source| StoreError::MakeDir { dir: dir.into(), source })?;
-        let layout = Layout { log_id: new_log_id()?, partitions };
+    pub fn write(dir: &Path, partitions: u16, segment_bytes: u64) -> Result<Self, StoreError> {
         let schemas = zeitgeber_schemas::catalogue::table_json();
-        let journal = FileJournal::create(dir, layout, &schemas, settings)?;
-        Ok(Self { dir: dir.into(), journal: Arc::new(journal), recovery: Recovery::default() })
+        let settings = Settings { segment_bytes, ..Settings::new(schemas) };
+        match FileJournal::open(dir, Mode::Write(settings.clone())) {
+            Ok((journal, recovery)) => Ok(Self::of(dir, journal, recovery.cut)),
+            Err(OpenError::NotALog { .. }) => {
+                let layout = Layout { log_id: new_log_id()?, partitions };
+                Ok(Self::of(dir, FileJournal::create(dir, layout, settings)?, None))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn of(dir: &Path, journal: FileJournal, cut: Option<Cut>) -> Self {
+        Self { dir: dir.into(), journal: Arc::new(journal), cut }
     }
 
     /// The directory.
@@ -97,9 +93,9 @@ impl Store {
         &self.dir
     }
 
-    /// What opening found and mended.
-    pub const fn recovery(&self) -> &Recovery {
-        &self.recovery
+    /// The torn tail that opening found.
+    pub const fn cut(&self) -> Option<&Cut> {
+        self.cut.as_ref()
     }
 
     /// The journal as the port that the runtime takes.

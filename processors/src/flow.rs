@@ -7,7 +7,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use hashbrown::HashMap;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_64_with_seed};
 use zeitgeber_schemas::{
     ConfigurationBody, DeadLettered, Envelope, Event, FeedbackBody, PartitionId, ProfileBody,
     ReadingAccepted, ReadingBody, Reason, RhythmAnalysed, Span, SubjectOpened, Unreadable,
@@ -90,7 +90,7 @@ pub struct State {
     partition: PartitionId,
     people: Vec<Person>,
     #[serde(skip)]
-    subjects: HashMap<String, u64>,
+    subjects: HashMap<String, u64, Xxh3DefaultBuilder>,
     refused: RefusedMemory,
     /// Routing: configuration and learner.
     pub routing: routing::Shared,
@@ -143,7 +143,7 @@ impl State {
         Self {
             partition,
             people: Vec::new(),
-            subjects: HashMap::new(),
+            subjects: HashMap::default(),
             refused: RefusedMemory::initial(),
             routing: routing::Shared::initial(),
             intervention: intervention::Shared::initial(),
@@ -155,7 +155,6 @@ impl State {
     pub fn reindex(&mut self) {
         self.subjects =
             self.people.iter().zip(1..).map(|(person, n)| (person.key.clone(), n)).collect();
-        self.routing.rebuild();
     }
 
     /// The partition.
@@ -286,7 +285,7 @@ impl State {
         if desk.analyses.is_empty() {
             return;
         }
-        let clock_ms = person.rhythm.clock_ms().max(arrival.envelope.received());
+        let clock_ms = arrival.envelope.received().max(person.rhythm.clock_ms().unwrap_or(i64::MIN));
         desk.expired.clear();
         if desk.analyses.iter().any(|analysed| analysed.span == Span::Hour) {
             feedback::decide_expiry(&self.feedback, &person.feedback, clock_ms, &mut desk.expired);
@@ -367,7 +366,7 @@ impl State {
                 rhythm::apply_analysed(&mut person.rhythm, event);
                 routing::apply_analysed(&mut person.routing, event);
                 if event.span == Span::Hour {
-                    let clock_ms = person.rhythm.clock_ms();
+                    let clock_ms = person.rhythm.clock_ms().unwrap_or(i64::MIN);
                     feedback::apply_clock(&mut self.feedback, &mut person.feedback, clock_ms);
                     let newer = |old: &RhythmAnalysed| event.window_end_ms >= old.window_end_ms;
                     if person.latest.as_deref().is_none_or(newer) {

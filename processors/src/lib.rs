@@ -8,6 +8,7 @@ extern crate alloc;
 
 pub mod exact;
 pub mod feedback;
+pub mod flow;
 pub mod intervention;
 pub mod ledger;
 pub mod rhythm;

@@ -13,8 +13,8 @@ use zeitgeber_schemas::{
 mod memory;
 mod refused;
 
-pub use memory::IdMemory;
-pub use refused::RefusedMemory;
+pub use memory::{IdMemory, RUNS, STEMS};
+pub use refused::{REMEMBER_MAX, REMEMBER_MS, RefusedMemory};
 
 /// How far a measurement may lie ahead of its arrival, ms.
 pub const CLOCK_AHEAD_MS: i64 = 5 * 60_000;
@@ -180,7 +180,8 @@ fn possible_epoch(epoch_s: f64) -> bool {
         return false;
     }
     let epoch_s = epoch_s as u32;
-    60 % epoch_s == 0 || (epoch_s % 60 == 0 && 3600 % epoch_s == 0)
+    60_u32.is_multiple_of(epoch_s)
+        || (epoch_s.is_multiple_of(60) && 3600_u32.is_multiple_of(epoch_s))
 }
 
 fn beats(rr_ms: &Doubles<'_>) -> Result<ReadingAccepted, Fault> {

@@ -66,9 +66,9 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let response = response(args)?;
     let config = session::config(layers)?;
     let mut writer = session::open(&args.data.dir, &config, OutcomeDetail::Counts)?;
-    let found = query::find_decision(writer.store(), &args.decision);
+    let found = query::explain(&*writer.store().journal(), &args.decision);
     let (decision_id, decided_at) = match found {
-        Ok(found) => found,
+        Ok(found) => (found.decision.decision_id, found.decision.at_ms),
         Err(error) => {
             writer.finish()?;
             return Err(error.into());

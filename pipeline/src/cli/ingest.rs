@@ -79,7 +79,7 @@ struct Summary<'a> {
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let mut config = session::config(layers)?;
     if let Some(threads) = args.threads {
-        config.runtime.threads = threads.into();
+        config.runtime.threads = threads;
     }
     let stop = session::stop_flag()?;
     let detail = match args.outcomes {
@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let mut outcomes = args.outcomes.as_deref().map(OutcomeLog::open).transpose()?;
     let started = Instant::now();
     let mut session = session::open(&args.data.dir, &config, detail)?;
-    let line_limit = (config.limits.max_line_kib as usize) << 10;
+    let line_limit = config.line_bytes_max();
     let mut reports = Vec::new();
     let taken = take(args, &mut session, line_limit, &stop, outcomes.as_mut(), &mut reports);
     // Whatever ended the files, what was taken becomes durable and the log stops cleanly.
@@ -194,7 +194,7 @@ fn begin_outcomes(
     let resumes = file.hash.is_some_and(|hash| session.resumes(&hash));
     outcomes.begin(&file.name, !resumes)?;
     if let Some(hash) = file.hash.filter(|_| resumes) {
-        let missing = query::outcomes(session.store(), hash, &|line| !outcomes.contains(line))?;
+        let missing = query::outcomes(session.store(), &hash, &|line| !outcomes.contains(line))?;
         outcomes.add(missing)?;
     }
     Ok(())

@@ -10,7 +10,6 @@ use zeitgeber::{
     config::Config,
     cycle::OutcomeDetail,
     ingest::{Session, SessionSettings},
-    journal::Settings,
 };
 
 use super::{Failure, Layers, output};
@@ -24,11 +23,8 @@ pub(super) fn config(layers: &Layers) -> Result<Config, Failure> {
 pub(super) fn settings(config: &Config, outcomes: OutcomeDetail) -> SessionSettings {
     SessionSettings {
         partitions: config.log.partitions,
-        journal: Settings {
-            segment_bytes: u64::from(config.log.segment_mib) << 20,
-            ..Settings::default()
-        },
-        threads: config.runtime.threads as usize,
+        segment_bytes: u64::from(config.log.segment_mib) << 20,
+        threads: usize::from(config.runtime.threads),
         chunk_bytes: (config.log.chunk_kib as usize) << 10,
         outcomes,
     }
@@ -41,9 +37,14 @@ pub(super) fn open(
     outcomes: OutcomeDetail,
 ) -> Result<Session, Failure> {
     let session =
-        Session::open(dir, &settings(config, outcomes), &config.decisions.to_configuration()?)?;
-    if let Some(cut) = &session.store().recovery().cut {
-        output::note(&format!("recovered: {cut}"));
+        Session::open(dir, &settings(config, outcomes), &config.configuration())?;
+    if let Some(cut) = session.store().cut() {
+        output::note(&format!(
+            "recovered: cut {} bytes that were never acknowledged from byte {} of {}",
+            cut.bytes,
+            cut.offset,
+            cut.file.display()
+        ));
     }
     Ok(session)
 }

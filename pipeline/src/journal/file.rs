@@ -8,6 +8,8 @@
 mod disk;
 mod format;
 mod queue;
+mod segment;
+mod survey;
 mod walk;
 mod writer;
 
@@ -21,6 +23,7 @@ use std::{
 use disk::{Lock, NotLocked, failed};
 use format::{MAX_SEGMENT_HEAD, Mark, SegmentHead};
 use queue::{Phase, Shared};
+use survey::Survey;
 use walk::{Bounds, FileScan, Walker};
 use writer::{Resume, Writer};
 use zeitgeber_schemas::PartitionId;
@@ -45,7 +48,10 @@ pub struct Settings {
 impl Settings {
     /// Settings with segments of 64 MiB.
     pub fn new(schemas: impl Into<String>) -> Self {
-        Self { schemas: schemas.into(), segment_bytes: SEGMENT_BYTES }
+        Self {
+            schemas: schemas.into(),
+            segment_bytes: SEGMENT_BYTES,
+        }
     }
 }
 
@@ -162,7 +168,13 @@ impl FileJournal {
             Ok(last) => last.is_none() && !journal.join(disk::MARK).exists(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => true,
-            Err(source) => return Err(ReadError::Io { file: journal, source }.into()),
+            Err(source) => {
+                return Err(ReadError::Io {
+                    file: journal,
+                    source,
+                }
+                .into());
+            }
         };
         if nothing {
             return Err(OpenError::NotALog { dir: dir.into() });
@@ -175,10 +187,23 @@ impl FileJournal {
             Mode::Read => {
                 let survey = Survey::of(journal)?;
                 let recovery = survey.recovery();
-                let Survey { bounds, tails, starts, walker, .. } = survey;
+                let Survey {
+                    bounds,
+                    tails,
+                    starts,
+                    walker,
+                    ..
+                } = survey;
                 let shared = Shared::new(Phase::Closed, tails, starts, walker.place());
                 let (shared, writer) = (Arc::new(shared), Mutex::new(None));
-                Ok((Self { bounds, shared, writer }, recovery))
+                Ok((
+                    Self {
+                        bounds,
+                        shared,
+                        writer,
+                    },
+                    recovery,
+                ))
             }
         }
     }
@@ -190,7 +215,13 @@ impl FileJournal {
     ) -> Result<(Self, Recovery), OpenError> {
         let survey = Survey::of(journal_dir(dir))?;
         let recovery = survey.recovery();
-        let Survey { mut bounds, tails, starts, walker, .. } = survey;
+        let Survey {
+            mut bounds,
+            tails,
+            starts,
+            walker,
+            ..
+        } = survey;
         let (place, head) = (walker.place(), walker.segment.head);
         let write = || {
             disk::remove_temporary(&bounds.dir)?;
@@ -200,9 +231,19 @@ impl FileJournal {
                     .map_err(failed("cut", &cut.file))?;
             }
             let shared = Arc::new(Shared::new(Phase::Open, tails, starts, place));
-            let Settings { schemas, segment_bytes } = settings;
+            let Settings {
+                schemas,
+                segment_bytes,
+            } = settings;
             let dir = bounds.dir.clone();
-            let resume = Resume { dir, segment_bytes, head, place, schemas, lock };
+            let resume = Resume {
+                dir,
+                segment_bytes,
+                head,
+                place,
+                schemas,
+                lock,
+            };
             let writer = Writer::new(shared.clone(), resume)?;
             let thread = thread::Builder::new()
                 .name("journal".into())
@@ -212,14 +253,27 @@ impl FileJournal {
         };
         let (shared, thread) = write().map_err(|failure| cannot_write(dir, failure))?;
         bounds.writer = Some(shared.clone());
-        Ok((Self { bounds, shared, writer: Mutex::new(Some(thread)) }, recovery))
+        Ok((
+            Self {
+                bounds,
+                shared,
+                writer: Mutex::new(Some(thread)),
+            },
+            recovery,
+        ))
     }
 
     /// Waits for the writer thread after the phase was changed.
     fn join(&self) {
-        let thread = self.writer.lock().expect("nothing panics while the handle is held").take();
+        let thread = self
+            .writer
+            .lock()
+            .expect("nothing panics while the handle is held")
+            .take();
         if let Some(thread) = thread {
-            thread.join().expect("the writer thread reports failures and does not panic");
+            thread
+                .join()
+                .expect("the writer thread reports failures and does not panic");
         }
     }
 }
@@ -240,13 +294,19 @@ impl Journal for FileJournal {
     fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError> {
         let (segment, start) = self.shared.start_for(&from.chunks);
         let walker = Walker::new(self.bounds.clone(), segment)?;
-        Ok(Box::new(FileScan { walker, follower: Follower::at(start.into_iter()), from }))
+        Ok(Box::new(FileScan {
+            walker,
+            follower: Follower::at(start.into_iter()),
+            from,
+        }))
     }
 
     fn close(&self) -> Result<(), AppendError> {
         self.shared.change(Phase::Open, Phase::Closing);
         self.join();
-        self.shared.failure().map_or(Ok(()), |failure| Err(AppendError::Failed(failure)))
+        self.shared
+            .failure()
+            .map_or(Ok(()), |failure| Err(AppendError::Failed(failure)))
     }
 }
 
@@ -264,14 +324,19 @@ fn journal_dir(dir: &Path) -> PathBuf {
 fn check(settings: &Settings) -> Result<(), OpenError> {
     // The rest of the head takes less than 100 bytes.
     if settings.schemas.len() as u64 + 100 > MAX_SEGMENT_HEAD {
-        return Err(OpenError::Settings("the schema table is longer than a segment's head may be"));
+        return Err(OpenError::Settings(
+            "the schema table is longer than a segment's head may be",
+        ));
     }
     Ok(())
 }
 
 fn lock(dir: &Path) -> Result<Lock, OpenError> {
     Lock::take(&dir.join("lock")).map_err(|not| match not {
-        NotLocked::Held(pid) => OpenError::Locked { dir: dir.into(), pid },
+        NotLocked::Held(pid) => OpenError::Locked {
+            dir: dir.into(),
+            pid,
+        },
         NotLocked::Failed(failure) => cannot_write(dir, failure),
     })
 }
@@ -279,7 +344,10 @@ fn lock(dir: &Path) -> Result<Lock, OpenError> {
 fn cannot_write(dir: &Path, failure: WriteFailure) -> OpenError {
     match failure.source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            OpenError::ReadOnly { dir: dir.into(), source: failure }
+            OpenError::ReadOnly {
+                dir: dir.into(),
+                source: failure,
+            }
         }
         _ => OpenError::Write(failure),
     }
@@ -288,12 +356,22 @@ fn cannot_write(dir: &Path, failure: WriteFailure) -> OpenError {
 /// Writes the first segment's head, then the mark, which makes it a log.
 fn make_empty(dir: &Path, layout: Layout, settings: &Settings) -> Result<(), WriteFailure> {
     let first = disk::segment_path(dir, 0);
-    let head = SegmentHead { layout, segment: 0, schemas: settings.schemas.clone() }.encode();
+    let head = SegmentHead {
+        layout,
+        segment: 0,
+        schemas: settings.schemas.clone(),
+    }
+    .encode();
     let tails = vec![Tail::default(); usize::from(layout.partitions)];
-    let end = Place { segment: 0, offset: head.len() as u64 };
+    let end = Place {
+        segment: 0,
+        offset: head.len() as u64,
+    };
     let mark = Mark::new(layout.log_id, end, &tails).encode();
     if !left_by_an_attempt(dir, &first).map_err(failed("list", dir))? {
-        return Err(failed("create a log over", &first)(io::ErrorKind::AlreadyExists.into()));
+        return Err(failed("create a log over", &first)(
+            io::ErrorKind::AlreadyExists.into(),
+        ));
     }
     disk::put_file(&first, &head, 0)?;
     disk::put_file(&dir.join(disk::MARK), &mark, 0)?;
@@ -310,91 +388,5 @@ fn left_by_an_attempt(dir: &Path, first: &Path) -> io::Result<bool> {
             Ok(SegmentHead::decode(&bytes).is_ok_and(|(_, end)| end == bytes.len() as u64))
         }
         Some(_) => Ok(false),
-    }
-}
-
-/// What a walk over the whole log found.
-struct Survey {
-    bounds: Bounds,
-    mark: Mark,
-    tails: Vec<Tail>,
-    starts: Vec<Vec<(u64, u64)>>,
-    walker: Walker,
-    /// Place and length of each partition's last chunk, and of the last one that the mark covers.
-    last: Vec<Option<(Place, usize)>>,
-    marked: Vec<Option<(Place, usize)>>,
-}
-
-impl Survey {
-    fn of(dir: PathBuf) -> Result<Self, ReadError> {
-        // The mark is read before the list, and the list before the segments: what a live writer
-        // adds meanwhile only makes the log longer than these say.
-        let mark = walk::read_mark(&dir)?;
-        let last_segment = disk::last_segment(&dir)
-            .map_err(|source| ReadError::Io { file: dir.clone(), source })?
-            .unwrap_or(0);
-        let partitions = mark.partitions.len();
-        let layout = Layout { log_id: mark.log_id, partitions: partitions as u16 };
-        let bounds = Bounds { dir, layout, mark: mark.end, last_segment, writer: None };
-        let follower = Follower::new(layout);
-        let walker = Walker::new(bounds.clone(), 0)?;
-        let mut scan = FileScan { walker, follower, from: ScanFrom::default() };
-        let mut tails = vec![Tail::default(); partitions];
-        let (mut last, mut marked) = (vec![None; partitions], vec![None; partitions]);
-        let mut starts: Vec<Vec<(u64, u64)>> = Vec::new();
-        let begin = |starts: &mut Vec<Vec<(u64, u64)>>, segment: u32, tails: &[Tail]| {
-            let start = || tails.iter().map(|tail| (tail.next_chunk, tail.next_position)).collect();
-            starts.resize_with(starts.len().max(segment as usize + 1), start);
-        };
-        while let Some(chunk) = scan.next_chunk()? {
-            begin(&mut starts, chunk.place.segment, &tails);
-            let (header, at) = (&chunk.header, (chunk.place, chunk.bytes.len()));
-            let partition = usize::from(header.partition.0);
-            last[partition] = Some(at);
-            if header.number + 1 == mark.partitions[partition].0 {
-                marked[partition] = Some(at);
-            }
-            // The hash of the last chunk alone is worth computing, at the end.
-            tails[partition].advance(header, [0; 32]);
-        }
-        begin(&mut starts, scan.walker.place().segment, &tails);
-        let mut survey = Self { bounds, mark, tails, starts, walker: scan.walker, last, marked };
-        survey.hash_heads()?;
-        Ok(survey)
-    }
-
-    /// Fills in each tail's hash and compares with the mark.
-    fn hash_heads(&mut self) -> Result<(), ReadError> {
-        for (partition, (chunks, events, head)) in self.mark.partitions.iter().enumerate() {
-            let tail = &mut self.tails[partition];
-            if let Some((place, length)) = self.last[partition] {
-                tail.head = self.walker.hash_at(place, length)?;
-            }
-            let marked = self.marked[partition];
-            let found = match marked {
-                Some(at) if Some(at) != self.last[partition] => self.walker.hash_at(at.0, at.1)?,
-                Some(_) => tail.head,
-                None => [0; 32],
-            };
-            let reached = tail.next_chunk >= *chunks && tail.next_position >= *events;
-            if found != *head || !reached {
-                let place = marked.map_or(self.mark.end, |(place, _)| place);
-                return Err(ReadError::Broken {
-                    file: disk::segment_path(&self.bounds.dir, place.segment),
-                    offset: place.offset,
-                    partition: PartitionId(partition as u16),
-                    chunk: chunks.saturating_sub(1),
-                    why: "it is not the chunk that the durable mark names",
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn recovery(&self) -> Recovery {
-        let (end, bytes) = (self.walker.place(), self.walker.torn_bytes());
-        let file = disk::segment_path(&self.bounds.dir, end.segment);
-        let cut = (bytes > 0).then_some(Cut { file, offset: end.offset, bytes });
-        Recovery { cut, end }
     }
 }

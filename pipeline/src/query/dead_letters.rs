@@ -78,13 +78,18 @@ impl DeadLetter {
 pub fn dead_letters(
     journal: &dyn Journal,
     filter: &DeadLetterFilter,
-    mut each: impl FnMut(DeadLetter) -> ControlFlow<()>,
+    mut each: impl FnMut(DeadLetter) -> Result<ControlFlow<()>, QueryError>,
 ) -> Result<DeadLetters, QueryError> {
-    let mut counts = DeadLetters { repeats: repeats(journal, filter)?, ..DeadLetters::default() };
+    let mut counts = DeadLetters {
+        repeats: repeats(journal, filter)?,
+        ..DeadLetters::default()
+    };
     Walk::start(journal)?.run(|met| {
-        let Some(found) = dead_letter(met, filter)? else { return Ok(ControlFlow::Continue(())) };
+        let Some(found) = dead_letter(met, filter)? else {
+            return Ok(ControlFlow::Continue(()));
+        };
         *counts.stored.entry(found.reason).or_default() += 1;
-        Ok(each(found))
+        each(found)
     })?;
     Ok(counts)
 }
@@ -95,15 +100,18 @@ fn dead_letter(
 ) -> Result<Option<DeadLetter>, QueryError> {
     let entry = met.entry;
     let refused = (0..).zip(entry.events.clone());
-    let Some((index, event)) =
-        refused.into_iter().find(|(_, event)| event.schema == SchemaId::DeadLettered)
+    let Some((index, event)) = refused
+        .into_iter()
+        .find(|(_, event)| event.schema == SchemaId::DeadLettered)
     else {
         return Ok(None);
     };
     if event.seal != 0 {
         return Ok(None);
     }
-    let Event::DeadLettered(refused) = met.event(&event)? else { return Ok(None) };
+    let Event::DeadLettered(refused) = met.event(&event)? else {
+        return Ok(None);
+    };
     let wanted = filter.reason.is_none_or(|reason| reason == refused.reason)
         && filter.user.as_deref().is_none_or(|user| met.concerns(user));
     if !wanted {
@@ -127,7 +135,11 @@ fn dead_letter(
         length: entry.raw.as_ref().map_or(0, |raw| raw.length),
         raw,
         raw_hex,
-        rest_hash: entry.raw.as_ref().and_then(|raw| raw.rest_hash).map(|hash| hex(&hash)),
+        rest_hash: entry
+            .raw
+            .as_ref()
+            .and_then(|raw| raw.rest_hash)
+            .map(|hash| hex(&hash)),
     }))
 }
 
@@ -151,8 +163,15 @@ fn repeats(
     let mut counts = BTreeMap::new();
     let mut scan = journal.scan(ScanFrom::default())?;
     while let Some(chunk) = scan.next_chunk()? {
-        for repeat in chunk.header.cursors.iter().flat_map(|cursor| &cursor.repeats) {
-            let Some(reason) = repeat.reason else { continue };
+        for repeat in chunk
+            .header
+            .cursors
+            .iter()
+            .flat_map(|cursor| &cursor.repeats)
+        {
+            let Some(reason) = repeat.reason else {
+                continue;
+            };
             let wanted = filter.reason.is_none_or(|wanted| wanted == reason)
                 && (filter.user.is_none() || filter.user == repeat.user_id);
             if wanted {

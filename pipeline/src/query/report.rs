@@ -30,7 +30,10 @@ pub struct Range {
 
 impl Default for Range {
     fn default() -> Self {
-        Self { from_ms: i64::MIN, to_ms: i64::MAX }
+        Self {
+            from_ms: i64::MIN,
+            to_ms: i64::MAX,
+        }
     }
 }
 
@@ -56,29 +59,55 @@ pub fn report(
     range: Range,
     user: Option<&str>,
 ) -> Result<BTreeMap<String, Report>, QueryError> {
-    let make = |partition| People { partition: Some(partition), ..People::default() };
+    let make = |partition| People {
+        partition: Some(partition),
+        ..People::default()
+    };
     let from = ScanFrom::default;
     let threads = default_threads();
-    let profiles = fold_partitions(journal, from(), threads, make, |people: &mut People, chunk| {
-        each_entry(chunk, |chunk, entry| people.take_profile(chunk.header.partition, entry, range))
-    })?;
+    let profiles = fold_partitions(
+        journal,
+        from(),
+        threads,
+        make,
+        |people: &mut People, chunk| {
+            each_entry(chunk, |chunk, entry| {
+                people.take_profile(chunk.header.partition, entry, range)
+            })
+        },
+    )?;
     // The second pass takes what the first one found, partition by partition.
     let known = std::sync::Mutex::new(
-        profiles.into_result()?.into_iter().map(Some).collect::<Vec<_>>(),
+        profiles
+            .into_result()?
+            .into_iter()
+            .map(Some)
+            .collect::<Vec<_>>(),
     );
     let make = |partition: PartitionId| {
         let mut known = known.lock().expect("nothing panics while it is held");
-        known.get_mut(usize::from(partition.0)).and_then(Option::take).unwrap_or_default()
+        known
+            .get_mut(usize::from(partition.0))
+            .and_then(Option::take)
+            .unwrap_or_default()
     };
-    let folded = fold_partitions(journal, from(), threads, make, |people: &mut People, chunk| {
-        each_entry(chunk, |_, entry| people.take_reading(entry, range, user))
-    })?;
+    let folded = fold_partitions(
+        journal,
+        from(),
+        threads,
+        make,
+        |people: &mut People, chunk| {
+            each_entry(chunk, |_, entry| people.take_reading(entry, range, user))
+        },
+    )?;
     let people = folded.into_result()?;
     let reports = features(&people, user);
     match user {
         Some(user) if reports.is_empty() => {
-            let keys: Vec<String> =
-                people.iter().flat_map(|people| people.names.iter().map(|s| s.key())).collect();
+            let keys: Vec<String> = people
+                .iter()
+                .flat_map(|people| people.names.iter().map(|s| s.key()))
+                .collect();
             Err(unknown_user(user, keys.iter().map(String::as_str)))
         }
         _ => Ok(reports),
@@ -90,7 +119,9 @@ fn each_entry(
     mut take: impl FnMut(&Part<'_>, &EntryRef<'_>) -> Result<(), FoldError>,
 ) -> Result<(), QueryError> {
     while let Some(entry) = chunk.entries.next() {
-        let taken = entry.map_err(FoldError::from).and_then(|entry| take(chunk, &entry));
+        let taken = entry
+            .map_err(FoldError::from)
+            .and_then(|entry| take(chunk, &entry));
         taken.map_err(|error| chunk.fault(error))?;
     }
     Ok(())
@@ -105,7 +136,9 @@ fn features(people: &[People], user: Option<&str>) -> BTreeMap<String, Report> {
             if user.is_some_and(|user| user != key) {
                 continue;
             }
-            let Some(Some(profile)) = part.profiles.get(index) else { continue };
+            let Some(Some(profile)) = part.profiles.get(index) else {
+                continue;
+            };
             let report = match part.folds.get(index) {
                 Some(Some(fold)) => fold.features(profile, &tables),
                 _ => Fold::new().features(profile, &tables),
@@ -127,7 +160,9 @@ impl People {
             return Ok(());
         }
         self.names.fold(partition, entry)?;
-        let Some(index) = index_of(entry.subject) else { return Ok(()) };
+        let Some(index) = index_of(entry.subject) else {
+            return Ok(());
+        };
         let slot = slot(&mut self.profiles, index);
         if slot.is_none() || entry.ts < range.to_ms {
             *slot = Some(from_bytes(entry.payload)?);
@@ -148,11 +183,15 @@ impl People {
         if !is_reading || !range.holds(entry.ts) {
             return Ok(());
         }
-        let Some(first) = entry.events.clone().next() else { return Ok(()) };
+        let Some(first) = entry.events.clone().next() else {
+            return Ok(());
+        };
         if first.schema != SchemaId::ReadingAccepted || first.seal != 0 {
             return Ok(());
         }
-        let Some(subject) = self.names.get(partition, entry.subject) else { return Ok(()) };
+        let Some(subject) = self.names.get(partition, entry.subject) else {
+            return Ok(());
+        };
         if user.is_some_and(|user| user != subject.key()) {
             return Ok(());
         }
@@ -160,10 +199,17 @@ impl People {
         let Parsed::Reading(body) = Parsed::from_payload(entry.schema, entry.payload)? else {
             return Ok(());
         };
-        let Some(Some(profile)) = self.profiles.get(index) else { return Ok(()) };
-        let reading =
-            Accepted { envelope: envelope(entry, &subject.user_id), body, accepted: &accepted };
-        slot(&mut self.folds, index).get_or_insert_with(Fold::new).add(profile, &reading);
+        let Some(Some(profile)) = self.profiles.get(index) else {
+            return Ok(());
+        };
+        let reading = Accepted {
+            envelope: envelope(entry, &subject.user_id),
+            body,
+            accepted: &accepted,
+        };
+        slot(&mut self.folds, index)
+            .get_or_insert_with(Fold::new)
+            .add(profile, &reading);
         Ok(())
     }
 }

@@ -1,6 +1,9 @@
 //! Where one person stands: the newest analysis, what was decided, what may come next.
 
-use std::{collections::VecDeque, ops::ControlFlow};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    ops::ControlFlow,
+};
 
 use serde::Serialize;
 use zeitgeber_processors::{
@@ -99,7 +102,10 @@ pub fn status(store: &Store, tenant: &str, user_id: &str) -> Result<Status, Quer
         Some((state, subject, state.person(subject)?))
     });
     let Some((state, subject, person)) = found else {
-        let known = states.iter().flat_map(State::people).map(|person| person.key.as_str());
+        let known = states
+            .iter()
+            .flat_map(State::people)
+            .map(|person| person.key.as_str());
         return Err(unknown_user(&key, known));
     };
     let journal = store.journal();
@@ -112,12 +118,21 @@ pub fn status(store: &Store, tenant: &str, user_id: &str) -> Result<Status, Quer
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok(compose(state, person, Position { partition, n: next }, seen))
+    Ok(compose(
+        state,
+        person,
+        Position { partition, n: next },
+        seen,
+    ))
 }
 
 fn compose(state: &State, person: &Person, as_of: Position, seen: Seen) -> Status {
     let clock_ms = person.rhythm.clock_ms();
-    let limits = state.intervention.configuration.as_ref().map(|body| &body.limits);
+    let limits = state
+        .intervention
+        .configuration
+        .as_ref()
+        .map(|body| &body.limits);
     let ledger = &person.intervention.ledger;
     let hindrance = |at_ms| limits.and_then(|l| ledger.hindrance(&person.profile, l, at_ms));
     let steps = |from: i64| {
@@ -141,12 +156,11 @@ fn compose(state: &State, person: &Person, as_of: Position, seen: Seen) -> Statu
             composite: analysed.composite.clone(),
         }),
         decisions: seen.decisions.into_iter().rev().collect(),
-        open_feedback: seen.open,
+        open_feedback: seen.waiting.len() as u64,
         last_intervention: seen.issued,
         hindrance: clock_ms.and_then(hindrance),
-        next_possible_ms: possible.and_then(|at_ms| {
-            steps(at_ms).find(|at_ms| hindrance(*at_ms).is_none())
-        }),
+        next_possible_ms: possible
+            .and_then(|at_ms| steps(at_ms).find(|at_ms| hindrance(*at_ms).is_none())),
     }
 }
 
@@ -155,7 +169,7 @@ fn compose(state: &State, person: &Person, as_of: Position, seen: Seen) -> Statu
 struct Seen {
     decisions: VecDeque<DecisionSeen>,
     issued: Option<InterventionIssued>,
-    open: u64,
+    waiting: BTreeSet<DecisionId>,
 }
 
 impl Seen {
@@ -181,7 +195,9 @@ impl Seen {
         match event {
             Event::DecisionMade(made) => {
                 let open = state.feedback.subject_of(made.decision_id).is_some();
-                self.open += u64::from(open);
+                if open {
+                    self.waiting.insert(made.decision_id);
+                }
                 if self.decisions.len() == DECISIONS_TOLD {
                     self.decisions.pop_front();
                 }
@@ -203,8 +219,10 @@ impl Seen {
                 self.outcome(event.decision_id, event.reason.to_string());
             }
             Event::FeedbackRecorded(event) => {
-                let learnt =
-                    matches!(event.status, FeedbackStatus::Applied | FeedbackStatus::Corrected);
+                let learnt = matches!(
+                    event.status,
+                    FeedbackStatus::Applied | FeedbackStatus::Corrected
+                );
                 if learnt {
                     self.reward(event.decision_id, Some(event.reward));
                 }
@@ -215,7 +233,9 @@ impl Seen {
     }
 
     fn find(&mut self, id: DecisionId) -> Option<&mut DecisionSeen> {
-        self.decisions.iter_mut().find(|decision| decision.decision_id == id)
+        self.decisions
+            .iter_mut()
+            .find(|decision| decision.decision_id == id)
     }
 
     fn outcome(&mut self, id: DecisionId, outcome: String) {
@@ -225,10 +245,10 @@ impl Seen {
     }
 
     fn reward(&mut self, id: DecisionId, reward: Option<i32>) {
+        self.waiting.remove(&id);
         if let Some(decision) = self.find(id) {
             decision.reward = reward.map(reward_value);
             decision.open = false;
         }
     }
 }
-

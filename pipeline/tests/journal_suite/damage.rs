@@ -19,12 +19,13 @@ const SEGMENT_BYTES: u64 = 4_096;
 /// after each frame.
 fn unstopped(frames: u64) -> (Files, Vec<usize>, Vec<Vec<Tail>>) {
     let dir = tempfile::tempdir().expect("a directory");
-    let journal = FileJournal::create(dir.path(), LAYOUT, settings(SEGMENT_BYTES)).expect("created");
+    let journal =
+        FileJournal::create(dir.path(), LAYOUT, settings(SEGMENT_BYTES)).expect("created");
     let end = || open(dir.path(), Mode::Read).expect("readable").1.end.offset as usize;
     let mut hands: Vec<_> = (0..2).map(Hand::new).collect();
     let (mut ends, mut states) = (vec![end()], vec![tails(&journal)]);
     for n in 0..frames {
-        append_ok(&journal, &mut hands[n as usize % 2], 2 + n % 2);
+        append_ok(&journal, &mut hands[n as usize % 2], 1 + n % 2);
         ends.push(end());
         states.push(tails(&journal));
     }
@@ -33,7 +34,10 @@ fn unstopped(frames: u64) -> (Files, Vec<usize>, Vec<Vec<Tail>>) {
 
 /// Bytes up to the last one that is not zero.
 fn used(bytes: &[u8]) -> usize {
-    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+    bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1)
 }
 
 /// A cleanly stopped log of several segments.
@@ -65,10 +69,17 @@ fn expect_cut(files: &Files, offset: usize, bytes: usize, expected: &[Tail]) {
     let dir = with_files(files);
     let (reader, seen) = open(dir.path(), Mode::Read).expect("readable");
     assert_eq!(tails(&reader), expected);
-    assert_eq!(&self::files(dir.path()), files, "a reader changed something");
+    assert_eq!(
+        &self::files(dir.path()),
+        files,
+        "a reader changed something"
+    );
     let (journal, recovery) = open(dir.path(), Mode::Write(settings(SEGMENT_BYTES))).expect("open");
     assert_eq!(recovery, seen);
-    assert_eq!((recovery.end.segment, recovery.end.offset), (0, offset as u64));
+    assert_eq!(
+        (recovery.end.segment, recovery.end.offset),
+        (0, offset as u64)
+    );
     let cut = recovery.cut.map(|cut| (cut.offset, cut.bytes));
     assert_eq!(cut, (bytes > 0).then_some((offset as u64, bytes as u64)));
     assert_eq!(tails(&journal), expected);
@@ -76,7 +87,10 @@ fn expect_cut(files: &Files, offset: usize, bytes: usize, expected: &[Tail]) {
     append_ok(&journal, &mut hand, 1);
     journal.close().expect("closed");
     let chunks: u64 = expected.iter().map(|tail| tail.next_chunk).sum();
-    assert_eq!(read_all(dir.path()).expect("whole").len() as u64, chunks + 1);
+    assert_eq!(
+        read_all(dir.path()).expect("whole").len() as u64,
+        chunks + 1
+    );
 }
 
 #[test]
@@ -90,7 +104,10 @@ fn journal_10_a_tail_torn_at_any_length_is_cut_and_reported() {
     let (files, ends, states) = unstopped(3);
     for length in ends[2]..ends[3] {
         let (mut truncated, mut zeroed) = (files.clone(), files.clone());
-        truncated.get_mut(FIRST).expect("a segment").truncate(length);
+        truncated
+            .get_mut(FIRST)
+            .expect("a segment")
+            .truncate(length);
         zeroed.get_mut(FIRST).expect("a segment")[length..].fill(0);
         let torn = used(&truncated[FIRST]).saturating_sub(ends[2]);
         if length >= used(&files[FIRST]) {
@@ -143,7 +160,8 @@ fn journal_12_after_a_clean_stop_every_flipped_byte_is_found_and_placed() {
             flipped[at] ^= 1 << (at % 8);
             fs::write(&path, &flipped).expect("written");
             let error = read_all(dir.path()).expect_err("damaged");
-            let (file, offset) = damaged_at(&error).unwrap_or_else(|| panic!("{name} {at}: {error}"));
+            let (file, offset) =
+                damaged_at(&error).unwrap_or_else(|| panic!("{name} {at}: {error}"));
             assert_eq!(file, path, "{name} {at}: {error}");
             assert!(offset as usize <= at, "{name} {at}: {error}");
         }
@@ -154,13 +172,20 @@ fn journal_12_after_a_clean_stop_every_flipped_byte_is_found_and_placed() {
 #[test]
 fn journal_12_after_a_clean_stop_a_lost_tail_is_found() {
     let files = stopped(LAYOUT);
-    let last = files.keys().rfind(|name| name.ends_with(".zj")).expect("segments").clone();
+    let last = files
+        .keys()
+        .rfind(|name| name.ends_with(".zj"))
+        .expect("segments")
+        .clone();
     for lost in 1..=files[&last].len() {
         let mut cut = files.clone();
         let kept = files[&last].len() - lost;
         cut.get_mut(&last).expect("a segment").truncate(kept);
         let error = read_all(with_files(&cut).path()).expect_err("damaged");
-        assert!(damaged_at(&error).is_some_and(|(file, _)| file.ends_with(&last)), "{error}");
+        assert!(
+            damaged_at(&error).is_some_and(|(file, _)| file.ends_with(&last)),
+            "{error}"
+        );
     }
 }
 
@@ -170,12 +195,19 @@ fn journal_11_the_mark_of_a_clean_stop_binds_after_more_was_appended() {
     let (journal, _) = open(dir.path(), Mode::Write(settings(100_000))).expect("open");
     let marked = files(dir.path());
     drop(journal);
-    let last = marked.keys().rfind(|name| name.ends_with(".zj")).expect("segments").clone();
+    let last = marked
+        .keys()
+        .rfind(|name| name.ends_with(".zj"))
+        .expect("segments")
+        .clone();
     let mut torn = marked.clone();
     let bytes = torn.get_mut(&last).expect("a segment");
     bytes.truncate(used(bytes) - 3);
     let error = read_all(with_files(&torn).path()).expect_err("damaged");
-    assert!(error.to_string().contains("below the durable mark"), "{error}");
+    assert!(
+        error.to_string().contains("below the durable mark"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -200,12 +232,17 @@ fn journal_11_a_missing_file_is_named() {
 
 #[test]
 fn journal_11_a_segment_of_another_log_is_refused() {
-    let other = stopped(Layout { log_id: *b"some other's log", ..LAYOUT });
+    let other = stopped(Layout {
+        log_id: *b"some other's log",
+        ..LAYOUT
+    });
     for name in other.keys().filter(|name| name.ends_with(".zj")) {
         let mut mixed = stopped(LAYOUT);
         mixed.insert(name.clone(), other[name].clone());
         let error = read_all(with_files(&mixed).path()).expect_err("foreign");
-        assert!(matches!(&error, OpenError::Read(ReadError::Foreign { file }) if file.ends_with(name)));
+        assert!(
+            matches!(&error, OpenError::Read(ReadError::Foreign { file }) if file.ends_with(name))
+        );
     }
 }
 

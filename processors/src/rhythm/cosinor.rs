@@ -51,7 +51,10 @@ impl Tables {
     /// Computes the tables.
     pub fn new() -> Self {
         let rows = |n: u32| (0..n).map(move |i| harmonics((f64::from(i) + 0.5) / f64::from(n)));
-        Self { minutes: rows(1440).collect(), hours: rows(24).collect() }
+        Self {
+            minutes: rows(1440).collect(),
+            hours: rows(24).collect(),
+        }
     }
 }
 
@@ -82,7 +85,11 @@ pub(crate) struct Moments {
 impl Moments {
     /// Of a minute series.
     pub(crate) fn of_minutes(totals: &Totals, tables: &Tables) -> Option<Self> {
-        let bins = totals.sums.iter().zip(&totals.counts).map(|(sum, count)| (*sum, *count));
+        let bins = totals
+            .sums
+            .iter()
+            .zip(&totals.counts)
+            .map(|(sum, count)| (*sum, *count));
         Self::new(bins, &tables.minutes, totals.sum_squares)
     }
 
@@ -124,8 +131,16 @@ impl Moments {
         for ((sum, count), row) in bins.zip(rows) {
             let value = exact::signal_value(sum - i64::from(count) * centre);
             let count = f64::from(count);
-            moments.design.iter_mut().zip(row).for_each(|(to, wave)| *to += count * wave);
-            moments.product.iter_mut().zip(row).for_each(|(to, wave)| *to += value * wave);
+            moments
+                .design
+                .iter_mut()
+                .zip(row)
+                .for_each(|(to, wave)| *to += count * wave);
+            moments
+                .product
+                .iter_mut()
+                .zip(row)
+                .for_each(|(to, wave)| *to += value * wave);
         }
         Some(moments)
     }
@@ -149,7 +164,10 @@ impl Moments {
     /// The 24 h and 12 h components together.
     pub(crate) fn two(&self, tables: &Tables) -> Option<TwoComponents> {
         let (fit, r2) = self.solve::<5>()?;
-        Some(TwoComponents { r2, orthophase_h: orthophase(&fit, tables) })
+        Some(TwoComponents {
+            r2,
+            orthophase_h: orthophase(&fit, tables),
+        })
     }
 
     /// Least squares with `P` columns: MESOR, then cosine and sine of each harmonic; and R2. None
@@ -181,7 +199,13 @@ impl Moments {
             return self.design[high - 1];
         }
         let (a, b) = (low.div_ceil(2), high.div_ceil(2));
-        let cos = |k: usize| if k == 0 { self.n } else { self.design[2 * k - 2] };
+        let cos = |k: usize| {
+            if k == 0 {
+                self.n
+            } else {
+                self.design[2 * k - 2]
+            }
+        };
         let sin = |k: usize| if k == 0 { 0.0 } else { self.design[2 * k - 1] };
         match (low % 2, high % 2) {
             (1, 1) => 0.5 * (cos(b - a) + cos(a + b)),
@@ -228,7 +252,8 @@ fn cholesky<const P: usize>(mut matrix: [[f64; P]; P], mut right: [f64; P]) -> O
 /// Where the curve is greatest, h, on the grid of 14,400 points: each local maximum among the
 /// minute centres is looked at more closely, and the earliest of the greatest points wins.
 fn orthophase(fit: &[f64; 5], tables: &Tables) -> f64 {
-    let at = |row: &Harmonics| fit[1] * row[0] + fit[2] * row[1] + fit[3] * row[2] + fit[4] * row[3];
+    let at =
+        |row: &Harmonics| fit[1] * row[0] + fit[2] * row[1] + fit[3] * row[2] + fit[4] * row[3];
     let coarse: Vec<f64> = tables.minutes.iter().map(at).collect();
     let n = coarse.len();
     let mut best = (f64::NEG_INFINITY, 0);

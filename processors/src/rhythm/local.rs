@@ -13,9 +13,14 @@ pub(crate) fn minute_of(at_ms: i64) -> i64 {
     at_ms.div_euclid(60_000)
 }
 
+/// The instant at which a minute begins, ms.
+pub(crate) const fn ms(minute: i64) -> i64 {
+    minute.saturating_mul(60_000)
+}
+
 /// Minutes that local time is ahead of UTC.
 pub(crate) fn offset(profile: &ProfileBody, minute: i64) -> i64 {
-    i64::from(profile.offset_at(minute * 60_000))
+    i64::from(profile.offset_at(ms(minute)))
 }
 
 /// The start of the local hour that holds a minute.

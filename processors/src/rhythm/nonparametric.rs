@@ -30,7 +30,10 @@ pub(crate) struct Extremes {
 /// Means of the hours that have at least `least` values.
 pub(crate) fn hour_means(hours: &[Hour], least: u32) -> Vec<(Option<f64>, u8)> {
     let mean = |hour: &Hour| exact::signal_value(hour.sum) / f64::from(hour.count);
-    hours.iter().map(|hour| ((hour.count >= least).then(|| mean(hour)), hour.of_day)).collect()
+    hours
+        .iter()
+        .map(|hour| ((hour.count >= least).then(|| mean(hour)), hour.of_day))
+        .collect()
 }
 
 /// IS and IV of a minute series' hours.
@@ -43,7 +46,10 @@ pub(crate) fn minute_variability(totals: &Totals) -> Variability {
 pub(crate) fn variability(hours: &[(Option<f64>, u8)]) -> Variability {
     let (mut n, mut sum) = (0u32, 0.0);
     let mut of_day = [(0.0, 0u32); 24];
-    for (mean, hour) in hours.iter().filter_map(|(mean, hour)| mean.map(|mean| (mean, *hour))) {
+    for (mean, hour) in hours
+        .iter()
+        .filter_map(|(mean, hour)| mean.map(|mean| (mean, *hour)))
+    {
         let slot = &mut of_day[usize::from(hour % 24)];
         *slot = (slot.0 + mean, slot.1 + 1);
         (n, sum) = (n + 1, sum + mean);
@@ -69,8 +75,7 @@ pub(crate) fn variability(hours: &[(Option<f64>, u8)]) -> Variability {
     Variability {
         n_hours: n,
         is: varies.then(|| f64::from(n) * between / (f64::from(filled) * squares)),
-        iv: (varies && pairs > 0)
-            .then(|| (steps / f64::from(pairs)) / (squares / f64::from(n))),
+        iv: (varies && pairs > 0).then(|| (steps / f64::from(pairs)) / (squares / f64::from(n))),
     }
 }
 
@@ -91,17 +96,25 @@ pub(crate) fn extremes(totals: &Totals) -> Option<Extremes> {
     let (l5, l5_onset_min) = extreme(&before, 300, |new, best| new < best);
     let (m10, m10_onset_min) = extreme(&before, 600, |new, best| new > best);
     let ra = (m10 + l5 > 0.0).then(|| (m10 - l5) / (m10 + l5));
-    Some(Extremes { l5, l5_onset_min, m10, m10_onset_min, ra })
+    Some(Extremes {
+        l5,
+        l5_onset_min,
+        m10,
+        m10_onset_min,
+        ra,
+    })
 }
 
 /// The best window of `width` minutes, by its mean, and where in the day it starts.
-fn extreme(before: &[f64], width: usize, better: fn(f64, f64) -> bool) -> (f64, u32) {
-    let mean = |start: usize| (before[start + width] - before[start]) / width as f64;
-    let mut best = (mean(0), 0);
-    for start in 1..1440 {
-        let new = mean(start);
-        if better(new, best.0) {
-            best = (new, start as u32);
+fn extreme(before: &[f64], width: usize, better: impl Fn(f64, f64) -> bool) -> (f64, u32) {
+    let mut means = [0.0; 1440];
+    for ((mean, from), to) in means.iter_mut().zip(before).zip(&before[width..]) {
+        *mean = (to - from) / width as f64;
+    }
+    let mut best = (means[0], 0);
+    for (start, mean) in (0..).zip(means) {
+        if better(mean, best.0) {
+            best = (mean, start);
         }
     }
     best

@@ -26,7 +26,10 @@ const GAP_MIN: i64 = 10;
 pub fn periods(minutes: &Minutes, from: i64, until: i64) -> Vec<(i64, i64)> {
     let mut scan = Scan::default();
     for (block, valid) in minutes.range(from, until) {
-        let (low, high) = ((from - block.first()).max(0), (until - block.first()).min(60));
+        let (low, high) = (
+            (from - block.first()).max(0),
+            (until - block.first()).min(60),
+        );
         scan.missing_until(block.first() + low);
         let zero = block.zero() & valid;
         if valid == ones(0, 60) && !has_long_run(zero) {
@@ -71,8 +74,8 @@ impl Scan {
     fn word(&mut self, valid: u64, zero: u64, mut low: i64, high: i64) {
         while low < high {
             let (is_valid, is_zero) = (valid >> low & 1, zero >> low & 1);
-            let differs = (valid >> low ^ is_valid.wrapping_neg())
-                | (zero >> low ^ is_zero.wrapping_neg());
+            let differs =
+                (valid >> low ^ is_valid.wrapping_neg()) | (zero >> low ^ is_zero.wrapping_neg());
             let length = i64::from(differs.trailing_zeros()).min(high - low);
             match (is_valid, is_zero) {
                 (0, _) => self.skip(length),
@@ -140,7 +143,8 @@ impl Scan {
     }
 
     fn keep(&mut self, period: Option<(i64, i64)>) {
-        self.found.extend(period.filter(|(start, end)| end - start >= PERIOD_MIN));
+        self.found
+            .extend(period.filter(|(start, end)| end - start >= PERIOD_MIN));
     }
 
     fn finish(mut self) -> Vec<(i64, i64)> {

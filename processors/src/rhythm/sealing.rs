@@ -10,10 +10,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
-use zeitgeber_schemas::{
-    Composite, ProfileBody, RhythmAnalysed, Span,
-    wire::to_bytes,
-};
+use zeitgeber_schemas::{Composite, ProfileBody, RhythmAnalysed, Span, wire::to_bytes};
 
 use super::{
     ALGORITHM, Person,
@@ -33,6 +30,8 @@ const DAY_GRACE_MIN: i64 = 130;
 const FIRST_DAYS: i64 = 3;
 /// Days of a window.
 const WINDOW_DAYS: i64 = 7;
+/// Values that the rhythm of a window needs. A report, which is read whole, has no such bound.
+const WINDOW_VALUES: u32 = DAY_MIN as u32;
 /// Hours remembered as analysed: those that data 48 hours old in an hourly epoch can change.
 const HOURS_KEPT: usize = 52;
 /// Midnights remembered as analysed.
@@ -67,7 +66,10 @@ impl Sealed {
 
     /// Both, each at its later end: a changed offset must not open an end again.
     pub(crate) fn or_later(self, other: Self) -> Self {
-        Self { hour: self.hour.max(other.hour), midnight: self.midnight.max(other.midnight) }
+        Self {
+            hour: self.hour.max(other.hour),
+            midnight: self.midnight.max(other.midnight),
+        }
     }
 }
 
@@ -88,13 +90,21 @@ impl Revisions {
         let end = local::minute_of(event.window_end_ms);
         let mut plain = event.clone();
         plain.revision = 0;
-        let new = Revision { end, revision: event.revision, content: content(&plain) };
+        let new = Revision {
+            end,
+            revision: event.revision,
+            content: content(&plain),
+        };
         let at = self.0.partition_point(|known| known.end < end);
         match self.0.get_mut(at).filter(|known| known.end == end) {
             Some(known) => *known = new,
             None => self.0.insert(at, new),
         }
-        let kept = if event.span == Span::Hour { HOURS_KEPT } else { MIDNIGHTS_KEPT };
+        let kept = if event.span == Span::Hour {
+            HOURS_KEPT
+        } else {
+            MIDNIGHTS_KEPT
+        };
         while self.0.len() > kept {
             self.0.pop_front();
         }
@@ -161,7 +171,9 @@ impl<'a> Pass<'a> {
     fn hours(&self, after: i64, until: i64, out: &mut Vec<RhythmAnalysed>) {
         let present = &self.person.present;
         let low = present.partition_point(|start| start + 60 <= after);
-        let high = present.partition_point(|start| start + 60 <= until).max(low);
+        let high = present
+            .partition_point(|start| start + 60 <= until)
+            .max(low);
         for end in present.range(low..high).map(|start| start + 60) {
             let start = (end - WINDOW_DAYS * DAY_MIN).max(self.first_minute);
             self.analyse(Span::Hour, Window { start, end }, end, out);
@@ -180,14 +192,27 @@ impl<'a> Pass<'a> {
             let at = present.partition_point(|hour| *hour < start);
             let holds_data = present.get(at).is_some_and(|hour| *hour < end);
             if end > after && end <= until && holds_data {
-                self.analyse(Span::Midnight, Window { start, end }, end + DAY_GRACE_MIN, out);
+                self.analyse(
+                    Span::Midnight,
+                    Window { start, end },
+                    end + DAY_GRACE_MIN,
+                    out,
+                );
             }
         }
     }
 
     fn analyse(&self, span: Span, window: Window, horizon: i64, out: &mut Vec<RhythmAnalysed>) {
-        let features =
-            self.person.series.features(window, horizon, self.profile, self.tables);
+        let mut features = self
+            .person
+            .series
+            .features(window, horizon, self.profile, self.tables);
+        features
+            .all_minutes
+            .take_if(|minutes| minutes.valid_minutes < WINDOW_VALUES);
+        features
+            .wear_minutes
+            .take_if(|minutes| minutes.valid_minutes < WINDOW_VALUES);
         let mut event = self.event(span, window, features);
         let revisions = self.person.revisions(span);
         if let Some(revision) = revisions.next(window.end, content(&event)) {
@@ -203,9 +228,9 @@ impl<'a> Pass<'a> {
         let composite = composite(&features, window, kss, &kss_forecast);
         RhythmAnalysed {
             span,
-            window_start_ms: window.start * 60_000,
-            window_end_ms: window.end * 60_000,
-            offset_min: self.profile.offset_at(window.end * 60_000),
+            window_start_ms: local::ms(window.start),
+            window_end_ms: local::ms(window.end),
+            offset_min: self.profile.offset_at(local::ms(window.end)),
             revision: 0,
             algorithm: ALGORITHM,
             signal: features.signal,
@@ -245,6 +270,8 @@ fn composite(features: &Features, window: Window, kss: f64, forecast: &[f64]) ->
         ..Inputs::default()
     };
     let past = &forecast[..forecast.len().saturating_sub(1)];
-    let before = past.iter().fold(None, |before, kss| Some(vitality::energy(*kss, before)));
+    let before = past
+        .iter()
+        .fold(None, |before, kss| Some(vitality::energy(*kss, before)));
     vitality::composite(&inputs, before)
 }

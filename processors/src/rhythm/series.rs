@@ -89,7 +89,12 @@ impl Series {
         match &input.body.values {
             Values::Imu(imu) => self.add_movement(profile, input, imu, source),
             Values::Hrv(rr_ms) => {
-                open(&mut self.heart, self.retention).add(profile, last, source, &Beats::of(*rr_ms));
+                open(&mut self.heart, self.retention).add(
+                    profile,
+                    last,
+                    source,
+                    &Beats::of(*rr_ms),
+                );
             }
             Values::Environment(surroundings) => {
                 if let Some(lux) = light::value(surroundings, input.accepted.dropped_fields) {
@@ -107,7 +112,9 @@ impl Series {
         imu: &Imu<'_>,
         source: Source,
     ) {
-        let Some(epoch_s) = movement::epoch_s(imu) else { return };
+        let Some(epoch_s) = movement::epoch_s(imu) else {
+            return;
+        };
         let start_ms = input.envelope.ts.saturating_sub(1000 * epoch_s);
         if epoch_s == 3600 {
             for (slots, signal) in self.hourly.iter_mut().zip(Signal::ALL) {
@@ -140,8 +147,10 @@ impl Series {
         self.add_hourly(window, profile, tables, &mut features);
         self.add_minutes(window, horizon, profile, tables, &mut features);
         let from = window.start - 59;
-        features.heart =
-            self.heart.as_ref().and_then(|heart| heart.total(from, window.end).summary());
+        features.heart = self
+            .heart
+            .as_ref()
+            .and_then(|heart| heart.total(from, window.end).summary());
         if let Some(light) = &self.light {
             features.light = light.total(from, window.end).summary();
             features.recent_light = light.total(window.end - 60, window.end).mean_log();
@@ -153,10 +162,20 @@ impl Series {
     pub(crate) fn heap_bytes(&self) -> usize {
         let minutes = self.minutes.iter().flatten();
         let hourly = self.hourly.iter().flatten();
-        minutes.map(|m| size_of::<Minutes>() + m.heap_bytes()).sum::<usize>()
-            + hourly.map(|h| size_of::<Slots<HourValues>>() + h.heap_bytes()).sum::<usize>()
-            + self.heart.as_ref().map_or(0, |h| size_of::<Slots<Beats>>() + h.heap_bytes())
-            + self.light.as_ref().map_or(0, |l| size_of::<Slots<Light>>() + l.heap_bytes())
+        minutes
+            .map(|m| size_of::<Minutes>() + m.heap_bytes())
+            .sum::<usize>()
+            + hourly
+                .map(|h| size_of::<Slots<HourValues>>() + h.heap_bytes())
+                .sum::<usize>()
+            + self
+                .heart
+                .as_ref()
+                .map_or(0, |h| size_of::<Slots<Beats>>() + h.heap_bytes())
+            + self
+                .light
+                .as_ref()
+                .map_or(0, |l| size_of::<Slots<Light>>() + l.heap_bytes())
     }
 
     fn add_minutes(
@@ -167,30 +186,44 @@ impl Series {
         tables: &Tables,
         features: &mut Features,
     ) {
-        let extent = |minutes: &Minutes| minutes.extent(window.start, window.end);
-        let found = self.minutes.iter().zip(MINUTE_SIGNALS).find_map(|(minutes, (signal, _))| {
-            let minutes = minutes.as_deref()?;
-            extent(minutes).map(|extent| (minutes, signal, extent))
-        });
-        let Some((minutes, signal, (first, last))) = found else { return };
+        let Some((minutes, signal, (first, last))) = self.minutes_in(window) else {
+            return;
+        };
         let totals = Totals::new(minutes, window, profile);
         let periods = if signal == Signal::ActivityCounts {
-            clipped(nonwear::periods(minutes, window.start - CONTEXT_MIN, horizon), window)
+            clipped(
+                nonwear::periods(minutes, window.start - CONTEXT_MIN, horizon),
+                window,
+            )
         } else {
             Vec::new()
         };
         let worn = totals.without(&periods, minutes, profile);
         features.signal = Some(signal);
-        features.nonwear_minutes = periods.iter().map(|(from, until)| (until - from) as u32).sum();
+        features.nonwear_minutes = totals.count - worn.count;
         features.coverage = f64::from(worn.count) / (window.end - window.start) as f64;
         features.recent_activity = recent(minutes, window.end);
         if last - first + 1 >= RHYTHM_MIN {
             let all = minute_rhythm(&totals, tables);
             let same = periods.is_empty();
-            features.wear_minutes =
-                Some(if same { all.clone() } else { minute_rhythm(&worn, tables) });
+            features.wear_minutes = Some(if same {
+                all.clone()
+            } else {
+                minute_rhythm(&worn, tables)
+            });
             features.all_minutes = Some(all);
         }
+    }
+
+    /// The preferred minute series of a window, with its first and last minute there.
+    fn minutes_in(&self, window: Window) -> Option<(&Minutes, Signal, (i64, i64))> {
+        self.minutes
+            .iter()
+            .zip(MINUTE_SIGNALS)
+            .find_map(|(minutes, (signal, _))| {
+                let minutes = minutes.as_deref()?;
+                Some((minutes, signal, minutes.extent(window.start, window.end)?))
+            })
     }
 
     fn add_hourly(
@@ -200,21 +233,10 @@ impl Series {
         tables: &Tables,
         features: &mut Features,
     ) {
-        let found = self.hourly.iter().zip(Signal::ALL).find_map(|(slots, signal)| {
-            let slots = slots.as_deref()?;
-            let first = slots.range(window.start - 59, window.end).next()?.0;
-            Some((slots, *signal, first))
-        });
-        let Some((slots, signal, first)) = found else { return };
-        let n_hours = (window.end - first + 59).div_euclid(60);
-        let mut hours = vec![Hour { sum: 0, count: 0, of_day: 0 }; n_hours as usize];
-        let mut last = first;
-        for (start, values) in slots.range(first, window.end) {
-            let of_day = (local::clock_minute(profile, start) / 60) as u8;
-            let at = (n_hours - (window.end - start + 59).div_euclid(60)) as usize;
-            hours[at] = Hour { sum: values.sum, count: values.count, of_day };
-            last = start;
-        }
+        let Some((slots, signal, first)) = self.hourly_in(window) else {
+            return;
+        };
+        let (hours, last) = hours(slots, first, window.end, profile);
         let means = hour_means(&hours, 1);
         let variability = variability(&means);
         let span = (window.end - window.start) as f64;
@@ -233,6 +255,48 @@ impl Series {
             });
         }
     }
+
+    /// The preferred hourly series of a window, with the start of its first hour there.
+    fn hourly_in(&self, window: Window) -> Option<(&Slots<HourValues>, Signal, i64)> {
+        self.hourly
+            .iter()
+            .zip(Signal::ALL)
+            .find_map(|(slots, signal)| {
+                let slots = slots.as_deref()?;
+                let first = slots.range(window.start - 59, window.end).next()?.0;
+                Some((slots, *signal, first))
+            })
+    }
+}
+
+/// The hours from the one that starts at `first` to `end`, and the start of the last with a value.
+fn hours(
+    slots: &Slots<HourValues>,
+    first: i64,
+    end: i64,
+    profile: &ProfileBody,
+) -> (Vec<Hour>, i64) {
+    let before_end = |start: i64| (end - start + 59).div_euclid(60);
+    let n_hours = before_end(first);
+    let mut hours = vec![
+        Hour {
+            sum: 0,
+            count: 0,
+            of_day: 0
+        };
+        n_hours as usize
+    ];
+    let mut last = first;
+    for (start, values) in slots.range(first, end) {
+        let of_day = (local::clock_minute(profile, start) / 60) as u8;
+        hours[(n_hours - before_end(start)) as usize] = Hour {
+            sum: values.sum,
+            count: values.count,
+            of_day,
+        };
+        last = start;
+    }
+    (hours, last)
 }
 
 fn open<T: super::slots::Sums>(

@@ -63,7 +63,8 @@ pub(crate) trait Sums: Copy + Default {
 pub(crate) struct Slots<T> {
     retention: Retention,
     slots: VecDeque<Slot<T>>,
-    pending: Vec<(i64, T)>,
+    /// Of other devices, by minute.
+    pending: Vec<Pending<T>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,9 +74,21 @@ struct Slot<T> {
     sums: T,
 }
 
+/// A contribution that can still be displaced, and the slot it stands in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Pending<T> {
+    minute: i64,
+    start: i64,
+    sums: T,
+}
+
 impl<T: Sums> Slots<T> {
     pub(crate) const fn new(retention: Retention) -> Self {
-        Self { retention, slots: VecDeque::new(), pending: Vec::new() }
+        Self {
+            retention,
+            slots: VecDeque::new(),
+            pending: Vec::new(),
+        }
     }
 
     /// Adds what a device measured in a minute.
@@ -83,19 +96,19 @@ impl<T: Sums> Slots<T> {
         let start = local::hour_start(profile, minute);
         let Some(at) = self.open(start) else { return };
         let bit = 1u64 << (minute - start);
-        let slot = &mut self.slots[at];
+        let known = self.slots[at].primary & bit != 0;
         match source {
-            Source::Sole => {}
-            Source::Other if slot.primary & bit != 0 => return,
-            Source::Other => self.remember(minute, *new),
-            Source::Primary => {
-                if slot.primary & bit == 0 {
-                    slot.primary |= bit;
-                    let low = self.pending.partition_point(|known| known.0 < minute);
-                    let high = self.pending.partition_point(|known| known.0 <= minute);
-                    self.pending.drain(low..high).for_each(|known| slot.sums.subtract(&known.1));
-                }
+            Source::Other if known => return,
+            Source::Other => self.remember(Pending {
+                minute,
+                start,
+                sums: *new,
+            }),
+            Source::Primary if !known => {
+                self.slots[at].primary |= bit;
+                self.displace(minute);
             }
+            Source::Primary | Source::Sole => {}
         }
         self.slots[at].sums.add(new);
     }
@@ -103,31 +116,57 @@ impl<T: Sums> Slots<T> {
     /// The hours that start in `[from, until)` with their sums, oldest first.
     pub(crate) fn range(&self, from: i64, until: i64) -> impl Iterator<Item = (i64, &T)> {
         let low = self.slots.partition_point(|slot| slot.start < from);
-        let high = self.slots.partition_point(|slot| slot.start < until).max(low);
-        self.slots.range(low..high).map(|slot| (slot.start, &slot.sums))
+        let high = self
+            .slots
+            .partition_point(|slot| slot.start < until)
+            .max(low);
+        self.slots
+            .range(low..high)
+            .map(|slot| (slot.start, &slot.sums))
     }
 
     /// Everything in `[from, until)` added up.
     pub(crate) fn total(&self, from: i64, until: i64) -> T {
         let mut total = T::default();
-        self.range(from, until).for_each(|(_, sums)| total.add(sums));
+        self.range(from, until)
+            .for_each(|(_, sums)| total.add(sums));
         total
     }
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot<T>>()
-            + self.pending.capacity() * size_of::<(i64, T)>()
+            + self.pending.capacity() * size_of::<Pending<T>>()
     }
 
-    fn remember(&mut self, minute: i64, new: T) {
+    fn remember(&mut self, new: Pending<T>) {
         if self.pending.len() >= PENDING_MAX {
-            let newest = self.pending.last().map_or(minute, |known| known.0);
-            let old = self.pending.partition_point(|known| known.0 < newest - PENDING_MIN);
+            let newest = self.pending.last().map_or(new.minute, |known| known.minute);
+            let old = self
+                .pending
+                .partition_point(|known| known.minute < newest - PENDING_MIN);
             self.pending.drain(..old.max(1));
         }
-        let at = self.pending.partition_point(|known| known.0 <= minute);
-        self.pending.insert(at, (minute, new));
+        let at = self
+            .pending
+            .partition_point(|known| known.minute <= new.minute);
+        self.pending.insert(at, new);
+    }
+
+    /// Takes away what other devices reported for a minute.
+    fn displace(&mut self, minute: i64) {
+        let low = self.pending.partition_point(|known| known.minute < minute);
+        let high = self.pending.partition_point(|known| known.minute <= minute);
+        for gone in self.pending.drain(low..high) {
+            let at = self.slots.partition_point(|slot| slot.start < gone.start);
+            if let Some(slot) = self
+                .slots
+                .get_mut(at)
+                .filter(|slot| slot.start == gone.start)
+            {
+                slot.sums.subtract(&gone.sums);
+            }
+        }
     }
 
     fn open(&mut self, start: i64) -> Option<usize> {
@@ -137,13 +176,24 @@ impl<T: Sums> Slots<T> {
         }
         let mut at = self.slots.partition_point(|slot| slot.start < start);
         if self.slots.get(at).is_none_or(|slot| slot.start != start) {
-            self.slots.insert(at, Slot { start, primary: 0, sums: T::default() });
+            self.slots.insert(
+                at,
+                Slot {
+                    start,
+                    primary: 0,
+                    sums: T::default(),
+                },
+            );
         }
         if self.retention == Retention::Live && start > newest {
             let oldest = start - RETAINED_HOURS * 60;
             let gone = self.slots.partition_point(|slot| slot.start < oldest);
             self.slots.drain(..gone);
             at -= gone;
+            let settled = self
+                .pending
+                .partition_point(|old| old.minute < start - PENDING_MIN);
+            self.pending.drain(..settled);
         }
         Some(at)
     }

@@ -9,6 +9,9 @@ use super::super::{
     Append, AppendError, Appended, Done, Place, Tail, WriteFailure, chain::Submitted,
 };
 
+/// Number and position of each partition's next chunk.
+pub(super) type Links = Vec<(u64, u64)>;
+
 /// Bytes of chunks that may wait before `submit` does, too.
 const MAX_QUEUED_BYTES: usize = 64 << 20;
 /// Bytes of chunks in one frame, at most, unless one chunk alone is longer.
@@ -34,7 +37,7 @@ struct State {
     tails: Vec<Tail>,
     end: Place,
     /// Number and position of each partition's next chunk where each segment begins.
-    starts: Vec<Vec<(u64, u64)>>,
+    starts: Vec<Links>,
     failure: Option<Arc<WriteFailure>>,
 }
 
@@ -66,18 +69,22 @@ impl std::fmt::Debug for Pending {
 
 impl Pending {
     pub(super) fn complete(self, result: Result<(), AppendError>) {
-        let Append { partition, expected_chunk: chunk, chunk: sealed } = self.append;
-        (self.done)(Appended { partition, chunk, result, buffer: sealed.into_buffer() });
+        let Append {
+            partition,
+            expected_chunk: chunk,
+            chunk: sealed,
+        } = self.append;
+        (self.done)(Appended {
+            partition,
+            chunk,
+            result,
+            buffer: sealed.into_buffer(),
+        });
     }
 }
 
 impl Shared {
-    pub(super) fn new(
-        phase: Phase,
-        tails: Vec<Tail>,
-        starts: Vec<Vec<(u64, u64)>>,
-        end: Place,
-    ) -> Self {
+    pub(super) fn new(phase: Phase, tails: Vec<Tail>, starts: Vec<Links>, end: Place) -> Self {
         let state = State {
             phase,
             submitted: Submitted::new(&tails),
@@ -88,18 +95,23 @@ impl Shared {
             starts,
             failure: None,
         };
-        Self { state: Mutex::new(state), work: Condvar::new(), room: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            room: Condvar::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while the state is held")
+        self.state
+            .lock()
+            .expect("nothing panics while the state is held")
     }
 
     /// Queues an append, or completes it at once where it cannot be taken.
     pub(super) fn submit(&self, append: Append, done: Done) {
-        let full = |state: &mut State| {
-            state.phase == Phase::Open && state.queued_bytes > MAX_QUEUED_BYTES
-        };
+        let full =
+            |state: &mut State| state.phase == Phase::Open && state.queued_bytes > MAX_QUEUED_BYTES;
         let mut state = self
             .room
             .wait_while(self.state(), full)
@@ -129,7 +141,10 @@ impl Shared {
             .expect("nothing panics while the state is held");
         let mut bytes = 0;
         while batch.len() < MAX_COMMIT_CHUNKS {
-            let next = state.queue.front().map(|next| next.append.chunk.bytes().len());
+            let next = state
+                .queue
+                .front()
+                .map(|next| next.append.chunk.bytes().len());
             if next.is_none_or(|next| bytes > 0 && bytes + next > MAX_COMMIT_BYTES) {
                 break;
             }
@@ -158,7 +173,11 @@ impl Shared {
     /// Notes that a new segment begins.
     pub(super) fn rolled(&self, end: Place) {
         let mut state = self.state();
-        let start = state.tails.iter().map(|tail| (tail.next_chunk, tail.next_position)).collect();
+        let start = state
+            .tails
+            .iter()
+            .map(|tail| (tail.next_chunk, tail.next_position))
+            .collect();
         state.starts.push(start);
         state.end = end;
     }
@@ -176,7 +195,9 @@ impl Shared {
         for pending in batch.drain(..) {
             pending.complete(Err(AppendError::Failed(failure.clone())));
         }
-        queued.into_iter().for_each(|pending| pending.complete(Err(AppendError::Poisoned)));
+        queued
+            .into_iter()
+            .for_each(|pending| pending.complete(Err(AppendError::Poisoned)));
     }
 
     /// Moves from one phase to another; stays where the phase is a different one.
@@ -199,7 +220,11 @@ impl Shared {
     }
 
     pub(super) fn tail(&self, partition: usize) -> Tail {
-        self.state().tails.get(partition).cloned().unwrap_or_default()
+        self.state()
+            .tails
+            .get(partition)
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub(super) fn end(&self) -> Place {
@@ -207,13 +232,19 @@ impl Shared {
     }
 
     /// The last segment before whose beginning no wanted chunk stands, and what is next there.
-    pub(super) fn start_for(&self, chunks: &[u64]) -> (u32, Vec<(u64, u64)>) {
+    pub(super) fn start_for(&self, chunks: &[u64]) -> (u32, Links) {
         let state = self.state();
-        let before = |start: &Vec<(u64, u64)>| {
+        let before = |start: &Links| {
             let wanted = chunks.iter().copied().chain(std::iter::repeat(0));
-            start.iter().zip(wanted).all(|((next, _), wanted)| *next <= wanted)
+            start
+                .iter()
+                .zip(wanted)
+                .all(|((next, _), wanted)| *next <= wanted)
         };
         let segment = state.starts.iter().rposition(before).unwrap_or(0);
-        (segment as u32, state.starts.get(segment).cloned().unwrap_or_default())
+        (
+            segment as u32,
+            state.starts.get(segment).cloned().unwrap_or_default(),
+        )
     }
 }

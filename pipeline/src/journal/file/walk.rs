@@ -16,164 +16,14 @@ use std::{
 
 use super::{
     super::{
-        Chunk, ChunkError, Hash, Layout, Place, ReadError, Scan, ScanFrom, StoredChunk,
+        Chunk, ChunkError, FORMAT, Hash, Layout, Place, ReadError, Scan, ScanFrom, StoredChunk,
         chain::Follower,
     },
     disk,
-    format::{
-        BadHead, FORMAT, FRAME_HEAD, FRAME_MAGIC, FrameHead, MAX_SEGMENT_HEAD, Mark, SegmentHead,
-        frame_chunks, frame_is_whole,
-    },
+    format::{MAX_MARK, Mark, frame_chunks},
     queue::Shared,
+    segment::{Segment, bad_head},
 };
-
-/// Bytes read at a time; holds any segment's head.
-const READ_AHEAD: usize = 2 * MAX_SEGMENT_HEAD as usize;
-
-pub(super) fn bad_head(file: &Path, bad: BadHead) -> ReadError {
-    let file = file.to_owned();
-    match bad {
-        BadHead::Damaged(why) => ReadError::Damaged { file, offset: 0, why },
-        BadHead::TooNew(found) => ReadError::TooNew { file, found, supported: FORMAT },
-    }
-}
-
-/// An open segment, and a window of its bytes.
-#[derive(Debug)]
-pub(super) struct Segment {
-    file: File,
-    path: PathBuf,
-    pub(super) head: SegmentHead,
-    pub(super) head_bytes: u64,
-    window: Vec<u8>,
-    window_at: u64,
-}
-
-impl Segment {
-    /// Opens a segment and checks its head; `None` where there is no such file.
-    pub(super) fn open(
-        dir: &Path,
-        layout: Layout,
-        number: u32,
-        mut window: Vec<u8>,
-    ) -> Result<Option<Self>, ReadError> {
-        let path = disk::segment_path(dir, number);
-        let failed = |source| ReadError::Io { file: path.clone(), source };
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        window.resize(READ_AHEAD.max(window.len()), 0);
-        let read = read_at(&file, &mut window, 0).map_err(failed)?;
-        window.truncate(read);
-        let (head, head_bytes) = SegmentHead::decode(&window).map_err(|bad| bad_head(&path, bad))?;
-        if head.layout.log_id != layout.log_id {
-            return Err(ReadError::Foreign { file: path });
-        }
-        if head.layout != layout || head.segment != number {
-            let why = "its head belongs to another segment";
-            return Err(ReadError::Damaged { file: path, offset: 0, why });
-        }
-        Ok(Some(Self { file, path, head, head_bytes, window, window_at: 0 }))
-    }
-
-    /// The bytes from `at`, fewer than asked for only at the file's end.
-    fn bytes(&mut self, at: u64, length: usize) -> io::Result<&[u8]> {
-        if self.cached(at, length).is_none() {
-            self.window.resize(READ_AHEAD.max(length), 0);
-            let read = read_at(&self.file, &mut self.window, at);
-            self.window.truncate(*read.as_ref().unwrap_or(&0));
-            self.window_at = at;
-            read?;
-        }
-        let from = (at - self.window_at) as usize;
-        Ok(&self.window[from..self.window.len().min(from + length)])
-    }
-
-    fn cached(&self, at: u64, length: usize) -> Option<&[u8]> {
-        let from = usize::try_from(at.checked_sub(self.window_at)?).ok()?;
-        self.window.get(from..from.checked_add(length)?)
-    }
-
-    /// The whole frame at `at`, now in the window, if one stands there.
-    fn frame(&mut self, at: u64) -> Result<Option<FrameHead>, ReadError> {
-        let mut found = self.try_frame(at);
-        if matches!(found, Ok(None)) {
-            self.window.clear();
-            found = self.try_frame(at);
-        }
-        found.map_err(|source| ReadError::Io { file: self.path.clone(), source })
-    }
-
-    fn try_frame(&mut self, at: u64) -> io::Result<Option<FrameHead>> {
-        let (log_id, segment) = (self.head.layout.log_id, self.head.segment);
-        let place = Place { segment, offset: at };
-        let Some(head) = FrameHead::decode(self.bytes(at, FRAME_HEAD)?, log_id, place) else {
-            return Ok(None);
-        };
-        let frame = self.bytes(at, head.bytes())?;
-        Ok((frame.len() == head.bytes() && frame_is_whole(frame)).then_some(head))
-    }
-
-    /// Whether a frame's head stands at `at`. Payloads may hold a frame's magic many times over,
-    /// so this must cost little.
-    fn claims_frame(&self, at: u64) -> Result<bool, ReadError> {
-        let place = Place { segment: self.head.segment, offset: at };
-        let mut head = [0; FRAME_HEAD];
-        match read_at(&self.file, &mut head, at) {
-            Ok(_) => Ok(FrameHead::decode(&head, self.head.layout.log_id, place).is_some()),
-            Err(source) => Err(ReadError::Io { file: self.path.clone(), source }),
-        }
-    }
-
-    /// What stands after `at`, where there is no whole frame.
-    fn look_beyond(&mut self, at: u64) -> Result<Beyond, ReadError> {
-        let mut beyond = Beyond { whole_frame: false, used_bytes: 0 };
-        let mut from = at;
-        loop {
-            let failed = |source| ReadError::Io { file: self.path.clone(), source };
-            let mut block = vec![0; 1 << 20];
-            let read = read_at(&self.file, &mut block, from).map_err(failed)?;
-            block.truncate(read);
-            if let Some(last) = block.iter().rposition(|byte| *byte != 0) {
-                beyond.used_bytes = from + last as u64 + 1 - at;
-            }
-            for hit in memchr::memmem::find_iter(&block, &FRAME_MAGIC) {
-                let candidate = from + hit as u64;
-                if candidate > at && self.claims_frame(candidate)? && self.frame(candidate)?.is_some()
-                {
-                    beyond.whole_frame = true;
-                    return Ok(beyond);
-                }
-            }
-            if read < FRAME_MAGIC.len() {
-                return Ok(beyond);
-            }
-            // The overlap finds a magic that two blocks share.
-            from += (read - (FRAME_MAGIC.len() - 1)) as u64;
-        }
-    }
-}
-
-struct Beyond {
-    whole_frame: bool,
-    /// Bytes up to the last one that is not zero.
-    used_bytes: u64,
-}
-
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], at + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}
 
 /// What a walk must reach before an end is an end.
 #[derive(Debug, Clone)]
@@ -203,15 +53,27 @@ pub(super) struct Walker {
 impl Walker {
     pub(super) fn new(bounds: Bounds, segment: u32) -> Result<Self, ReadError> {
         let Some(segment) = Segment::open(&bounds.dir, bounds.layout, segment, Vec::new())? else {
-            return Err(ReadError::Missing { file: disk::segment_path(&bounds.dir, segment) });
+            return Err(ReadError::Missing {
+                file: disk::segment_path(&bounds.dir, segment),
+            });
         };
         let at = segment.head_bytes;
-        Ok(Self { bounds, segment, at, frame_at: at, chunks: Vec::new().into_iter(), end: None })
+        Ok(Self {
+            bounds,
+            segment,
+            at,
+            frame_at: at,
+            chunks: Vec::new().into_iter(),
+            end: None,
+        })
     }
 
     /// Where the next frame is expected.
     pub(super) fn place(&self) -> Place {
-        Place { segment: self.segment.head.segment, offset: self.at }
+        Place {
+            segment: self.segment.head.segment,
+            offset: self.at,
+        }
     }
 
     /// Bytes beyond the end that are not zero: the torn tail.
@@ -225,7 +87,10 @@ impl Walker {
             if let Some((offset, length)) = self.chunks.next() {
                 let at = self.frame_at + offset as u64;
                 let from = (at - self.segment.window_at) as usize;
-                let place = Place { segment: self.segment.head.segment, offset: at };
+                let place = Place {
+                    segment: self.segment.head.segment,
+                    offset: at,
+                };
                 return Ok(Some((place, from..from + length)));
             }
             if !self.next_frame()? {
@@ -238,20 +103,30 @@ impl Walker {
         loop {
             let limit = self.bounds.writer.as_ref().map(|writer| writer.end());
             if limit.is_some_and(|limit| self.place() >= limit) {
-                return Ok(false);
+                return Ok(self.nothing_yet());
             }
             if let Some(head) = self.segment.frame(self.at)? {
-                let frame = self.segment.cached(self.at, head.bytes()).unwrap_or_default();
-                let chunks = frame_chunks(frame, head)
-                    .ok_or_else(|| self.damaged("the lengths of the frame's chunks do not add up"))?;
+                let frame = self
+                    .segment
+                    .cached(self.at, head.bytes())
+                    .unwrap_or_default();
+                let chunks = frame_chunks(frame, head).ok_or_else(|| {
+                    self.damaged("the lengths of the frame's chunks do not add up")
+                })?;
                 (self.frame_at, self.chunks) = (self.at, chunks.into_iter());
                 self.at += head.bytes() as u64;
                 return Ok(true);
             }
             if !self.resolve(limit)? {
-                return Ok(false);
+                return Ok(self.nothing_yet());
             }
         }
+    }
+
+    /// Forgets the window, since the next time there may be more.
+    fn nothing_yet(&mut self) -> bool {
+        self.segment.window.clear();
+        false
     }
 
     /// Decides what it means that no whole frame stands here: `true` to go on (in the next
@@ -288,25 +163,38 @@ impl Walker {
 
     fn again_or_damaged(&mut self, why: &'static str) -> Result<bool, ReadError> {
         self.segment.window.clear();
-        if self.segment.frame(self.at)?.is_some() { Ok(true) } else { Err(self.damaged(why)) }
+        if self.segment.frame(self.at)?.is_some() {
+            Ok(true)
+        } else {
+            Err(self.damaged(why))
+        }
     }
 
     fn enter(&mut self, number: u32) -> Result<(), ReadError> {
         let window = std::mem::take(&mut self.segment.window);
         let (dir, layout) = (&self.bounds.dir, self.bounds.layout);
-        self.segment = Segment::open(dir, layout, number, window)?
-            .ok_or_else(|| ReadError::Missing { file: disk::segment_path(dir, number) })?;
+        self.segment =
+            Segment::open(dir, layout, number, window)?.ok_or_else(|| ReadError::Missing {
+                file: disk::segment_path(dir, number),
+            })?;
         self.at = self.segment.head_bytes;
         Ok(())
     }
 
     fn length(&self) -> Result<u64, ReadError> {
-        let failed = |source| ReadError::Io { file: self.segment.path.clone(), source };
+        let failed = |source| ReadError::Io {
+            file: self.segment.path.clone(),
+            source,
+        };
         Ok(self.segment.file.metadata().map_err(failed)?.len())
     }
 
     fn damaged(&self, why: &'static str) -> ReadError {
-        ReadError::Damaged { file: self.segment.path.clone(), offset: self.at, why }
+        ReadError::Damaged {
+            file: self.segment.path.clone(),
+            offset: self.at,
+            why,
+        }
     }
 
     /// The hash of a chunk that was walked before.
@@ -338,36 +226,52 @@ impl Scan for FileScan {
             let file = || disk::segment_path(&self.walker.bounds.dir, segment);
             let bytes = &self.walker.segment.window[range.clone()];
             let (header, body) = Chunk::split(bytes).map_err(|error| match error {
-                ChunkError::TooNew { found } => {
-                    ReadError::TooNew { file: file(), found, supported: super::super::FORMAT }
-                }
+                ChunkError::TooNew { found } => ReadError::TooNew {
+                    file: file(),
+                    found,
+                    supported: FORMAT,
+                },
                 _ => {
                     let why = "the chunk does not follow its schema";
-                    ReadError::Damaged { file: file(), offset, why }
+                    ReadError::Damaged {
+                        file: file(),
+                        offset,
+                        why,
+                    }
                 }
             })?;
-            let hash = self.from.check_hashes.then(|| *blake3::hash(bytes).as_bytes());
+            let hash = self
+                .from
+                .check_hashes
+                .then(|| *blake3::hash(bytes).as_bytes());
             let (partition, chunk) = (header.partition, header.number);
-            self.follower.follow(&header, hash).map_err(|why| ReadError::Broken {
-                file: file(),
-                offset,
-                partition,
-                chunk,
-                why,
-            })?;
+            self.follower
+                .follow(&header, hash)
+                .map_err(|why| ReadError::Broken {
+                    file: file(),
+                    offset,
+                    partition,
+                    chunk,
+                    why,
+                })?;
             if self.from.wants(&header) {
                 break (place, header, range, body.len());
             }
         };
         let bytes = &self.walker.segment.window[range];
-        Ok(Some(StoredChunk { place, header, bytes, body: &bytes[bytes.len() - body_bytes..] }))
+        Ok(Some(StoredChunk {
+            place,
+            header,
+            bytes,
+            body: &bytes[bytes.len() - body_bytes..],
+        }))
     }
 }
 
 /// Reads the mark of a log.
 pub(super) fn read_mark(dir: &Path) -> Result<Mark, ReadError> {
     let file = dir.join(disk::MARK);
-    match disk::read_bounded(&file, super::format::MAX_MARK) {
+    match disk::read_bounded(&file, MAX_MARK) {
         Ok(bytes) => Mark::decode(&bytes).map_err(|bad| bad_head(&file, bad)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ReadError::Missing { file }),
         Err(source) => Err(ReadError::Io { file, source }),

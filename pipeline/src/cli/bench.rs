@@ -1,0 +1,113 @@
+//! `zeitgeber bench`: how fast this machine runs the whole pipeline.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use zeitgeber::{
+    bench::{self, Figures, Plan, RunCounts},
+    cycle::OutcomeDetail,
+    query,
+    store::Store,
+};
+
+use super::{Failure, Layers, output, session};
+
+/// Measure ingest, replay, commit latency and memory on this machine
+///
+/// The load is the compiled-in sample's mix of readings, dirt included, spread over many people;
+/// every stage runs and every log is durable. Figures of one run can be compared with each other;
+/// other programs on the machine show in them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    zeitgeber bench\n  \
+    zeitgeber bench --people 20000 --readings 4000000 --json")]
+pub(super) struct Args {
+    /// People
+    #[arg(long, default_value_t = 10_000)]
+    people: usize,
+    /// Readings, dirt included
+    #[arg(long, default_value_t = 1_500_000)]
+    readings: usize,
+    /// Work here and keep the logs [default: a directory that is removed]
+    #[arg(long = "data-dir", value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Core threads [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<u16>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
+    let mut config = session::config(layers)?;
+    if let Some(threads) = args.threads {
+        config.runtime.threads = threads;
+    }
+    let temporary = std::env::temp_dir().join(format!("zeitgeber-bench-{}", std::process::id()));
+    let dir = args.dir.clone().unwrap_or_else(|| temporary.clone());
+    if dir.join("avro").exists() {
+        return Err(format!("{} holds a bench already; name another directory", dir.display()).into());
+    }
+    let plan = Plan { people: args.people, readings: args.readings };
+    let settings = session::settings(&config, OutcomeDetail::Counts);
+    let configuration = config.configuration();
+    let verify = |dir: &std::path::Path| {
+        let store = Store::read(dir);
+        store.is_ok_and(|s| query::verify(&*s.journal()).is_ok_and(|verified| verified.ok))
+    };
+    let figures = bench::run(&dir, plan, &settings, &configuration, verify, output::note);
+    if args.dir.is_none() {
+        std::fs::remove_dir_all(&temporary)?;
+    }
+    let figures = figures?;
+    if args.json {
+        output::json(&figures)?;
+    } else {
+        print(args, &figures)?;
+    }
+    Ok(if figures.verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(args: &Args, figures: &Figures) -> Result<(), Failure> {
+    let run = |name: &str, run: &RunCounts| {
+        let counts = &run.counts;
+        format!(
+            "  {name:<7} {:.2} s: {} accepted, {} refused, {} repeats, {} analyses ({} midnights), \
+             {} decisions, {:.1} MB synced\n",
+            run.seconds,
+            counts.accepted,
+            counts.refused,
+            counts.repeats,
+            counts.analyses,
+            counts.midnights,
+            counts.decisions,
+            counts.bytes as f64 / 1e6,
+        )
+    };
+    let text = format!(
+        "{} readings of {} people, {} core thread(s)\n{}{}\n\
+         {:>12.0} readings/s  Avro in process, durable\n\
+         {:>12.0} readings/s  NDJSON file, durable\n\
+         {:>12.0} events/s    replay, one core\n\
+         {:>12.0} us          commit of 100 readings, p50\n\
+         {:>12.0} us          raw write + fdatasync of as many bytes, p50 (ratio {:.2})\n\
+         {:>12} bytes       state of the largest person of the sample\n\
+         {:>12.0} MiB         peak resident memory, the load included\n\
+         verify: {}\n",
+        args.readings,
+        figures.people,
+        figures.threads,
+        run("avro", &figures.avro),
+        run("ndjson", &figures.ndjson),
+        figures.ingest_avro_readings_per_s,
+        figures.ingest_ndjson_readings_per_s,
+        figures.replay_events_per_s_per_core,
+        figures.commit_p50_us,
+        figures.raw_fdatasync_p50_us,
+        figures.commit_ratio,
+        figures.state_bytes_per_user,
+        figures.rss_mib,
+        if figures.verified { "passed" } else { "FAILED" },
+    );
+    output::text(&text)
+}

@@ -1,0 +1,100 @@
+//! `zeitgeber export`.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    ops::ControlFlow,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{ValueEnum, builder::PossibleValuesParser};
+use zeitgeber::{
+    query::{self, AvroExport, EventFilter, Walk},
+    store::Store,
+};
+use zeitgeber_schemas::SchemaId;
+
+use super::{DataDir, Failure, output};
+
+/// Write the log's events in a standard format
+///
+/// NDJSON lines are those of `events --json`. An Avro object container holds payloads of one type,
+/// as they are stored, each with position, person and times around it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  zeitgeber export --data-dir DIR --format ndjson --out events.jsonl
+  zeitgeber export --data-dir DIR --format ndjson --type rhythm_analysed
+  zeitgeber export --data-dir DIR --format avro --type decision_made --out decisions.avro
+  zeitgeber export --data-dir DIR --format avro --type reading --user u09 > readings.avro")]
+pub(super) struct Args {
+    #[command(flatten)]
+    data: DataDir,
+    /// The format
+    #[arg(long)]
+    format: Format,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Only this type: of event, or of input (for its body); Avro needs it
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_parser = types(),
+        required_if_eq("format", "avro")
+    )]
+    schema: Option<String>,
+    /// Only this person's (`tenant/user` outside the tenant `default`)
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// NDJSON: besides the events their inputs
+    #[arg(long)]
+    inputs: bool,
+}
+
+/// A standard format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// An Avro object container
+    Avro,
+    /// One JSON object a line
+    Ndjson,
+}
+
+fn types() -> PossibleValuesParser {
+    PossibleValuesParser::new(SchemaId::ALL.iter().map(|schema| schema.as_str()))
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let store = Store::read(&args.data.dir)?;
+    let mut out: Box<dyn Write> = match &args.out {
+        Some(file) => {
+            let made = File::create(file)
+                .map_err(|error| format!("could not make {}: {error}", file.display()))?;
+            Box::new(BufWriter::new(made))
+        }
+        None => Box::new(output::stdout()),
+    };
+    let schema = args.schema.as_deref().and_then(SchemaId::from_symbol);
+    let filter =
+        EventFilter { user: args.user.clone(), schema, from: None, inputs: args.inputs };
+    let mut walk = Walk::start(&*store.journal())?;
+    let mut rows = 0u64;
+    match (args.format, schema) {
+        (Format::Avro, Some(schema)) => {
+            let export = AvroExport::new(schema)?;
+            rows = query::export_avro(&mut walk, &export, filter.user.as_deref(), &mut out)?;
+        }
+        (Format::Avro, None) => return Err("--format avro needs --type".into()),
+        (Format::Ndjson, _) => query::events(&mut walk, &filter, |row| {
+            output::line(&mut out, &row)?;
+            rows += 1;
+            Ok(ControlFlow::Continue(()))
+        })?,
+    }
+    out.flush()?;
+    if let Some(file) = &args.out {
+        writeln!(io::stderr(), "{rows} rows in {}", file.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
