@@ -18,6 +18,7 @@ mod output;
 mod profile;
 mod replay;
 mod report;
+mod say;
 mod session;
 mod status;
 mod tail;

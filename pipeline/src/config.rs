@@ -155,9 +155,7 @@ pub enum ConfigError {
 }
 
 fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| {
-        format!("; the nearest key is `{nearest}`")
-    })
+    nearest.map_or_else(String::new, |nearest| format!("; the nearest key is `{nearest}`"))
 }
 
 impl Config {
@@ -168,9 +166,8 @@ impl Config {
     /// there; else `zeitgeber/config.toml` under `XDG_CONFIG_HOME` (or `~/.config`) if it is.
     pub fn load(file: Option<&Path>, set: &[String]) -> Result<Self, ConfigError> {
         let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-        let named = file
-            .map(Path::to_owned)
-            .or_else(|| variable("ZEITGEBER_CONFIG").map(PathBuf::from));
+        let named =
+            file.map(Path::to_owned).or_else(|| variable("ZEITGEBER_CONFIG").map(PathBuf::from));
         let home = variable("XDG_CONFIG_HOME")
             .map(PathBuf::from)
             .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".config")));
@@ -192,14 +189,9 @@ impl Config {
         layers.toml(DEFAULTS, |_| Origin::Default)?;
         if let Some(path) = file {
             let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-                file: name.clone(),
-                source,
-            })?;
-            layers.toml(&text, |line| Origin::File {
-                file: name.clone(),
-                line,
-            })?;
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { file: name.clone(), source })?;
+            layers.toml(&text, |line| Origin::File { file: name.clone(), line })?;
         }
         layers.environment(environment)?;
         layers.flags(set)?;
@@ -216,13 +208,7 @@ impl Config {
     /// The decisions as the input that the journal holds.
     pub fn configuration(&self) -> ConfigurationBody {
         const HOUR_MS: i64 = 3_600_000;
-        let Decisions {
-            version,
-            policy,
-            limits,
-            feedback,
-            arms,
-        } = self.decisions.clone();
+        let Decisions { version, policy, limits, feedback, arms } = self.decisions.clone();
         ConfigurationBody {
             version,
             policy,

@@ -10,6 +10,7 @@
 //! - DOOR-3: what stands before a cut in a truncated file is delivered before the error.
 
 pub mod avro;
+mod by_name;
 mod container;
 pub mod feedback;
 mod fields;
@@ -96,10 +97,7 @@ impl Refusal {
 
     /// The refusal of a line longer than the limit.
     pub fn oversized_line(length: u64, limit: usize) -> Self {
-        Self::new(
-            Reason::Oversized,
-            format!("line of {length} bytes; at most {limit} are read"),
-        )
+        Self::new(Reason::Oversized, format!("line of {length} bytes; at most {limit} are read"))
     }
 
     /// What the input is partitioned by: the person's key, or the first [`RAW_HEAD_BYTES`] of the
@@ -169,11 +167,7 @@ fn admit<'a>(
     envelope.put(out);
     let body_at = out.len();
     body.put(out);
-    Ok(Head {
-        envelope,
-        kind: body.kind(),
-        body_at,
-    })
+    Ok(Head { envelope, kind: body.kind(), body_at })
 }
 
 fn refusal_of(envelope: &Envelope<'_>, kind: Kind, reason: Reason, detail: String) -> Refusal {
@@ -197,25 +191,16 @@ fn excess(envelope: &Envelope<'_>, body: &ReadingBody<'_>) -> Option<(Reason, St
         ("tenant", envelope.tenant),
         ("device_id", body.device_id),
     ];
-    if let Some((name, text)) = texts
-        .into_iter()
-        .find(|(_, text)| text.len() > ID_BYTES_MAX)
-    {
+    if let Some((name, text)) = texts.into_iter().find(|(_, text)| text.len() > ID_BYTES_MAX) {
         return Some(fields::too_long(name, text.len()));
     }
     let lists: [(&str, Doubles<'_>, usize); 2] = match body.values {
         Values::Hrv(rr_ms) => [("rr_ms", rr_ms, INTERVALS_MAX), ("", Doubles::default(), 0)],
-        Values::Imu(imu) => [
-            ("acc_g", imu.acc_g, 3 * SAMPLES_MAX),
-            ("gyro_dps", imu.gyro_dps, 3 * SAMPLES_MAX),
-        ],
+        Values::Imu(imu) => {
+            [("acc_g", imu.acc_g, 3 * SAMPLES_MAX), ("gyro_dps", imu.gyro_dps, 3 * SAMPLES_MAX)]
+        }
         Values::Environment(_) => return None,
     };
-    let (name, list, most) = lists
-        .into_iter()
-        .find(|(_, list, most)| list.len() > *most)?;
-    Some((
-        Reason::Oversized,
-        format!("`{name}` has {} numbers; at most {most}", list.len()),
-    ))
+    let (name, list, most) = lists.into_iter().find(|(_, list, most)| list.len() > *most)?;
+    Some((Reason::Oversized, format!("`{name}` has {} numbers; at most {most}", list.len())))
 }

@@ -15,11 +15,8 @@ fn file(text: &str) -> (TempDir, std::path::PathBuf) {
 
 fn with_file(text: &str) -> Result<Config, String> {
     let (dir, path) = file(text);
-    Config::layered(Some(&path), [], &[]).map_err(|error| {
-        error
-            .to_string()
-            .replace(&format!("{}/", dir.path().display()), "")
-    })
+    Config::layered(Some(&path), [], &[])
+        .map_err(|error| error.to_string().replace(&format!("{}/", dir.path().display()), ""))
 }
 
 fn variable(name: &str, value: &str) -> Result<Config, String> {
@@ -34,19 +31,10 @@ fn flag(text: &str) -> Result<Config, String> {
 fn the_defaults_are_what_the_design_says() {
     let config = Config::layered(None, [], &[]).expect("the defaults hold");
     assert_eq!(config.log.partitions, 16);
-    assert_eq!(
-        config.line_bytes_max(),
-        zeitgeber::door::lines::LINE_BYTES_MAX
-    );
+    assert_eq!(config.line_bytes_max(), zeitgeber::door::lines::LINE_BYTES_MAX);
     let body = config.configuration();
-    assert_eq!(
-        (body.policy.alpha, body.policy.lambda, body.policy.epsilon),
-        (0.5, 1.0, 0.1)
-    );
-    assert_eq!(
-        (body.limits.cooldown_min, body.limits.daily_budget),
-        (90, 4)
-    );
+    assert_eq!((body.policy.alpha, body.policy.lambda, body.policy.epsilon), (0.5, 1.0, 0.1));
+    assert_eq!((body.limits.cooldown_min, body.limits.daily_budget), (90, 4));
     assert_eq!(body.feedback.window_ms, 24 * 3_600_000);
     assert_eq!(body.feedback.missing, Missing::Drop);
     let names: Vec<_> = body.arms.iter().map(|arm| arm.name.as_str()).collect();
@@ -63,17 +51,9 @@ fn the_defaults_are_what_the_design_says() {
         ]
     );
     let nap = &body.arms[4];
-    assert_eq!(
-        (nap.daypart, nap.from_min, nap.to_min),
-        (Daypart::AfterWake, 300, 540)
-    );
+    assert_eq!((nap.daypart, nap.from_min, nap.to_min), (Daypart::AfterWake, 300, 540));
     assert_eq!(nap.min_kss, Some(6.0));
-    assert!(
-        config
-            .effective()
-            .iter()
-            .all(|setting| setting.origin == Origin::Default)
-    );
+    assert!(config.effective().iter().all(|setting| setting.origin == Origin::Default));
 }
 
 #[test]
@@ -86,35 +66,18 @@ fn each_layer_lies_over_the_one_before_and_leaves_its_origin() {
         ("PATH", "/bin"),
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let set = [
-        "log.partitions = 2".to_owned(),
-        "decisions.version=two".to_owned(),
-    ];
+    let set = ["log.partitions = 2".to_owned(), "decisions.version=two".to_owned()];
     let config = Config::layered(Some(&path), environment, &set).expect("the layers hold");
     assert_eq!(config.log.partitions, 2);
-    assert_eq!(
-        (
-            config.decisions.policy.alpha,
-            config.decisions.policy.lambda
-        ),
-        (1.0, 3.0)
-    );
+    assert_eq!((config.decisions.policy.alpha, config.decisions.policy.lambda), (1.0, 3.0));
     assert_eq!(config.decisions.version, "two");
     let origin = |key: &str| {
         let setting = config.effective().iter().find(|setting| setting.key == key);
-        setting
-            .map(|setting| setting.origin.to_string())
-            .unwrap_or_default()
+        setting.map(|setting| setting.origin.to_string()).unwrap_or_default()
     };
     assert_eq!(origin("log.partitions"), "--set");
-    assert_eq!(
-        origin("decisions.policy.lambda"),
-        "ZEITGEBER_DECISIONS_POLICY_LAMBDA"
-    );
-    assert_eq!(
-        origin("decisions.policy.alpha"),
-        format!("{}:2", path.display())
-    );
+    assert_eq!(origin("decisions.policy.lambda"), "ZEITGEBER_DECISIONS_POLICY_LAMBDA");
+    assert_eq!(origin("decisions.policy.alpha"), format!("{}:2", path.display()));
     assert_eq!(origin("decisions.policy.seed"), "default");
 }
 
@@ -130,10 +93,7 @@ fn an_unknown_key_names_the_key_the_file_the_line_and_the_nearest_key() {
         "unknown key `decision.policy.seed` in my.toml:3; the nearest key is \
          `decisions.policy.seed`"
     );
-    assert_eq!(
-        with_file("xyz = 1\n").expect_err("no key"),
-        "unknown key `xyz` in my.toml:1"
-    );
+    assert_eq!(with_file("xyz = 1\n").expect_err("no key"), "unknown key `xyz` in my.toml:1");
     assert_eq!(
         flag("log.partition=4").expect_err("a typo"),
         "unknown key `log.partition` in --set; the nearest key is `log.partitions`"
@@ -172,18 +132,9 @@ fn a_wrong_value_names_the_key_the_place_and_what_it_must_be() {
         "`decisions.limits.daily_budget` in --set must be an integer from 0 to 100, was \"many\""
     );
     assert!(error("[log\npartitions = 1\n").starts_with("my.toml:1 is not TOML: "));
-    assert!(
-        flag("log.partitions")
-            .expect_err("no =")
-            .contains("--set key=value")
-    );
+    assert!(flag("log.partitions").expect_err("no =").contains("--set key=value"));
     let missing = Config::layered(Some(Path::new("/no/such.toml")), [], &[]);
-    assert!(
-        missing
-            .expect_err("no file")
-            .to_string()
-            .contains("/no/such.toml")
-    );
+    assert!(missing.expect_err("no file").to_string().contains("/no/such.toml"));
 }
 
 #[test]
@@ -205,50 +156,28 @@ fn arms_are_replaced_as_a_whole_and_checked_one_by_one() {
     let window = "name = \"walk\"\nmessage = \"-\"\nfrom_min = 60\nto_min = 60\n";
     assert!(error(window).contains("`decisions.arms[1].to_min`"));
     let alone = "[[decisions.arms]]\nname = \"walk\"\nmessage = \"-\"\n";
-    assert!(
-        with_file(alone)
-            .expect_err("none")
-            .contains("without `no_intervention`")
-    );
+    assert!(with_file(alone).expect_err("none").contains("without `no_intervention`"));
     let inline = "decisions.arms=[{name = \"no_intervention\", message = \"-\"}]";
-    assert_eq!(
-        flag(inline).expect("an inline list").decisions.arms.len(),
-        1
-    );
+    assert_eq!(flag(inline).expect("an inline list").decisions.arms.len(), 1);
 }
 
 #[test]
 fn every_key_has_a_comment_and_stands_in_the_manual() {
-    let manual = fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../docs/configuration.md"
-    ))
-    .expect("the manual is there");
+    let manual =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md"))
+            .expect("the manual is there");
     let config = Config::layered(None, [], &[]).expect("the defaults hold");
     for setting in config.effective() {
-        assert!(
-            manual.contains(&format!("`{}`", setting.key)),
-            "{} is not in it",
-            setting.key
-        );
+        assert!(manual.contains(&format!("`{}`", setting.key)), "{} is not in it", setting.key);
         let name = setting.key.rsplit('.').next().unwrap_or_default();
         let lines: Vec<_> = DEFAULTS.lines().collect();
         for (i, line) in lines.iter().enumerate() {
             let documented = i > 0 && lines[i - 1].starts_with('#');
-            assert!(
-                !line.starts_with(&format!("{name} =")) || documented,
-                "{name} has none"
-            );
+            assert!(!line.starts_with(&format!("{name} =")) || documented, "{name} has none");
         }
     }
     for name in Arm::FIELDS {
-        assert!(
-            manual.contains(&format!("`{name}`")),
-            "{name} is not in the manual"
-        );
-        assert!(
-            DEFAULTS.contains(&format!("#   {name} ")),
-            "{name} has no comment"
-        );
+        assert!(manual.contains(&format!("`{name}`")), "{name} is not in the manual");
+        assert!(DEFAULTS.contains(&format!("#   {name} ")), "{name} has no comment");
     }
 }

@@ -16,10 +16,7 @@ use zeitgeber::door::{
 };
 use zeitgeber_schemas::{Doubles, Envelope, Environment, Imu, ReadingBody, Reason, Values};
 
-const OPTIONS: Options = Options {
-    backfill: false,
-    door_now_ms: i64::MAX,
-};
+const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX };
 
 fn open(name: &str, bytes: &[u8]) -> Result<Source, String> {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -29,9 +26,7 @@ fn open(name: &str, bytes: &[u8]) -> Result<Source, String> {
 }
 
 fn lines(source: &mut Source) -> (Vec<String>, Option<ReadError>) {
-    let Content::Lines(lines) = &mut source.content else {
-        panic!("lines")
-    };
+    let Content::Lines(lines) = &mut source.content else { panic!("lines") };
     let mut seen = Vec::new();
     loop {
         match lines.next() {
@@ -45,10 +40,7 @@ fn lines(source: &mut Source) -> (Vec<String>, Option<ReadError>) {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder
-        .write_all(bytes)
-        .and_then(|()| encoder.finish())
-        .expect("packs")
+    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("packs")
 }
 
 fn zstd(bytes: &[u8]) -> Vec<u8> {
@@ -73,10 +65,7 @@ fn the_form_is_told_by_the_first_bytes_and_never_by_the_name() {
         let mut source = open(name, &bytes).expect("opens");
         assert_eq!(source.name, name);
         let hash = blake3::hash(&bytes);
-        assert_eq!(
-            source.hash.as_ref().map(|hash| &hash[..]),
-            Some(&hash.as_bytes()[..16])
-        );
+        assert_eq!(source.hash.as_ref().map(|hash| &hash[..]), Some(&hash.as_bytes()[..16]));
         assert_eq!(lines(&mut source).0, ["a", "b"], "{name}");
         assert_eq!(source.progress.bytes(), bytes.len() as u64);
         assert_eq!(source.progress.total, Some(bytes.len() as u64));
@@ -89,30 +78,17 @@ fn the_form_is_told_by_the_first_bytes_and_never_by_the_name() {
 #[test]
 fn door_3_a_cut_file_delivers_what_stands_before_the_cut_and_says_where() {
     let text = text(20_000);
-    let whole: Vec<String> = String::from_utf8_lossy(&text)
-        .lines()
-        .map(str::to_owned)
-        .collect();
+    let whole: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
     for (packing, packed) in [("gzip", gzip(&text)), ("zstd", zstd(&text))] {
         let cut = packed.len() * 3 / 4;
         let mut source = open("cut.jsonl", &packed[..cut]).expect("opens");
         let (seen, error) = lines(&mut source);
-        assert!(
-            seen.len() > whole.len() / 2,
-            "{packing}: {} lines",
-            seen.len()
-        );
+        assert!(seen.len() > whole.len() / 2, "{packing}: {} lines", seen.len());
         assert_eq!(seen, whole[..seen.len()], "{packing}");
         let error = error.expect("the cut is an error");
         assert_eq!((error.number, error.byte), (seen.len() as u64, cut as u64));
         let message = error.to_string();
-        for part in [
-            "cut.jsonl",
-            packing,
-            &cut.to_string(),
-            "line",
-            "run the same command again",
-        ] {
+        for part in ["cut.jsonl", packing, &cut.to_string(), "line", "run the same command again"] {
             assert!(message.contains(part), "{message}");
         }
         for length in [3, 5, 12] {
@@ -136,26 +112,11 @@ fn what_cannot_be_opened_says_why() {
 
 /// Bodies of every kind, as their canonical bytes.
 fn readings() -> Vec<Vec<u8>> {
-    let numbers: Vec<u8> = (0..6)
-        .flat_map(|i| (f64::from(i) / 3.0).to_le_bytes())
-        .collect();
+    let numbers: Vec<u8> = (0..6).flat_map(|i| (f64::from(i) / 3.0).to_le_bytes()).collect();
     let numbers = Doubles::from_le_bytes(&numbers);
-    let raw = Imu {
-        fs_hz: Some(2.0),
-        acc_g: numbers,
-        gyro_dps: numbers,
-        ..Imu::default()
-    };
-    let counts = Imu {
-        activity_counts: Some(0.1),
-        epoch_s: Some(60.0),
-        ..Imu::default()
-    };
-    let room = Environment {
-        lux: Some(-1.5),
-        malformed: schemas_field(),
-        ..Default::default()
-    };
+    let raw = Imu { fs_hz: Some(2.0), acc_g: numbers, gyro_dps: numbers, ..Imu::default() };
+    let counts = Imu { activity_counts: Some(0.1), epoch_s: Some(60.0), ..Imu::default() };
+    let room = Environment { lux: Some(-1.5), malformed: schemas_field(), ..Default::default() };
     let values = [
         Values::Imu(raw),
         Values::Imu(counts),
@@ -167,22 +128,11 @@ fn readings() -> Vec<Vec<u8>> {
     let put = |(i, values): (usize, Values<'_>)| {
         let id = format!("r{i}");
         let recv_ts = (i % 2 == 0).then_some(6);
-        let envelope = Envelope {
-            tenant: "default",
-            user_id: "é",
-            id: &id,
-            ts: 5,
-            recv_ts,
-        };
+        let envelope = Envelope { tenant: "default", user_id: "é", id: &id, ts: 5, recv_ts };
         let mut bytes = Vec::new();
         envelope.put(&mut bytes);
-        ReadingBody {
-            device_id: "w",
-            backfill: false,
-            unknown_fields: false,
-            values,
-        }
-        .put(&mut bytes);
+        ReadingBody { device_id: "w", backfill: false, unknown_fields: false, values }
+            .put(&mut bytes);
         bytes
     };
     values.into_iter().enumerate().map(put).collect()
@@ -197,19 +147,12 @@ fn values(readings: &[Vec<u8>]) -> Vec<Value> {
     let schema = avro::today();
     let reader = apache_avro::reader::datum::GenericDatumReader::builder(&schema).build();
     let reader = reader.expect("a reader");
-    readings
-        .iter()
-        .map(|bytes| reader.read_value(&mut &bytes[..]).expect("reads"))
-        .collect()
+    readings.iter().map(|bytes| reader.read_value(&mut &bytes[..]).expect("reads")).collect()
 }
 
 fn container(schema: &Schema, codec: Codec, values: Vec<Value>) -> Vec<u8> {
-    let mut writer = Writer::builder()
-        .schema(schema)
-        .writer(Vec::new())
-        .codec(codec)
-        .build()
-        .expect("a writer");
+    let mut writer =
+        Writer::builder().schema(schema).writer(Vec::new()).codec(codec).build().expect("a writer");
     for value in values {
         writer.append_value(value).expect("appends");
     }
@@ -220,9 +163,7 @@ fn container(schema: &Schema, codec: Codec, values: Vec<Value>) -> Vec<u8> {
 type Seen = (Vec<Result<Vec<u8>, Reason>>, Option<ReadError>);
 
 fn records(source: &mut Source) -> Seen {
-    let Content::Records(records) = &mut source.content else {
-        panic!("records")
-    };
+    let Content::Records(records) = &mut source.content else { panic!("records") };
     let mut seen = Vec::new();
     let mut out = Vec::new();
     loop {
@@ -247,10 +188,7 @@ fn a_container_of_todays_schema_gives_the_bytes_that_were_written() {
     let schema = avro::today();
     for codec in [Codec::Null, Codec::Deflate(Default::default())] {
         let bytes = container(&schema, codec, values(&readings));
-        assert_eq!(
-            Reader::new(&bytes[..]).expect("theirs").count(),
-            readings.len()
-        );
+        assert_eq!(Reader::new(&bytes[..]).expect("theirs").count(), readings.len());
         for bytes in [bytes.clone(), gzip(&bytes), zstd(&bytes)] {
             let (seen, error) = records(&mut open("r.avro", &bytes).expect("opens"));
             assert!(error.is_none(), "{error:?}");
@@ -278,12 +216,7 @@ fn older_and_reordered_writer_schemas_resolve_by_name() {
     let schema = Schema::parse_str(text).expect("a schema");
     let union = |branch, value| Value::Union(branch, Box::new(value));
     let record = |fields: Vec<(&str, Value)>| {
-        Value::Record(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name.into(), value))
-                .collect(),
-        )
+        Value::Record(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
     };
     let reading = |values: Value| {
         let envelope = record(vec![
@@ -291,21 +224,11 @@ fn older_and_reordered_writer_schemas_resolve_by_name() {
             ("id", Value::String("x".into())),
             ("user_id", Value::String("a".into())),
         ]);
-        record(vec![
-            ("body", record(vec![("values", values)])),
-            ("envelope", envelope),
-        ])
+        record(vec![("body", record(vec![("values", values)])), ("envelope", envelope)])
     };
-    let environment = record(vec![
-        ("temp_c", union(1, Value::Float(20.5))),
-        ("lux", union(0, Value::Null)),
-    ]);
-    let imu = |steps| {
-        record(vec![
-            ("steps", steps),
-            ("novelty", union(1, Value::Long(1))),
-        ])
-    };
+    let environment =
+        record(vec![("temp_c", union(1, Value::Float(20.5))), ("lux", union(0, Value::Null))]);
+    let imu = |steps| record(vec![("steps", steps), ("novelty", union(1, Value::Long(1)))]);
     let bytes = container(
         &schema,
         Codec::Null,
@@ -320,19 +243,11 @@ fn older_and_reordered_writer_schemas_resolve_by_name() {
     assert!(error.is_none(), "{error:?}");
     let parts = |i: usize| -> (Envelope<'_>, ReadingBody<'_>) {
         let mut rest = &seen[i].as_ref().expect("accepted")[..];
-        (
-            Envelope::get(&mut rest).expect("envelope"),
-            ReadingBody::get(&mut rest).expect("body"),
-        )
+        (Envelope::get(&mut rest).expect("envelope"), ReadingBody::get(&mut rest).expect("body"))
     };
     let (envelope, body) = parts(0);
-    assert_eq!(
-        (envelope.tenant, envelope.id, envelope.recv_ts),
-        ("default", "x", None)
-    );
-    let Values::Environment(environment) = body.values else {
-        panic!("{body:?}")
-    };
+    assert_eq!((envelope.tenant, envelope.id, envelope.recv_ts), ("default", "x", None));
+    let Values::Environment(environment) = body.values else { panic!("{body:?}") };
     assert_eq!((environment.temp_c, environment.lux), (Some(20.5), None));
     let (_, body) = parts(1);
     assert!(body.unknown_fields);
@@ -346,32 +261,18 @@ fn older_and_reordered_writer_schemas_resolve_by_name() {
 fn the_doors_bounds_hold_for_avro_too() {
     let list = |number: f64, count: usize| number.to_le_bytes().repeat(count);
     let outcome = |values: Values<'_>| {
-        let envelope = Envelope {
-            tenant: "default",
-            user_id: "a",
-            id: "x",
-            ts: 1,
-            recv_ts: None,
-        };
+        let envelope = Envelope { tenant: "default", user_id: "a", id: "x", ts: 1, recv_ts: None };
         let mut bytes = Vec::new();
         envelope.put(&mut bytes);
-        ReadingBody {
-            device_id: "",
-            backfill: false,
-            unknown_fields: false,
-            values,
-        }
-        .put(&mut bytes);
+        ReadingBody { device_id: "", backfill: false, unknown_fields: false, values }
+            .put(&mut bytes);
         let (mut rest, mut out) = (&bytes[..], Vec::new());
         let outcome = avro::reading(&mut rest, &OPTIONS, &mut out).map(|head| head.kind);
         assert!(rest.is_empty());
         outcome.map_err(|refusal| refusal.reason)
     };
     let imu = |bytes: &[u8]| {
-        outcome(Values::Imu(Imu {
-            acc_g: Doubles::from_le_bytes(bytes),
-            ..Imu::default()
-        }))
+        outcome(Values::Imu(Imu { acc_g: Doubles::from_le_bytes(bytes), ..Imu::default() }))
     };
     let hrv = |bytes: &[u8]| outcome(Values::Hrv(Doubles::from_le_bytes(bytes)));
     hrv(&list(800.0, 1_000)).expect("a thousand are allowed");
@@ -407,10 +308,7 @@ fn door_3_a_cut_or_damaged_container_delivers_the_whole_blocks_before() {
     let (seen, error) = records(&mut open("cut.avro", &bytes[..cut]).expect("opens"));
     let error = error.expect("the cut is an error");
     assert!(seen.len() > 150, "{} records", seen.len());
-    assert_eq!(
-        (error.unit, error.number, error.byte),
-        ("record", seen.len() as u64, cut as u64)
-    );
+    assert_eq!((error.unit, error.number, error.byte), ("record", seen.len() as u64, cut as u64));
     let mut damaged = bytes.clone();
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
@@ -425,10 +323,7 @@ fn a_container_of_something_else_is_refused_by_name() {
     let schema = Schema::parse_str(schema).expect("a schema");
     let bytes = container(&schema, Codec::Null, Vec::new());
     let error = open("parcels.avro", &bytes).err().expect("refused");
-    assert!(
-        error.contains("parcels.avro") && error.contains("Parcel"),
-        "{error}"
-    );
+    assert!(error.contains("parcels.avro") && error.contains("Parcel"), "{error}");
     let error = open("stump.avro", &bytes[..20]).err().expect("refused");
     assert!(error.contains("stump.avro"), "{error}");
 }

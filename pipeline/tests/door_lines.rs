@@ -31,10 +31,7 @@ fn all(input: impl Read, limit: usize) -> Vec<Seen> {
 }
 
 fn whole(lines: &[&str]) -> Vec<Seen> {
-    lines
-        .iter()
-        .map(|line| Seen::Whole(line.as_bytes().to_vec()))
-        .collect()
+    lines.iter().map(|line| Seen::Whole(line.as_bytes().to_vec())).collect()
 }
 
 /// Hands out a few bytes at a time.
@@ -61,10 +58,7 @@ fn blank_lines_count_and_an_empty_rest_does_not() {
 
 #[test]
 fn a_line_of_exactly_the_limit_fits_with_either_end() {
-    assert_eq!(
-        all(&b"12345\n12345\r\n12345"[..], 5),
-        whole(&["12345", "12345", "12345"])
-    );
+    assert_eq!(all(&b"12345\n12345\r\n12345"[..], 5), whole(&["12345", "12345", "12345"]));
     let seen = all(&b"123456\r\nx\n"[..], 5);
     assert_eq!(seen[0], Seen::Oversized(raw_bytes(b"123456\r")));
     assert_eq!(seen[1..], whole(&["x"]));
@@ -73,16 +67,11 @@ fn a_line_of_exactly_the_limit_fits_with_either_end() {
 #[test]
 fn a_line_of_a_gigabyte_passes_in_bounded_memory() {
     const LENGTH: u64 = 1 << 30;
-    let input = b"first\n"
-        .chain(io::repeat(b'x').take(LENGTH))
-        .chain(&b"\nlast"[..]);
+    let input = b"first\n".chain(io::repeat(b'x').take(LENGTH)).chain(&b"\nlast"[..]);
     let mut lines = Lines::new(input, 1 << 20);
     let capacity = lines.capacity();
     assert!(capacity < 2 << 20, "{capacity} bytes of buffer");
-    assert_eq!(
-        lines.next().expect("reads"),
-        Some((1, Line::Whole(b"first")))
-    );
+    assert_eq!(lines.next().expect("reads"), Some((1, Line::Whole(b"first"))));
     match lines.next().expect("reads") {
         Some((2, Line::Oversized(raw))) => {
             assert_eq!((raw.length, raw.head.0.len()), (LENGTH, RAW_HEAD_BYTES));
@@ -90,10 +79,7 @@ fn a_line_of_a_gigabyte_passes_in_bounded_memory() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(
-        lines.next().expect("reads"),
-        Some((3, Line::Whole(b"last")))
-    );
+    assert_eq!(lines.next().expect("reads"), Some((3, Line::Whole(b"last"))));
     assert_eq!(lines.capacity(), capacity);
 }
 

@@ -9,7 +9,7 @@ use zeitgeber::{
     store::Store,
 };
 
-use super::{Failure, Layers, output, session};
+use super::{Failure, Layers, say, session};
 
 /// Measure ingest, replay, commit latency and memory on this machine
 ///
@@ -55,13 +55,13 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         let store = Store::read(dir);
         store.is_ok_and(|s| query::verify(&*s.journal()).is_ok_and(|verified| verified.ok))
     };
-    let figures = bench::run(&dir, plan, &settings, &configuration, verify, output::note);
+    let figures = bench::run(&dir, plan, &settings, &configuration, verify, say::note);
     if args.dir.is_none() {
         std::fs::remove_dir_all(&temporary)?;
     }
     let figures = figures?;
     if args.json {
-        output::json(&figures)?;
+        say::json(&figures)?;
     } else {
         print(args, &figures)?;
     }
@@ -109,5 +109,5 @@ fn print(args: &Args, figures: &Figures) -> Result<(), Failure> {
         figures.rss_mib,
         if figures.verified { "passed" } else { "FAILED" },
     );
-    output::text(&text)
+    say::text(&text)
 }

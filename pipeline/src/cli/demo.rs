@@ -16,7 +16,7 @@ use zeitgeber::{
 };
 use zeitgeber_processors::flow::State;
 
-use super::{Failure, Layers, output, session};
+use super::{Failure, Layers, say, session};
 
 mod show;
 
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
             simulated_answers: played.answers,
             counts: summary.counts,
         };
-        output::json(&printed)?;
+        say::json(&printed)?;
     } else {
         tour(args, &dir, seconds, played, &summary.counts, &summary.states)?;
     }
@@ -146,5 +146,5 @@ fn tour(
          zeitgeber deadletters --data-dir {dir}\n  zeitgeber verify --data-dir {dir}\n",
         args.user
     ));
-    output::text(&text)
+    say::text(&text)
 }

@@ -12,7 +12,7 @@ use zeitgeber::{
 };
 use zeitgeber_schemas::{DecisionId, FeedbackBody, Response};
 
-use super::{DataDir, Failure, Layers, output, session};
+use super::{DataDir, Failure, Layers, say, session};
 
 /// Tell what became of a decision
 ///
@@ -87,9 +87,9 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     };
     if args.json {
         let decision = decision_id.to_string();
-        output::json(&json!({ "decision_id": decision, "id": feedback.id, "outcome": told }))?;
+        say::json(&json!({ "decision_id": decision, "id": feedback.id, "outcome": told }))?;
     } else {
-        output::text(&format!("feedback {} on {decision_id}: {told}\n", feedback.id))?;
+        say::text(&format!("feedback {} on {decision_id}: {told}\n", feedback.id))?;
     }
     let refused = summary.counts.refused > 0;
     Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })

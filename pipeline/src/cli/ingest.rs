@@ -17,7 +17,7 @@ use zeitgeber::{
     query,
 };
 
-use super::{DataDir, Failure, Layers, output, session};
+use super::{DataDir, Failure, Layers, say, session};
 
 /// Take readings, feedback or profiles from files into the log
 ///
@@ -104,13 +104,13 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let counts = summary.counts;
     let printed = Summary { files: &reports, profiles, threads: summary.threads, seconds, counts };
     if args.json {
-        output::json(&printed)?;
+        say::json(&printed)?;
     } else {
         print_summary(args, &printed)?;
     }
     let interrupted = stop.load(Ordering::Relaxed);
     if interrupted {
-        output::note("stopped by a signal: run the same command again to go on");
+        say::note("stopped by a signal: run the same command again to go on");
     }
     Ok(if interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -245,5 +245,5 @@ fn print_summary(args: &Args, summary: &Summary<'_>) -> Result<(), Failure> {
         let dir = args.data.dir.display();
         text.push_str(&format!("why: zeitgeber deadletters --data-dir {dir}\n"));
     }
-    output::text(&text)
+    say::text(&text)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 use zeitgeber::{cycle::OutcomeDetail, door};
 
-use super::{DataDir, Failure, Layers, output, session};
+use super::{DataDir, Failure, Layers, say, session};
 
 /// Set a person's profile
 ///
@@ -60,10 +60,10 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let summary = writer.finish()?;
     let changed = summary.counts.others > 0;
     if args.json {
-        output::json(&json!({ "user_id": args.user, "tenant": args.tenant, "changed": changed }))?;
+        say::json(&json!({ "user_id": args.user, "tenant": args.tenant, "changed": changed }))?;
     } else {
         let what = if changed { "is in force" } else { "was in force already" };
-        output::text(&format!("the profile of {} {what}\n", args.user))?;
+        say::text(&format!("the profile of {} {what}\n", args.user))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use zeitgeber::{
     ingest::{Session, SessionSettings},
 };
 
-use super::{Failure, Layers, output};
+use super::{Failure, Layers, say};
 
 /// The effective configuration.
 pub(super) fn config(layers: &Layers) -> Result<Config, Failure> {
@@ -39,7 +39,7 @@ pub(super) fn open(
     let session =
         Session::open(dir, &settings(config, outcomes), &config.configuration())?;
     if let Some(cut) = session.store().cut() {
-        output::note(&format!(
+        say::note(&format!(
             "recovered: cut {} bytes that were never acknowledged from byte {} of {}",
             cut.bytes,
             cut.offset,

@@ -63,11 +63,8 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ("decisions.arms", Rule::Arms),
 ];
 
-const DAYPARTS: &[&str] = &[
-    Daypart::Any.as_str(),
-    Daypart::AfterWake.as_str(),
-    Daypart::BeforeSleep.as_str(),
-];
+const DAYPARTS: &[&str] =
+    &[Daypart::Any.as_str(), Daypart::AfterWake.as_str(), Daypart::BeforeSleep.as_str()];
 
 fn arm_keys() -> [(&'static str, Rule, Absent); 9] {
     let integer = |value| Absent::Default(Value::Integer(value));
@@ -81,11 +78,7 @@ fn arm_keys() -> [(&'static str, Rule, Absent); 9] {
         ("min_kss", Rule::Float(1.0, 9.0), Absent::Nothing),
         ("dose_cap", Rule::Integer(0, 100), integer(1)),
         ("valid_for_min", Rule::Integer(1, 1_440), integer(60)),
-        (
-            "suspended",
-            Rule::Flag,
-            Absent::Default(Value::Boolean(false)),
-        ),
+        ("suspended", Rule::Flag, Absent::Default(Value::Boolean(false))),
     ]
 }
 
@@ -128,11 +121,7 @@ impl Rule {
             (Self::Arms, Value::Array(items)) => return arms(items).map(Value::Array),
             _ => false,
         };
-        if fits {
-            Ok(value)
-        } else {
-            Err(self.refused("", &value))
-        }
+        if fits { Ok(value) } else { Err(self.refused("", &value)) }
     }
 
     fn refused(self, part: &str, found: &Value) -> Refused {
@@ -141,11 +130,7 @@ impl Rule {
             Value::Array(_) => "a list".into(),
             other => other.to_string().chars().take(80).collect(),
         };
-        Refused {
-            part: part.into(),
-            wanted: Some(self.to_string()),
-            found,
-        }
+        Refused { part: part.into(), wanted: Some(self.to_string()), found }
     }
 
     /// The value that a text stands for where it comes from a variable or a flag.
@@ -155,10 +140,7 @@ impl Rule {
             Self::OneOf(_) | Self::Text | Self::Name => literal(),
             Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms => {
                 let table = format!("value = {text}").parse::<Table>();
-                table
-                    .ok()
-                    .and_then(|mut table| table.remove("value"))
-                    .unwrap_or_else(literal)
+                table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(literal)
             }
         }
     }
@@ -194,10 +176,7 @@ fn is_name(text: &str) -> bool {
 fn arms(items: &[Value]) -> Result<Vec<Value>, Refused> {
     let arms = items.iter().enumerate().map(|(i, item)| arm(i, item));
     let arms = arms.collect::<Result<Vec<_>, _>>()?;
-    let mut names: Vec<_> = arms
-        .iter()
-        .filter_map(|arm| arm.get("name")?.as_str())
-        .collect();
+    let mut names: Vec<_> = arms.iter().filter_map(|arm| arm.get("name")?.as_str()).collect();
     let count = names.len();
     let found = if !names.contains(&NO_INTERVENTION) {
         format!("a list without `{NO_INTERVENTION}`")
@@ -212,11 +191,7 @@ fn arms(items: &[Value]) -> Result<Vec<Value>, Refused> {
             return Ok(arms);
         }
     };
-    Err(Refused {
-        part: String::new(),
-        wanted: Some(Rule::Arms.to_string()),
-        found,
-    })
+    Err(Refused { part: String::new(), wanted: Some(Rule::Arms.to_string()), found })
 }
 
 fn arm(number: usize, item: &Value) -> Result<Value, Refused> {
@@ -225,25 +200,18 @@ fn arm(number: usize, item: &Value) -> Result<Value, Refused> {
         wanted,
         found: found.into(),
     };
-    let table = item
-        .as_table()
-        .ok_or_else(|| refused("", Some("a table".into()), "none"))?;
+    let table = item.as_table().ok_or_else(|| refused("", Some("a table".into()), "none"))?;
     let mut rest = table.clone();
     let mut arm = Table::new();
     for (key, rule, absent) in arm_keys() {
         let value = match (rest.remove(key), absent) {
-            (Some(value), _) => rule.check(value).map_err(|fault| Refused {
-                part: format!("[{number}].{key}"),
-                ..fault
-            })?,
+            (Some(value), _) => rule
+                .check(value)
+                .map_err(|fault| Refused { part: format!("[{number}].{key}"), ..fault })?,
             (None, Absent::Default(value)) => value,
             (None, Absent::Nothing) => continue,
             (None, Absent::Error) => {
-                return Err(refused(
-                    &format!(".{key}"),
-                    Some(rule.to_string()),
-                    "missing",
-                ));
+                return Err(refused(&format!(".{key}"), Some(rule.to_string()), "missing"));
             }
         };
         arm.insert(key.into(), value);

@@ -13,11 +13,7 @@ use super::{
 /// What every variable of ours begins with.
 const PREFIX: &str = "ZEITGEBER_";
 /// Variables that name no key.
-const NO_KEYS: [&str; 3] = [
-    "ZEITGEBER_CONFIG",
-    "ZEITGEBER_DATA_DIR",
-    "ZEITGEBER_ROUTING_FIXTURES",
-];
+const NO_KEYS: [&str; 3] = ["ZEITGEBER_CONFIG", "ZEITGEBER_DATA_DIR", "ZEITGEBER_ROUTING_FIXTURES"];
 /// Similarity from which a variable that names no key is taken for a slip (Jaro-Winkler).
 const SLIP: f64 = 0.93;
 
@@ -78,9 +74,7 @@ impl Layers {
     ) -> Result<(), ConfigError> {
         let line_at = |at: usize| text[..at].matches('\n').count() + 1;
         let failed = |error: toml::de::Error| ConfigError::Syntax {
-            origin: origin(line_at(
-                error.span().map_or(0, |span| span.start.min(text.len())),
-            )),
+            origin: origin(line_at(error.span().map_or(0, |span| span.start.min(text.len())))),
             message: error.message().to_owned(),
         };
         let values: Table = toml::from_str(text).map_err(failed)?;
@@ -131,27 +125,16 @@ impl Layers {
     fn set(&mut self, key: &str, value: Value, origin: Origin) -> Result<(), ConfigError> {
         let Some((key, rule)) = rule_of(key) else {
             let nearest = nearest(key, KEYS.iter().map(|(known, _)| *known)).map(str::to_owned);
-            return Err(ConfigError::UnknownKey {
-                key: key.into(),
-                origin,
-                nearest,
-            });
+            return Err(ConfigError::UnknownKey { key: key.into(), origin, nearest });
         };
         match rule.check(value) {
             Ok(value) => {
                 self.0.insert(key, (value, origin));
                 Ok(())
             }
-            Err(Refused {
-                part,
-                wanted: Some(wanted),
-                found,
-            }) => Err(ConfigError::Value {
-                key: format!("{key}{part}"),
-                origin,
-                wanted,
-                found,
-            }),
+            Err(Refused { part, wanted: Some(wanted), found }) => {
+                Err(ConfigError::Value { key: format!("{key}{part}"), origin, wanted, found })
+            }
             Err(Refused { part, .. }) => Err(ConfigError::UnknownKey {
                 key: format!("{key}{part}"),
                 origin,
@@ -169,9 +152,8 @@ impl Layers {
             while let Some(part) = parts.next() {
                 if parts.peek().is_none() {
                     inner.insert(part.into(), value.clone());
-                } else if let Value::Table(next) = inner
-                    .entry(part)
-                    .or_insert_with(|| Value::Table(Table::new()))
+                } else if let Value::Table(next) =
+                    inner.entry(part).or_insert_with(|| Value::Table(Table::new()))
                 {
                     inner = next;
                 } else {
@@ -186,11 +168,7 @@ impl Layers {
     pub(super) fn settings(&self) -> Vec<Setting> {
         let settings = KEYS.iter().filter_map(|&(key, _)| {
             let (value, origin) = self.0.get(key)?;
-            Some(Setting {
-                key,
-                value: value.to_string(),
-                origin: origin.clone(),
-            })
+            Some(Setting { key, value: value.to_string(), origin: origin.clone() })
         });
         settings.collect()
     }
@@ -232,11 +210,7 @@ fn refuse_slip(name: String) -> Result<(), ConfigError> {
     if slip || sections.into_iter().any(of_section) {
         let nearest = near.map(str::to_owned);
         let key = name.clone();
-        return Err(ConfigError::UnknownKey {
-            key,
-            origin: Origin::Variable { name },
-            nearest,
-        });
+        return Err(ConfigError::UnknownKey { key, origin: Origin::Variable { name }, nearest });
     }
     Ok(())
 }

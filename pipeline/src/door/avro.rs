@@ -1,10 +1,7 @@
 //! Avro container files of readings → readings, as canonical Avro bytes.
 //!
-//! A file written with today's `reading.avsc` is read by the hand-written codec. Any other writer
-//! schema is read by `apache-avro` and its fields are taken *by name*: absent ones get the
-//! schema's default, unknown ones are left out, narrower numbers are widened. The crate's own
-//! resolution is of no use for `values`, because it puts a record into the first branch of a union
-//! that has defaults for every field: an environment reading would become an empty movement.
+//! A file written with today's `reading.avsc` is read by the hand-written codec. One of any other
+//! writer schema is decoded by `apache-avro`, and its fields are taken by name ([`super::by_name`]).
 
 use std::{
     collections::VecDeque,
@@ -13,11 +10,11 @@ use std::{
 
 use apache_avro::{Schema, reader::datum::GenericDatumReader, types::Value};
 use zeitgeber_schemas::{
-    Doubles, Envelope, Environment, FieldSet, Imu, ReadingBody, Reason, Values, catalogue,
+    Envelope, Environment, FieldSet, Imu, ReadingBody, Reason, Values, catalogue,
 };
 
 use super::{
-    DEFAULT_TENANT, Head, Options, Refusal, admit,
+    Head, Options, Refusal, admit, by_name,
     container::{BLOCK_BYTES_MAX, Container, invalid},
     fields::{Fault, missing},
     json::{Numbers, measures},
@@ -77,9 +74,7 @@ impl<R: Read> Readings<R> {
         let writer = Schema::parse_str(&container.schema).map_err(invalid)?;
         let is_current = writer.canonical_form() == today().canonical_form();
         if !is_current && !is_reading(&writer) {
-            let name = writer
-                .name()
-                .map_or("no record".into(), |name| format!("`{name}`"));
+            let name = writer.name().map_or("no record".into(), |name| format!("`{name}`"));
             return Err(invalid(format!(
                 "an Avro container of {name}, not of readings; a reading is a record of \
                  `envelope` and `body`, the latter with `values`"
@@ -117,24 +112,14 @@ impl<R: Read> Readings<R> {
         }
         let follows_codec = self.is_current && self.ahead.is_empty() && {
             let mut rest = &self.container.block()[self.at..];
-            Envelope::get(&mut rest)
-                .and_then(|_| ReadingBody::get(&mut rest))
-                .is_ok()
+            Envelope::get(&mut rest).and_then(|_| ReadingBody::get(&mut rest)).is_ok()
         };
         if !follows_codec && self.ahead.is_empty() {
             self.decode_ahead()?;
         }
         self.left -= 1;
         self.number += 1;
-        let Self {
-            container,
-            at,
-            number,
-            ahead,
-            value,
-            numbers,
-            ..
-        } = self;
+        let Self { container, at, number, ahead, value, numbers, .. } = self;
         let record = &container.block()[*at..];
         let (length, outcome) = match ahead.pop_front() {
             Some((next, length)) => {
@@ -148,18 +133,12 @@ impl<R: Read> Readings<R> {
             }
         };
         *at += length;
-        Ok(Some(Record {
-            number: *number,
-            raw: &record[..length],
-            outcome,
-        }))
+        Ok(Some(Record { number: *number, raw: &record[..length], outcome }))
     }
 
     /// Decodes records by the writer's schema, for which the crate wants a reader prepared.
     fn decode_ahead(&mut self) -> io::Result<()> {
-        let reader = GenericDatumReader::builder(&self.writer)
-            .build()
-            .map_err(invalid)?;
+        let reader = GenericDatumReader::builder(&self.writer).build().map_err(invalid)?;
         let mut rest = &self.container.block()[self.at..];
         for _ in 0..self.left.min(AHEAD_MAX) {
             let before = rest.len();
@@ -201,83 +180,9 @@ fn resolved<'a>(
     options: &Options,
     out: &mut Vec<u8>,
 ) -> Result<Head<'a>, Box<Refusal>> {
-    let (envelope, body) =
-        parts(value, numbers).map_err(|(reason, detail)| Box::new(Refusal::new(reason, detail)))?;
+    let (envelope, body) = by_name::parts(value, numbers)
+        .map_err(|(reason, detail)| Box::new(Refusal::new(reason, detail)))?;
     checked(envelope, body, options, out)
-}
-
-fn parts<'v, 'n>(
-    record: &'v Value,
-    numbers: &'n mut Numbers,
-) -> Result<(Envelope<'v>, ReadingBody<'n>), Fault>
-where
-    'v: 'n,
-{
-    let envelope = field(record, "envelope").ok_or_else(|| missing("envelope"))?;
-    let body = field(record, "body").ok_or_else(|| missing("body"))?;
-    let values = field(body, "values").ok_or_else(|| missing("values"))?;
-    let unknown = flag(body, "unknown_fields")?;
-    let (values, has_unknown) = measured(values, numbers)?;
-    let envelope = Envelope {
-        tenant: text(envelope, "tenant")?.unwrap_or(DEFAULT_TENANT),
-        user_id: text(envelope, "user_id")?.ok_or_else(|| missing("user_id"))?,
-        id: text(envelope, "id")?.ok_or_else(|| missing("id"))?,
-        ts: integer(envelope, "ts")?.ok_or_else(|| missing("ts"))?,
-        recv_ts: integer(envelope, "recv_ts")?,
-    };
-    let body = ReadingBody {
-        device_id: text(body, "device_id")?.unwrap_or_default(),
-        backfill: flag(body, "backfill")?,
-        unknown_fields: unknown || has_unknown,
-        values,
-    };
-    Ok((envelope, body))
-}
-
-/// What was measured, and whether there was more than we know. A branch is told by its fields:
-/// each version of a record has all of its own, absent values included.
-fn measured<'n>(values: &Value, numbers: &'n mut Numbers) -> Result<(Values<'n>, bool), Fault> {
-    let Numbers { first, second } = numbers;
-    let Value::Record(fields) = values else {
-        return Ok((Values::Hrv(doubles(Some(values), "rr_ms", first)?), false));
-    };
-    let named = |names: &[&str]| {
-        fields
-            .iter()
-            .any(|(name, _)| names.contains(&name.as_str()))
-    };
-    let unknown = |known: &[&str]| {
-        fields.iter().any(|(name, value)| {
-            !known.contains(&name.as_str()) && !matches!(plain(value), Value::Null)
-        })
-    };
-    let scalar = |name: &str| number(values, name);
-    if named(&FieldSet::NAMES) {
-        let malformed = integer(values, "malformed")?.unwrap_or_default();
-        let environment = Environment {
-            lux: scalar("lux")?,
-            medi_lux: scalar("medi_lux")?,
-            temp_c: scalar("temp_c")?,
-            noise_db: scalar("noise_db")?,
-            malformed: FieldSet(u8::try_from(malformed).map_err(|_| mismatch("malformed"))?),
-        };
-        return Ok((
-            Values::Environment(environment),
-            unknown(Environment::FIELDS),
-        ));
-    }
-    let imu = Imu {
-        activity_counts: scalar("activity_counts")?,
-        enmo_mg: scalar("enmo_mg")?,
-        steps: scalar("steps")?,
-        lying: scalar("lying")?,
-        intensity: scalar("intensity")?,
-        epoch_s: scalar("epoch_s")?,
-        fs_hz: scalar("fs_hz")?,
-        acc_g: doubles(field(values, "acc_g"), "acc_g", first)?,
-        gyro_dps: doubles(field(values, "gyro_dps"), "gyro_dps", second)?,
-    };
-    Ok((Values::Imu(imu), unknown(Imu::FIELDS)))
 }
 
 /// Checks what the schema cannot say, and admits the reading.
@@ -327,21 +232,12 @@ fn imu_fault(imu: &Imu<'_>) -> Option<Fault> {
 
 fn not_finite(mut numbers: impl Iterator<Item = f64>, name: &str) -> Option<Fault> {
     let found = numbers.find(|number| !number.is_finite())?;
-    Some((
-        Reason::WrongType,
-        format!("`{name}` has {found}, which is no number"),
-    ))
+    Some((Reason::WrongType, format!("`{name}` has {found}, which is no number")))
 }
 
 /// Leaves out what is no number, as for JSON, and bits that name no field.
 fn drop_infinite(environment: &mut Environment) {
-    let Environment {
-        lux,
-        medi_lux,
-        temp_c,
-        noise_db,
-        malformed,
-    } = environment;
+    let Environment { lux, medi_lux, temp_c, noise_db, malformed } = environment;
     malformed.0 &= (1 << FieldSet::NAMES.len()) - 1;
     for (bit, field) in [lux, medi_lux, temp_c, noise_db].into_iter().enumerate() {
         if field.is_some_and(|value| !value.is_finite()) {
@@ -349,87 +245,4 @@ fn drop_infinite(environment: &mut Environment) {
             malformed.0 |= 1 << bit;
         }
     }
-}
-
-/// A value out of its union.
-fn plain(value: &Value) -> &Value {
-    match value {
-        Value::Union(_, inner) => inner,
-        other => other,
-    }
-}
-
-/// A field that is there and not null.
-fn field<'a>(record: &'a Value, name: &str) -> Option<&'a Value> {
-    let Value::Record(fields) = record else {
-        return None;
-    };
-    let (_, value) = fields.iter().find(|(known, _)| known == name)?;
-    Some(plain(value)).filter(|value| !matches!(value, Value::Null))
-}
-
-fn text<'a>(record: &'a Value, name: &str) -> Result<Option<&'a str>, Fault> {
-    match field(record, name) {
-        None => Ok(None),
-        Some(Value::String(text) | Value::Enum(_, text)) => Ok(Some(text)),
-        Some(_) => Err(mismatch(name)),
-    }
-}
-
-fn integer(record: &Value, name: &str) -> Result<Option<i64>, Fault> {
-    match field(record, name) {
-        None => Ok(None),
-        Some(Value::Long(value) | Value::TimestampMillis(value)) => Ok(Some(*value)),
-        Some(Value::Int(value)) => Ok(Some(i64::from(*value))),
-        Some(_) => Err(mismatch(name)),
-    }
-}
-
-fn flag(record: &Value, name: &str) -> Result<bool, Fault> {
-    match field(record, name) {
-        None => Ok(false),
-        Some(Value::Boolean(value)) => Ok(*value),
-        Some(_) => Err(mismatch(name)),
-    }
-}
-
-fn number(record: &Value, name: &str) -> Result<Option<f64>, Fault> {
-    field(record, name)
-        .map(|value| double(value, name))
-        .transpose()
-}
-
-fn double(value: &Value, name: &str) -> Result<f64, Fault> {
-    match plain(value) {
-        Value::Double(value) => Ok(*value),
-        Value::Float(value) => Ok(f64::from(*value)),
-        Value::Int(value) => Ok(f64::from(*value)),
-        Value::Long(value) => Ok(*value as f64),
-        _ => Err(mismatch(name)),
-    }
-}
-
-fn doubles<'n>(
-    value: Option<&Value>,
-    name: &str,
-    bytes: &'n mut Vec<u8>,
-) -> Result<Doubles<'n>, Fault> {
-    bytes.clear();
-    match value {
-        None => {}
-        Some(Value::Array(items)) => {
-            for item in items {
-                bytes.extend_from_slice(&double(item, name)?.to_le_bytes());
-            }
-        }
-        Some(_) => return Err(mismatch(name)),
-    }
-    Ok(Doubles::from_le_bytes(bytes))
-}
-
-fn mismatch(name: &str) -> Fault {
-    (
-        Reason::NotAvro,
-        format!("`{name}` does not resolve to the type of today's schema"),
-    )
 }

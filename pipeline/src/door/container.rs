@@ -60,14 +60,7 @@ impl<R: Read> Container<R> {
         let schema = schema.ok_or_else(|| invalid("the container names no schema"))?;
         let mut sync = [0; 16];
         input.read_exact(&mut sync)?;
-        Ok(Self {
-            input,
-            codec,
-            sync,
-            packed: Vec::new(),
-            unpacked: Vec::new(),
-            schema,
-        })
+        Ok(Self { input, codec, sync, packed: Vec::new(), unpacked: Vec::new(), schema })
     }
 
     /// Reads the next block: how many records it has. None after the last.
@@ -87,16 +80,10 @@ impl<R: Read> Container<R> {
         match self.codec {
             Codec::Null => std::mem::swap(&mut self.packed, &mut self.unpacked),
             Codec::Deflate => {
-                unpack(
-                    flate2::read::DeflateDecoder::new(&self.packed[..]),
-                    &mut self.unpacked,
-                )?;
+                unpack(flate2::read::DeflateDecoder::new(&self.packed[..]), &mut self.unpacked)?;
             }
             Codec::Zstandard => {
-                unpack(
-                    zstd::Decoder::with_buffer(&self.packed[..])?,
-                    &mut self.unpacked,
-                )?;
+                unpack(zstd::Decoder::with_buffer(&self.packed[..])?, &mut self.unpacked)?;
             }
         }
         Ok(Some(count))
@@ -110,11 +97,7 @@ impl<R: Read> Container<R> {
 
 fn unpack(packed: impl Read, out: &mut Vec<u8>) -> io::Result<()> {
     let length = packed.take(BLOCK_BYTES_MAX + 1).read_to_end(out)?;
-    if length as u64 > BLOCK_BYTES_MAX {
-        Err(too_large("an unpacked block"))
-    } else {
-        Ok(())
-    }
+    if length as u64 > BLOCK_BYTES_MAX { Err(too_large("an unpacked block")) } else { Ok(()) }
 }
 
 fn metadata(input: &mut impl Read) -> io::Result<Vec<(String, Vec<u8>)>> {
@@ -152,9 +135,7 @@ fn codec_named(name: &[u8]) -> io::Result<Codec> {
         b"zstandard" => Ok(Codec::Zstandard),
         other => {
             let other = String::from_utf8_lossy(&other[..other.len().min(32)]);
-            Err(invalid(format!(
-                "codec {other:?}; known: null, deflate, zstandard"
-            )))
+            Err(invalid(format!("codec {other:?}; known: null, deflate, zstandard")))
         }
     }
 }
@@ -184,18 +165,11 @@ fn exact(input: &mut impl Read, size: i64, most: u64, out: &mut Vec<u8>) -> io::
     }
     out.clear();
     let came = input.take(size).read_to_end(out)?;
-    if (came as u64) < size {
-        Err(ErrorKind::UnexpectedEof.into())
-    } else {
-        Ok(())
-    }
+    if (came as u64) < size { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
 fn too_large(what: &str) -> io::Error {
-    invalid(format!(
-        "{what} is larger than allowed ({} MiB a block)",
-        BLOCK_BYTES_MAX >> 20
-    ))
+    invalid(format!("{what} is larger than allowed ({} MiB a block)", BLOCK_BYTES_MAX >> 20))
 }
 
 pub(super) fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {

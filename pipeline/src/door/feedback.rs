@@ -54,14 +54,12 @@ fn fields(object: &Object) -> Result<Feedback, Fault> {
         decision_id.map_err(|_| wrong_type("decision_id", "32 hexadecimal digits", decision))?;
     let simulated = match optional(object, "simulated") {
         None => false,
-        Some(value) => value
-            .as_bool()
-            .ok_or_else(|| wrong_type("simulated", "true or false", value))?,
+        Some(value) => {
+            value.as_bool().ok_or_else(|| wrong_type("simulated", "true or false", value))?
+        }
     };
     Ok(Feedback {
-        tenant: optional_text(object, "tenant")?
-            .unwrap_or(DEFAULT_TENANT)
-            .into(),
+        tenant: optional_text(object, "tenant")?.unwrap_or(DEFAULT_TENANT).into(),
         user_id: optional_text(object, "user_id")?.map(Into::into),
         id: text(required(object, "id")?, "id")?.into(),
         ts: integer(required(object, "ts")?, "ts")?,
@@ -92,10 +90,7 @@ fn response(object: &Object) -> Result<Response, Fault> {
         "reward" => value(REWARD).map(Response::Reward),
         other => {
             let known = Response::NAMES.join(", ");
-            Err((
-                Reason::WrongType,
-                format!("outcome {}; known: {known}", quoted(other)),
-            ))
+            Err((Reason::WrongType, format!("outcome {}; known: {known}", quoted(other))))
         }
     }
 }

@@ -17,10 +17,7 @@ const QUOTED_CHARS_MAX: usize = 64;
 pub(super) fn object(bytes: &[u8]) -> Result<Value, Fault> {
     match serde_json::from_slice(bytes) {
         Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(other) => Err((
-            Reason::NotJson,
-            format!("{}, not an object", type_name(&other)),
-        )),
+        Ok(other) => Err((Reason::NotJson, format!("{}, not an object", type_name(&other)))),
         Err(error) => Err((Reason::NotJson, error.to_string())),
     }
 }
@@ -29,8 +26,7 @@ pub(super) fn object(bytes: &[u8]) -> Result<Value, Fault> {
 pub(super) fn refusal(object: &Object, (reason, detail): Fault) -> Box<Refusal> {
     let text = |name: &str| {
         let text = object.get(name).and_then(Value::as_str);
-        text.filter(|text| text.len() <= ID_BYTES_MAX)
-            .map(str::to_owned)
+        text.filter(|text| text.len() <= ID_BYTES_MAX).map(str::to_owned)
     };
     let integer = |name: &str| object.get(name).and_then(Value::as_i64);
     Box::new(Refusal {
@@ -56,56 +52,37 @@ pub(super) fn optional<'a>(object: &'a Object, name: &str) -> Option<&'a Value> 
 
 /// An id or another short text.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str, Fault> {
-    let text = value
-        .as_str()
-        .ok_or_else(|| wrong_type(name, "a string", value))?;
-    if text.len() > ID_BYTES_MAX {
-        Err(too_long(name, text.len()))
-    } else {
-        Ok(text)
-    }
+    let text = value.as_str().ok_or_else(|| wrong_type(name, "a string", value))?;
+    if text.len() > ID_BYTES_MAX { Err(too_long(name, text.len())) } else { Ok(text) }
 }
 
 /// An optional short text.
 pub(super) fn optional_text<'a>(object: &'a Object, name: &str) -> Result<Option<&'a str>, Fault> {
-    optional(object, name)
-        .map(|value| text(value, name))
-        .transpose()
+    optional(object, name).map(|value| text(value, name)).transpose()
 }
 
 /// A whole number written as one, within 64 bits.
 pub(super) fn integer(value: &Value, name: &str) -> Result<i64, Fault> {
-    value
-        .as_i64()
-        .ok_or_else(|| wrong_type(name, "a 64-bit integer", value))
+    value.as_i64().ok_or_else(|| wrong_type(name, "a 64-bit integer", value))
 }
 
 /// An optional whole number.
 pub(super) fn optional_integer(object: &Object, name: &str) -> Result<Option<i64>, Fault> {
-    optional(object, name)
-        .map(|value| integer(value, name))
-        .transpose()
+    optional(object, name).map(|value| integer(value, name)).transpose()
 }
 
 /// A whole number within bounds.
 pub(super) fn bounded(value: &Value, name: &str, least: i32, most: i32) -> Result<i32, Fault> {
     let found = integer(value, name)?;
-    let inside = i32::try_from(found)
-        .ok()
-        .filter(|found| (least..=most).contains(found));
+    let inside = i32::try_from(found).ok().filter(|found| (least..=most).contains(found));
     inside.ok_or_else(|| {
-        (
-            Reason::OutOfRange,
-            format!("`{name}` is {found}; it must be {least} to {most}"),
-        )
+        (Reason::OutOfRange, format!("`{name}` is {found}; it must be {least} to {most}"))
     })
 }
 
 /// A number.
 pub(super) fn number(value: &Value, name: &str) -> Result<f64, Fault> {
-    value
-        .as_f64()
-        .ok_or_else(|| wrong_type(name, "a number", value))
+    value.as_f64().ok_or_else(|| wrong_type(name, "a number", value))
 }
 
 /// The fault of an absent field.
@@ -115,18 +92,12 @@ pub(super) fn missing(name: &str) -> Fault {
 
 /// The fault of a field of another type.
 pub(super) fn wrong_type(name: &str, wanted: &str, found: &Value) -> Fault {
-    (
-        Reason::WrongType,
-        format!("`{name}` must be {wanted}, was {}", type_name(found)),
-    )
+    (Reason::WrongType, format!("`{name}` must be {wanted}, was {}", type_name(found)))
 }
 
 /// The fault of a text that is too long.
 pub(super) fn too_long(name: &str, length: usize) -> Fault {
-    (
-        Reason::Oversized,
-        format!("`{name}` has {length} bytes; at most {ID_BYTES_MAX}"),
-    )
+    (Reason::Oversized, format!("`{name}` has {length} bytes; at most {ID_BYTES_MAX}"))
 }
 
 /// Foreign text for a message: bounded, and with control characters escaped.

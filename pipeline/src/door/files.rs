@@ -163,9 +163,7 @@ pub fn open(path: &Path, limit: usize) -> Result<Source, OpenError> {
     if about.is_dir() {
         return Err(OpenError::Directory { name: given });
     }
-    let name = path
-        .file_name()
-        .map_or(given.clone(), |name| name.to_string_lossy().into_owned());
+    let name = path.file_name().map_or(given.clone(), |name| name.to_string_lossy().into_owned());
     if !about.is_file() {
         return from_reader(&name, None, None, Box::new(file), limit);
     }
@@ -182,18 +180,9 @@ pub fn from_reader(
     input: Box<dyn Read + Send>,
     limit: usize,
 ) -> Result<Source, OpenError> {
-    let failed = |source| OpenError::Io {
-        name: name.into(),
-        source,
-    };
-    let progress = Progress {
-        read: Arc::default(),
-        total,
-    };
-    let counted = Box::new(Counted {
-        input,
-        read: Arc::clone(&progress.read),
-    });
+    let failed = |source| OpenError::Io { name: name.into(), source };
+    let progress = Progress { read: Arc::default(), total };
+    let counted = Box::new(Counted { input, read: Arc::clone(&progress.read) });
     let (magic, input) = peek(counted).map_err(failed)?;
     let (packing, magic, input): (_, _, Box<dyn Read + Send>) = match magic[..] {
         [0x1f, 0x8b, ..] => {
@@ -208,40 +197,23 @@ pub fn from_reader(
         }
         _ => (Packing::Plain, magic, input),
     };
-    let place = Place {
-        name: name.into(),
-        packing,
-        progress: progress.clone(),
-    };
+    let place = Place { name: name.into(), packing, progress: progress.clone() };
     let content = if magic == container::MAGIC {
         let readings = avro::Readings::open(input).map_err(failed)?;
         Content::Records(Box::new(FileRecords { readings, place }))
     } else {
-        Content::Lines(FileLines {
-            lines: lines::Lines::new(input, limit),
-            place,
-        })
+        Content::Lines(FileLines { lines: lines::Lines::new(input, limit), place })
     };
-    Ok(Source {
-        name: name.into(),
-        hash,
-        progress,
-        content,
-    })
+    Ok(Source { name: name.into(), hash, progress, content })
 }
 
 impl FileLines {
     /// The next line and its number; see [`lines::Lines::next`].
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "the line is lent, which Iterator cannot"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "the line is lent, which Iterator cannot")]
     pub fn next(&mut self) -> Result<Option<(u64, lines::Line<'_>)>, ReadError> {
         let Self { lines, place } = self;
         let after = lines.line();
-        lines
-            .next()
-            .map_err(|source| place.stopped("line", after, source))
+        lines.next().map_err(|source| place.stopped("line", after, source))
     }
 }
 
@@ -254,9 +226,7 @@ impl FileRecords {
     ) -> Result<Option<avro::Record<'_>>, ReadError> {
         let Self { readings, place } = self;
         let after = readings.number();
-        readings
-            .next(options, out)
-            .map_err(|source| place.stopped("record", after, source))
+        readings.next(options, out).map_err(|source| place.stopped("record", after, source))
     }
 }
 
@@ -269,10 +239,7 @@ impl Place {
             unit,
             number,
             source: if source.kind() == ErrorKind::UnexpectedEof {
-                io::Error::new(
-                    ErrorKind::UnexpectedEof,
-                    "the data ends before its own end mark",
-                )
+                io::Error::new(ErrorKind::UnexpectedEof, "the data ends before its own end mark")
             } else {
                 source
             },
@@ -307,26 +274,16 @@ type Input = Box<dyn Read + Send>;
 /// Reads the first bytes and puts them back.
 fn peek(mut input: Input) -> io::Result<(Vec<u8>, Input)> {
     let mut magic = Vec::new();
-    input
-        .by_ref()
-        .take(MAGIC_BYTES as u64)
-        .read_to_end(&mut magic)?;
+    input.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
     Ok((magic.clone(), Box::new(Cursor::new(magic).chain(input))))
 }
 
 /// [`peek`] into packed data: where it breaks so early, the error comes when it is read.
 fn peek_packed(mut input: Input) -> (Vec<u8>, Input) {
     let mut magic = Vec::new();
-    match input
-        .by_ref()
-        .take(MAGIC_BYTES as u64)
-        .read_to_end(&mut magic)
-    {
+    match input.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic) {
         Ok(_) => (magic.clone(), Box::new(Cursor::new(magic).chain(input))),
-        Err(error) => (
-            Vec::new(),
-            Box::new(Cursor::new(magic).chain(Broken(Some(error)))),
-        ),
+        Err(error) => (Vec::new(), Box::new(Cursor::new(magic).chain(Broken(Some(error))))),
     }
 }
 

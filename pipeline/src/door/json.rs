@@ -31,16 +31,7 @@ use super::{
 };
 
 /// Keys that a reading may have.
-const KEYS: [&str; 8] = [
-    "id",
-    "user_id",
-    "device_id",
-    "kind",
-    "ts",
-    "recv_ts",
-    "values",
-    "tenant",
-];
+const KEYS: [&str; 8] = ["id", "user_id", "device_id", "kind", "ts", "recv_ts", "values", "tenant"];
 
 /// Buffers that are kept from line to line, so that an ordinary line allocates nothing.
 #[derive(Debug, Default)]
@@ -104,9 +95,7 @@ where
     })?;
     let ts = integer(required(object, "ts")?, "ts")?;
     let values = required(object, "values")?;
-    let values = values
-        .as_object()
-        .ok_or_else(|| wrong_type("values", "an object", values))?;
+    let values = values.as_object().ok_or_else(|| wrong_type("values", "an object", values))?;
     let recv_ts = optional_integer(object, "recv_ts")?;
     let device_id = optional_text(object, "device_id")?.unwrap_or_default();
     let tenant = optional_text(object, "tenant")?.unwrap_or(DEFAULT_TENANT);
@@ -114,38 +103,16 @@ where
         Kind::Imu => (Imu::FIELDS, Values::Imu(imu(values, numbers)?)),
         Kind::Hrv => (&["rr_ms"][..], Values::Hrv(intervals(values, numbers)?)),
         // The last schema field is the set of malformed ones, which nobody sends.
-        Kind::Environment => (
-            &FieldSet::NAMES[..],
-            Values::Environment(environment(values)),
-        ),
+        Kind::Environment => (&FieldSet::NAMES[..], Values::Environment(environment(values))),
     };
     let unknown_fields = object.keys().any(|key| !KEYS.contains(&key.as_str()))
         || values.keys().any(|key| !known.contains(&key.as_str()));
-    let envelope = Envelope {
-        tenant,
-        user_id,
-        id,
-        ts,
-        recv_ts,
-    };
-    Ok((
-        envelope,
-        ReadingBody {
-            device_id,
-            backfill: false,
-            unknown_fields,
-            values: measured,
-        },
-    ))
+    let envelope = Envelope { tenant, user_id, id, ts, recv_ts };
+    Ok((envelope, ReadingBody { device_id, backfill: false, unknown_fields, values: measured }))
 }
 
 fn imu<'n>(values: &Object, numbers: &'n mut Numbers) -> Result<Imu<'n>, Fault> {
-    let scalar = |name: &str| {
-        values
-            .get(name)
-            .map(|value| number(value, name))
-            .transpose()
-    };
+    let scalar = |name: &str| values.get(name).map(|value| number(value, name)).transpose();
     let Numbers { first, second } = numbers;
     let imu = Imu {
         activity_counts: scalar("activity_counts")?,
@@ -158,22 +125,12 @@ fn imu<'n>(values: &Object, numbers: &'n mut Numbers) -> Result<Imu<'n>, Fault> 
         acc_g: samples(values, "acc_g", first)?,
         gyro_dps: samples(values, "gyro_dps", second)?,
     };
-    if measures(&imu) {
-        Ok(imu)
-    } else {
-        Err(missing("values.activity_counts (or another)"))
-    }
+    if measures(&imu) { Ok(imu) } else { Err(missing("values.activity_counts (or another)")) }
 }
 
 /// Whether a movement reading holds a movement.
 pub(super) fn measures(imu: &Imu<'_>) -> bool {
-    let scalars = [
-        imu.activity_counts,
-        imu.enmo_mg,
-        imu.steps,
-        imu.lying,
-        imu.intensity,
-    ];
+    let scalars = [imu.activity_counts, imu.enmo_mg, imu.steps, imu.lying, imu.intensity];
     scalars.iter().any(Option::is_some) || !imu.acc_g.is_empty()
 }
 
@@ -203,16 +160,11 @@ fn intervals<'n>(values: &Object, numbers: &'n mut Numbers) -> Result<Doubles<'n
 }
 
 fn list<'a>(value: &'a Value, name: &str, most: usize) -> Result<&'a [Value], Fault> {
-    let items = value
-        .as_array()
-        .ok_or_else(|| wrong_type(name, "a list", value))?;
+    let items = value.as_array().ok_or_else(|| wrong_type(name, "a list", value))?;
     if items.len() <= most {
         return Ok(items);
     }
-    Err((
-        Reason::Oversized,
-        format!("`{name}` has {} items; at most {most}", items.len()),
-    ))
+    Err((Reason::Oversized, format!("`{name}` has {} items; at most {most}", items.len())))
 }
 
 fn environment(values: &Object) -> Environment {
@@ -229,11 +181,5 @@ fn environment(values: &Object) -> Environment {
     let medi_lux = field("medi_lux", FieldSet::MEDI_LUX);
     let temp_c = field("temp_c", FieldSet::TEMP_C);
     let noise_db = field("noise_db", FieldSet::NOISE_DB);
-    Environment {
-        lux,
-        medi_lux,
-        temp_c,
-        noise_db,
-        malformed,
-    }
+    Environment { lux, medi_lux, temp_c, noise_db, malformed }
 }

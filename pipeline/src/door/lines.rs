@@ -44,16 +44,7 @@ impl<R: Read> Lines<R> {
     /// Lines of at most `limit` bytes each.
     pub fn new(input: R, limit: usize) -> Self {
         let buffer = vec![0; limit + LINE_END_BYTES + READ_BYTES].into_boxed_slice();
-        Self {
-            input,
-            buffer,
-            start: 0,
-            end: 0,
-            scanned: 0,
-            limit,
-            line: 0,
-            ended: false,
-        }
+        Self { input, buffer, start: 0, end: 0, scanned: 0, limit, line: 0, ended: false }
     }
 
     /// The number of the line read last, from 1; 0 before the first.
@@ -68,10 +59,7 @@ impl<R: Read> Lines<R> {
 
     /// The next line and its number. An error of the reader comes after every whole line before
     /// it; a line that it cut is not delivered, and nothing is read after it.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "the line is lent, which Iterator cannot"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "the line is lent, which Iterator cannot")]
     pub fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         loop {
             let unread = &self.buffer[self.start..self.end];
@@ -101,14 +89,7 @@ impl<R: Read> Lines<R> {
         self.line += 1;
         let line = raw.strip_suffix(b"\r").unwrap_or(raw);
         let fits = line.len() <= self.limit;
-        (
-            self.line,
-            if fits {
-                Line::Whole(line)
-            } else {
-                Line::Oversized(raw_bytes(raw))
-            },
-        )
+        (self.line, if fits { Line::Whole(line) } else { Line::Oversized(raw_bytes(raw)) })
     }
 
     /// Hashes a line that does not fit the buffer, up to its end.

@@ -108,29 +108,21 @@ fn body(object: &Object) -> Result<ProfileBody, Fault> {
     let zone = optional_text(object, "zone")?;
     let (offset_min, offsets) = match (zone, optional(object, "tz_offset_min")) {
         (Some(zone), _) => resolve(zone)?,
-        (None, Some(offset)) => (
-            bounded(offset, "tz_offset_min", -OFFSET_MAX_MIN, OFFSET_MAX_MIN)?,
-            Vec::new(),
-        ),
+        (None, Some(offset)) => {
+            (bounded(offset, "tz_offset_min", -OFFSET_MAX_MIN, OFFSET_MAX_MIN)?, Vec::new())
+        }
         (None, None) => return Err(missing("zone` or `tz_offset_min")),
     };
     let sleep = hours(object, "sleep")?.unwrap_or((SLEEP_START_MIN, SLEEP_END_MIN));
     if sleep.0 == sleep.1 {
-        return Err((
-            Reason::OutOfRange,
-            "`sleep` starts and ends at the same minute".into(),
-        ));
+        return Err((Reason::OutOfRange, "`sleep` starts and ends at the same minute".into()));
     }
     let quiet = hours(object, "quiet_hours")?;
     let device_scale = match optional_text(object, "device_scale")? {
         None => Scale::Unknown,
         Some(scale) => Scale::from_symbol(scale).ok_or_else(|| {
             let known: Vec<_> = Scale::ALL.iter().map(|scale| scale.as_str()).collect();
-            let detail = format!(
-                "device_scale {}; known: {}",
-                quoted(scale),
-                known.join(", ")
-            );
+            let detail = format!("device_scale {}; known: {}", quoted(scale), known.join(", "));
             (Reason::WrongType, detail)
         })?,
     };
@@ -167,10 +159,7 @@ fn resolve(zone: &str) -> Result<(i32, Vec<OffsetChange>), Fault> {
     let first = zone.to_offset(from).seconds() / 60;
     let mut last = first;
     let mut changes = Vec::new();
-    for transition in zone
-        .following(from)
-        .take_while(|change| change.timestamp() < to)
-    {
+    for transition in zone.following(from).take_while(|change| change.timestamp() < to) {
         let offset_min = transition.offset().seconds() / 60;
         if offset_min != last {
             changes.push(OffsetChange {
@@ -188,9 +177,7 @@ fn hours(object: &Object, name: &str) -> Result<Option<(u32, u32)>, Fault> {
     let Some(value) = optional(object, name) else {
         return Ok(None);
     };
-    let span = value
-        .as_object()
-        .ok_or_else(|| wrong_type(name, "an object", value))?;
+    let span = value.as_object().ok_or_else(|| wrong_type(name, "an object", value))?;
     let part = |key: &str| {
         let name = format!("{name}.{key}");
         let value = span.get(key).ok_or_else(|| missing(&name))?;
@@ -203,11 +190,7 @@ fn hours(object: &Object, name: &str) -> Result<Option<(u32, u32)>, Fault> {
 fn minute_of_day(text: &str) -> Option<u32> {
     let digits = |text: &str| {
         let plain = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if plain {
-            text.parse::<u32>().ok()
-        } else {
-            None
-        }
+        if plain { text.parse::<u32>().ok() } else { None }
     };
     let (hour, minute) = text.split_once(':')?;
     let (hour, minute) = (digits(hour)?, digits(minute)?);
@@ -219,8 +202,5 @@ fn content_id(tenant: &str, user_id: &str, body: &ProfileBody) -> String {
     tenant.to_owned().put(&mut bytes);
     user_id.to_owned().put(&mut bytes);
     body.put(&mut bytes);
-    short_hash(&blake3::hash(&bytes))
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    short_hash(&blake3::hash(&bytes)).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -63,20 +63,9 @@ where
         return None;
     }
     let tenant = tenant.unwrap_or(DEFAULT_TENANT);
-    let envelope = Envelope {
-        tenant,
-        user_id: user_id?,
-        id: id?,
-        ts: ts?,
-        recv_ts,
-    };
+    let envelope = Envelope { tenant, user_id: user_id?, id: id?, ts: ts?, recv_ts };
     let device_id = device_id.unwrap_or_default();
-    let body = ReadingBody {
-        device_id,
-        backfill: false,
-        unknown_fields: false,
-        values: values?,
-    };
+    let body = ReadingBody { device_id, backfill: false, unknown_fields: false, values: values? };
     Some((envelope, body))
 }
 
@@ -188,20 +177,14 @@ impl<'a> Cursor<'a> {
         let (&first, rest) = self.rest.split_first()?;
         self.rest = rest;
         self.space();
-        if first == b',' {
-            Some(true)
-        } else {
-            (first == close).then_some(false)
-        }
+        if first == b',' { Some(true) } else { (first == close).then_some(false) }
     }
 
     /// Takes a string of printable ASCII without escapes, quotes included.
     #[inline]
     fn plain(&mut self) -> Option<&'a [u8]> {
         let (&first, rest) = self.rest.split_first()?;
-        let end = rest
-            .iter()
-            .position(|b| !matches!(b, 0x20..=0x7f) || matches!(b, b'"' | b'\\'));
+        let end = rest.iter().position(|b| !matches!(b, 0x20..=0x7f) || matches!(b, b'"' | b'\\'));
         let (text, rest) = rest.split_at_checked(end?)?;
         if first != b'"' || rest[0] != b'"' {
             return None;
@@ -283,11 +266,7 @@ impl<'a> Cursor<'a> {
                 self.exponent()?;
             }
             let text = &text[..text.len() - self.rest.len()];
-            core::str::from_utf8(text)
-                .ok()?
-                .parse()
-                .ok()
-                .filter(|value: &f64| value.is_finite())?
+            core::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite())?
         };
         self.space();
         Some(value)

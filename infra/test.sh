@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Everything that must hold: formatting, lints with warnings denied, documentation, all tests.
+# Needs no service and no network beyond cargo's own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash infra/setup.sh
+step() { printf '\n== %s\n' "$*"; }
+
+step "format"
+cargo fmt --all --check
+step "lints"
+cargo clippy --workspace --all-targets --quiet -- -D warnings
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+step "build"
+cargo build --release --quiet --workspace --all-targets
+step "tests"
+cargo test --release --workspace --no-fail-fast -- --nocapture
