@@ -1,9 +1,9 @@
 //! Configuration in layers: compiled-in defaults, a file, the environment, flags.
 //!
 //! Every key stands with its default and its meaning in `config/defaults.toml`, and with its
-//! bounds in [`keys`]. A later layer overrides an earlier one key by key (the list of arms as a
-//! whole). Nothing is ever ignored: a key that does not exist is an error that names it, where it
-//! stands and the nearest one that does.
+//! bounds in `config/keys.rs`. A later layer overrides an earlier one key by key (the list of arms
+//! as a whole). Nothing is ever ignored: a key that does not exist is an error that names it,
+//! where it stands and the nearest one that does.
 
 mod keys;
 mod layers;

@@ -169,9 +169,7 @@ pub struct ScanFrom {
 
 impl ScanFrom {
     fn wants(&self, header: &ChunkHeader) -> bool {
-        self.chunks
-            .get(usize::from(header.partition.0))
-            .is_none_or(|from| header.number >= *from)
+        self.chunks.get(usize::from(header.partition.0)).is_none_or(|from| header.number >= *from)
     }
 }
 

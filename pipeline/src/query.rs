@@ -157,11 +157,7 @@ fn offer(nearest: &[String]) -> String {
 }
 
 fn listed(found: &[DecisionId]) -> String {
-    found
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The error for an unknown person, with the ids that are most like theirs.
@@ -173,25 +169,15 @@ pub(crate) fn unknown_user<'a>(user: &str, known: impl IntoIterator<Item = &'a s
         .collect();
     alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     alike.dedup_by(|a, b| a.1 == b.1);
-    let nearest = alike
-        .into_iter()
-        .take(OFFERED)
-        .map(|(_, id)| id.to_owned())
-        .collect();
-    QueryError::UnknownUser {
-        user: user.to_owned(),
-        nearest,
-    }
+    let nearest = alike.into_iter().take(OFFERED).map(|(_, id)| id.to_owned()).collect();
+    QueryError::UnknownUser { user: user.to_owned(), nearest }
 }
 
 /// Bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     bytes
         .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            drop(write!(text, "{byte:02x}"));
-            text
-        })
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }

@@ -65,7 +65,7 @@ fn a_line_of_exactly_the_limit_fits_with_either_end() {
 }
 
 #[test]
-fn a_line_of_a_gigabyte_passes_in_bounded_memory() {
+fn door_1_a_line_of_a_gigabyte_passes_in_bounded_memory() {
     const LENGTH: u64 = 1 << 30;
     let input = b"first\n".chain(io::repeat(b'x').take(LENGTH)).chain(&b"\nlast"[..]);
     let mut lines = Lines::new(input, 1 << 20);

@@ -98,7 +98,11 @@ fn readable(
         writeln!(out, "{table}")?;
     }
     if (rows.len() as u64) < stored {
-        writeln!(out, "the first {} of {stored}; --limit shows more, --json their bytes", rows.len())?;
+        writeln!(
+            out,
+            "the first {} of {stored}; --limit shows more, --json their bytes",
+            rows.len()
+        )?;
     }
     let mut table = output::table(&["reason", "stored", "repeats"]);
     let reasons = Reason::ALL.iter().filter_map(|reason| {

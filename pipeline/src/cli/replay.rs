@@ -50,7 +50,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if args.json {
         output::document(&mut out, &rebuilt)?;
     } else {
-        writeln!(out, "{} inputs, {} events, {} people", rebuilt.inputs, rebuilt.events, rebuilt.people)?;
+        writeln!(
+            out,
+            "{} inputs, {} events, {} people",
+            rebuilt.inputs, rebuilt.events, rebuilt.people
+        )?;
         writeln!(out, "state {}", rebuilt.state)?;
         writeln!(out, "digest {}", rebuilt.digest)?;
         out.flush()?;

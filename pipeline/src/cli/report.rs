@@ -43,10 +43,8 @@ fn time(text: &str) -> Result<i64, MomentError> {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let store = Store::read(&args.data.dir)?;
     let all = Range::default();
-    let range = Range {
-        from_ms: args.from.unwrap_or(all.from_ms),
-        to_ms: args.to.unwrap_or(all.to_ms),
-    };
+    let range =
+        Range { from_ms: args.from.unwrap_or(all.from_ms), to_ms: args.to.unwrap_or(all.to_ms) };
     let reports = query::report(&*store.journal(), range, args.user.as_deref())?;
     let mut out = output::stdout();
     if args.json {
@@ -59,8 +57,18 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn readable(out: &mut impl Write, reports: &BTreeMap<String, Report>) -> Result<(), Failure> {
     let mut table = output::table(&[
-        "person", "signal", "movement", "IS", "IV", "RA", "L5 at", "M10 at", "RR kept", "RMSSD ms",
-        "light", "surroundings",
+        "person",
+        "signal",
+        "movement",
+        "IS",
+        "IV",
+        "RA",
+        "L5 at",
+        "M10 at",
+        "RR kept",
+        "RMSSD ms",
+        "light",
+        "surroundings",
     ]);
     for (user, report) in reports {
         let worn = report.wear_only.as_ref().map(|worn| &worn.rhythm);

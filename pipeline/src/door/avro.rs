@@ -1,7 +1,8 @@
 //! Avro container files of readings → readings, as canonical Avro bytes.
 //!
 //! A file written with today's `reading.avsc` is read by the hand-written codec. One of any other
-//! writer schema is decoded by `apache-avro`, and its fields are taken by name ([`super::by_name`]).
+//! writer schema is decoded by `apache-avro`, and its fields are taken by name
+//! (`by_name.rs`).
 
 use std::{
     collections::VecDeque,

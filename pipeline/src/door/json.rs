@@ -1,6 +1,6 @@
 //! One NDJSON line → one reading, as canonical Avro bytes.
 //!
-//! A quick parser takes the lines that look as producers write them ([`super::speculative`]);
+//! A quick parser takes the lines that look as producers write them (`speculative.rs`);
 //! anything else goes through `serde_json`, which alone says why a line is refused.
 //!
 //! What is checked, in this order, the first fault being the reason: the line is one JSON object

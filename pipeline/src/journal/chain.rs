@@ -40,42 +40,28 @@ pub(super) struct Submitted(Vec<(u64, u64, Hash)>);
 
 impl Submitted {
     pub(super) fn new(tails: &[Tail]) -> Self {
-        Self(
-            tails
-                .iter()
-                .map(|tail| (tail.next_chunk, tail.next_position, tail.head))
-                .collect(),
-        )
+        Self(tails.iter().map(|tail| (tail.next_chunk, tail.next_position, tail.head)).collect())
     }
 
     /// Takes an append in, or says why not.
     pub(super) fn admit(&mut self, append: &Append) -> Result<(), AppendError> {
         let (chunk, header) = (&append.chunk, append.chunk.header());
-        let (number, position, head) =
-            self.0
-                .get_mut(usize::from(append.partition.0))
-                .ok_or(AppendError::Refused(
-                    "names a partition outside the log's layout",
-                ))?;
+        let (number, position, head) = self
+            .0
+            .get_mut(usize::from(append.partition.0))
+            .ok_or(AppendError::Refused("names a partition outside the log's layout"))?;
         if append.expected_chunk != *number {
             let expected = append.expected_chunk;
-            return Err(AppendError::Conflict {
-                expected,
-                actual: *number,
-            });
+            return Err(AppendError::Conflict { expected, actual: *number });
         }
         if header.partition != append.partition || header.number != *number {
             return Err(AppendError::Refused("was sealed for another place"));
         }
         if header.first_position != *position {
-            return Err(AppendError::Refused(
-                "does not continue the partition's positions",
-            ));
+            return Err(AppendError::Refused("does not continue the partition's positions"));
         }
         if header.previous != *head {
-            return Err(AppendError::Refused(
-                "does not continue the partition's hash chain",
-            ));
+            return Err(AppendError::Refused("does not continue the partition's hash chain"));
         }
         if chunk.bytes().len() > MAX_CHUNK_BYTES {
             return Err(AppendError::Refused("is longer than 8 MiB"));
@@ -103,11 +89,7 @@ struct Link {
 impl Follower {
     /// Starts at the beginning of a log.
     pub(super) fn new(layout: Layout) -> Self {
-        let first = Link {
-            next_chunk: 0,
-            next_position: 0,
-            head: Some([0; 32]),
-        };
+        let first = Link { next_chunk: 0, next_position: 0, head: Some([0; 32]) };
         Self(vec![first; usize::from(layout.partitions)])
     }
 

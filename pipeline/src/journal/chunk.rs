@@ -58,17 +58,9 @@ impl ChunkBuilder {
 
     /// The index of a source among this chunk's cursors, which an entry names.
     pub fn source(&mut self, source: [u8; 16], name: &str) -> u32 {
-        let found = self
-            .cursors
-            .iter()
-            .position(|cursor| cursor.source == source);
+        let found = self.cursors.iter().position(|cursor| cursor.source == source);
         let index = found.unwrap_or_else(|| {
-            self.cursors.push(Cursor {
-                source,
-                name: name.into(),
-                line: 0,
-                repeats: Vec::new(),
-            });
+            self.cursors.push(Cursor { source, name: name.into(), line: 0, repeats: Vec::new() });
             self.cursors.len() - 1
         });
         index as u32
@@ -160,12 +152,7 @@ impl ChunkBuilder {
         (self.entries, self.events) = (0, 0);
         (self.min_ts, self.max_ts) = (i64::MAX, i64::MIN);
         let hash = *blake3::hash(&buffer[start..]).as_bytes();
-        SealedChunk {
-            buffer,
-            start,
-            hash,
-            header,
-        }
+        SealedChunk { buffer, start, hash, header }
     }
 }
 

@@ -48,10 +48,7 @@ pub struct Settings {
 impl Settings {
     /// Settings with segments of 64 MiB.
     pub fn new(schemas: impl Into<String>) -> Self {
-        Self {
-            schemas: schemas.into(),
-            segment_bytes: SEGMENT_BYTES,
-        }
+        Self { schemas: schemas.into(), segment_bytes: SEGMENT_BYTES }
     }
 }
 
@@ -169,11 +166,7 @@ impl FileJournal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => true,
             Err(source) => {
-                return Err(ReadError::Io {
-                    file: journal,
-                    source,
-                }
-                .into());
+                return Err(ReadError::Io { file: journal, source }.into());
             }
         };
         if nothing {
@@ -187,23 +180,10 @@ impl FileJournal {
             Mode::Read => {
                 let survey = Survey::of(journal)?;
                 let recovery = survey.recovery();
-                let Survey {
-                    bounds,
-                    tails,
-                    starts,
-                    walker,
-                    ..
-                } = survey;
+                let Survey { bounds, tails, starts, walker, .. } = survey;
                 let shared = Shared::new(Phase::Closed, tails, starts, walker.place());
                 let (shared, writer) = (Arc::new(shared), Mutex::new(None));
-                Ok((
-                    Self {
-                        bounds,
-                        shared,
-                        writer,
-                    },
-                    recovery,
-                ))
+                Ok((Self { bounds, shared, writer }, recovery))
             }
         }
     }
@@ -215,13 +195,7 @@ impl FileJournal {
     ) -> Result<(Self, Recovery), OpenError> {
         let survey = Survey::of(journal_dir(dir))?;
         let recovery = survey.recovery();
-        let Survey {
-            mut bounds,
-            tails,
-            starts,
-            walker,
-            ..
-        } = survey;
+        let Survey { mut bounds, tails, starts, walker, .. } = survey;
         let (place, head) = (walker.place(), walker.segment.head);
         let write = || {
             disk::remove_temporary(&bounds.dir)?;
@@ -231,19 +205,9 @@ impl FileJournal {
                     .map_err(failed("cut", &cut.file))?;
             }
             let shared = Arc::new(Shared::new(Phase::Open, tails, starts, place));
-            let Settings {
-                schemas,
-                segment_bytes,
-            } = settings;
+            let Settings { schemas, segment_bytes } = settings;
             let dir = bounds.dir.clone();
-            let resume = Resume {
-                dir,
-                segment_bytes,
-                head,
-                place,
-                schemas,
-                lock,
-            };
+            let resume = Resume { dir, segment_bytes, head, place, schemas, lock };
             let writer = Writer::new(shared.clone(), resume)?;
             let thread = thread::Builder::new()
                 .name("journal".into())
@@ -253,27 +217,14 @@ impl FileJournal {
         };
         let (shared, thread) = write().map_err(|failure| cannot_write(dir, failure))?;
         bounds.writer = Some(shared.clone());
-        Ok((
-            Self {
-                bounds,
-                shared,
-                writer: Mutex::new(Some(thread)),
-            },
-            recovery,
-        ))
+        Ok((Self { bounds, shared, writer: Mutex::new(Some(thread)) }, recovery))
     }
 
     /// Waits for the writer thread after the phase was changed.
     fn join(&self) {
-        let thread = self
-            .writer
-            .lock()
-            .expect("nothing panics while the handle is held")
-            .take();
+        let thread = self.writer.lock().expect("nothing panics while the handle is held").take();
         if let Some(thread) = thread {
-            thread
-                .join()
-                .expect("the writer thread reports failures and does not panic");
+            thread.join().expect("the writer thread reports failures and does not panic");
         }
     }
 }
@@ -294,19 +245,13 @@ impl Journal for FileJournal {
     fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError> {
         let (segment, start) = self.shared.start_for(&from.chunks);
         let walker = Walker::new(self.bounds.clone(), segment)?;
-        Ok(Box::new(FileScan {
-            walker,
-            follower: Follower::at(start.into_iter()),
-            from,
-        }))
+        Ok(Box::new(FileScan { walker, follower: Follower::at(start.into_iter()), from }))
     }
 
     fn close(&self) -> Result<(), AppendError> {
         self.shared.change(Phase::Open, Phase::Closing);
         self.join();
-        self.shared
-            .failure()
-            .map_or(Ok(()), |failure| Err(AppendError::Failed(failure)))
+        self.shared.failure().map_or(Ok(()), |failure| Err(AppendError::Failed(failure)))
     }
 }
 
@@ -324,19 +269,14 @@ fn journal_dir(dir: &Path) -> PathBuf {
 fn check(settings: &Settings) -> Result<(), OpenError> {
     // The rest of the head takes less than 100 bytes.
     if settings.schemas.len() as u64 + 100 > MAX_SEGMENT_HEAD {
-        return Err(OpenError::Settings(
-            "the schema table is longer than a segment's head may be",
-        ));
+        return Err(OpenError::Settings("the schema table is longer than a segment's head may be"));
     }
     Ok(())
 }
 
 fn lock(dir: &Path) -> Result<Lock, OpenError> {
     Lock::take(&dir.join("lock")).map_err(|not| match not {
-        NotLocked::Held(pid) => OpenError::Locked {
-            dir: dir.into(),
-            pid,
-        },
+        NotLocked::Held(pid) => OpenError::Locked { dir: dir.into(), pid },
         NotLocked::Failed(failure) => cannot_write(dir, failure),
     })
 }
@@ -344,10 +284,7 @@ fn lock(dir: &Path) -> Result<Lock, OpenError> {
 fn cannot_write(dir: &Path, failure: WriteFailure) -> OpenError {
     match failure.source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            OpenError::ReadOnly {
-                dir: dir.into(),
-                source: failure,
-            }
+            OpenError::ReadOnly { dir: dir.into(), source: failure }
         }
         _ => OpenError::Write(failure),
     }
@@ -356,22 +293,12 @@ fn cannot_write(dir: &Path, failure: WriteFailure) -> OpenError {
 /// Writes the first segment's head, then the mark, which makes it a log.
 fn make_empty(dir: &Path, layout: Layout, settings: &Settings) -> Result<(), WriteFailure> {
     let first = disk::segment_path(dir, 0);
-    let head = SegmentHead {
-        layout,
-        segment: 0,
-        schemas: settings.schemas.clone(),
-    }
-    .encode();
+    let head = SegmentHead { layout, segment: 0, schemas: settings.schemas.clone() }.encode();
     let tails = vec![Tail::default(); usize::from(layout.partitions)];
-    let end = Place {
-        segment: 0,
-        offset: head.len() as u64,
-    };
+    let end = Place { segment: 0, offset: head.len() as u64 };
     let mark = Mark::new(layout.log_id, end, &tails).encode();
     if !left_by_an_attempt(dir, &first).map_err(failed("list", dir))? {
-        return Err(failed("create a log over", &first)(
-            io::ErrorKind::AlreadyExists.into(),
-        ));
+        return Err(failed("create a log over", &first)(io::ErrorKind::AlreadyExists.into()));
     }
     disk::put_file(&first, &head, 0)?;
     disk::put_file(&dir.join(disk::MARK), &mark, 0)?;

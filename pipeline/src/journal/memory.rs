@@ -36,17 +36,8 @@ impl MemoryJournal {
     pub fn new(layout: Layout) -> Self {
         let tails = vec![Tail::default(); usize::from(layout.partitions)];
         let submitted = Submitted::new(&tails);
-        let log = Log {
-            submitted,
-            tails,
-            chunks: Vec::new(),
-            bytes: 0,
-            closed: false,
-        };
-        Self {
-            layout,
-            log: Arc::new(Mutex::new(log)),
-        }
+        let log = Log { submitted, tails, chunks: Vec::new(), bytes: 0, closed: false };
+        Self { layout, log: Arc::new(Mutex::new(log)) }
     }
 
     fn append(&self, append: &Append) -> Result<(), AppendError> {
@@ -69,37 +60,18 @@ impl Journal for MemoryJournal {
     }
 
     fn tail(&self, partition: PartitionId) -> Tail {
-        lock(&self.log)
-            .tails
-            .get(usize::from(partition.0))
-            .cloned()
-            .unwrap_or_default()
+        lock(&self.log).tails.get(usize::from(partition.0)).cloned().unwrap_or_default()
     }
 
     fn submit(&self, append: Append, done: Done) {
         let result = self.append(&append);
-        let Append {
-            partition,
-            expected_chunk: chunk,
-            chunk: sealed,
-        } = append;
-        done(Appended {
-            partition,
-            chunk,
-            result,
-            buffer: sealed.into_buffer(),
-        });
+        let Append { partition, expected_chunk: chunk, chunk: sealed } = append;
+        done(Appended { partition, chunk, result, buffer: sealed.into_buffer() });
     }
 
     fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError> {
         let (log, follower) = (self.log.clone(), Follower::new(self.layout));
-        Ok(Box::new(MemoryScan {
-            log,
-            from,
-            follower,
-            next: 0,
-            current: Arc::default(),
-        }))
+        Ok(Box::new(MemoryScan { log, from, follower, next: 0, current: Arc::default() }))
     }
 
     fn close(&self) -> Result<(), AppendError> {
@@ -130,30 +102,21 @@ impl Scan for MemoryScan {
                 offset,
                 why: "the chunk does not follow its schema",
             })?;
-            let hash: Option<Hash> = self
-                .from
-                .check_hashes
-                .then(|| *blake3::hash(&bytes).as_bytes());
+            let hash: Option<Hash> =
+                self.from.check_hashes.then(|| *blake3::hash(&bytes).as_bytes());
             let (partition, chunk) = (header.partition, header.number);
-            self.follower
-                .follow(&header, hash)
-                .map_err(|why| ReadError::Broken {
-                    file: file(),
-                    offset,
-                    partition,
-                    chunk,
-                    why,
-                })?;
+            self.follower.follow(&header, hash).map_err(|why| ReadError::Broken {
+                file: file(),
+                offset,
+                partition,
+                chunk,
+                why,
+            })?;
             if self.from.wants(&header) {
                 let body_at = bytes.len() - body.len();
                 self.current = bytes;
                 let bytes = &*self.current;
-                return Ok(Some(StoredChunk {
-                    place,
-                    header,
-                    bytes,
-                    body: &bytes[body_at..],
-                }));
+                return Ok(Some(StoredChunk { place, header, bytes, body: &bytes[body_at..] }));
             }
         }
     }

@@ -80,10 +80,7 @@ pub fn dead_letters(
     filter: &DeadLetterFilter,
     mut each: impl FnMut(DeadLetter) -> Result<ControlFlow<()>, QueryError>,
 ) -> Result<DeadLetters, QueryError> {
-    let mut counts = DeadLetters {
-        repeats: repeats(journal, filter)?,
-        ..DeadLetters::default()
-    };
+    let mut counts = DeadLetters { repeats: repeats(journal, filter)?, ..DeadLetters::default() };
     Walk::start(journal)?.run(|met| {
         let Some(found) = dead_letter(met, filter)? else {
             return Ok(ControlFlow::Continue(()));
@@ -100,9 +97,8 @@ fn dead_letter(
 ) -> Result<Option<DeadLetter>, QueryError> {
     let entry = met.entry;
     let refused = (0..).zip(entry.events.clone());
-    let Some((index, event)) = refused
-        .into_iter()
-        .find(|(_, event)| event.schema == SchemaId::DeadLettered)
+    let Some((index, event)) =
+        refused.into_iter().find(|(_, event)| event.schema == SchemaId::DeadLettered)
     else {
         return Ok(None);
     };
@@ -117,9 +113,8 @@ fn dead_letter(
     if !wanted {
         return Ok(None);
     }
-    let cursor = (entry.source as usize)
-        .checked_sub(1)
-        .and_then(|index| met.header.cursors.get(index));
+    let cursor =
+        (entry.source as usize).checked_sub(1).and_then(|index| met.header.cursors.get(index));
     let (raw, raw_hex) = entry.raw.as_ref().map_or((None, None), raw_texts);
     Ok(Some(DeadLetter {
         position: met.position(index),
@@ -135,11 +130,7 @@ fn dead_letter(
         length: entry.raw.as_ref().map_or(0, |raw| raw.length),
         raw,
         raw_hex,
-        rest_hash: entry
-            .raw
-            .as_ref()
-            .and_then(|raw| raw.rest_hash)
-            .map(|hash| hex(&hash)),
+        rest_hash: entry.raw.as_ref().and_then(|raw| raw.rest_hash).map(|hash| hex(&hash)),
     }))
 }
 
@@ -163,12 +154,7 @@ fn repeats(
     let mut counts = BTreeMap::new();
     let mut scan = journal.scan(ScanFrom::default())?;
     while let Some(chunk) = scan.next_chunk()? {
-        for repeat in chunk
-            .header
-            .cursors
-            .iter()
-            .flat_map(|cursor| &cursor.repeats)
-        {
+        for repeat in chunk.header.cursors.iter().flat_map(|cursor| &cursor.repeats) {
             let Some(reason) = repeat.reason else {
                 continue;
             };

@@ -65,9 +65,9 @@ impl EventFilter {
 
     fn takes_position(&self, position: Position) -> bool {
         match &self.from {
-            Some(Moment::Positions(from)) => from
-                .of(position.partition)
-                .is_none_or(|first| position.n >= first),
+            Some(Moment::Positions(from)) => {
+                from.of(position.partition).is_none_or(|first| position.n >= first)
+            }
             _ => true,
         }
     }
@@ -100,14 +100,9 @@ impl EventFilter {
         let bare = bare_row(met);
         let mut rows = Vec::new();
         if input {
-            let body = parsed
-                .as_ref()
-                .map(|parsed| input_value(entry.schema, parsed));
+            let body = parsed.as_ref().map(|parsed| input_value(entry.schema, parsed));
             let input = Some(body.unwrap_or_else(|| json!({ "sealed": entry.seal })));
-            rows.push(EventRow {
-                input,
-                ..bare.clone()
-            });
+            rows.push(EventRow { input, ..bare.clone() });
         }
         for (index, event) in (0..).zip(entry.events.clone()) {
             if wants((index, event.schema)) {
@@ -143,15 +138,9 @@ fn event_row(
     let (event, summary) = match input {
         Some(input) if stored.seal == 0 => {
             let event = met.event(stored)?;
-            (
-                event_value(&event, met.entry.schema, input),
-                summary(&event, input),
-            )
+            (event_value(&event, met.entry.schema, input), summary(&event, input))
         }
-        _ => (
-            json!({ "type": stored.schema, "sealed": stored.seal }),
-            "sealed".into(),
-        ),
+        _ => (json!({ "type": stored.schema, "sealed": stored.seal }), "sealed".into()),
     };
     Ok(EventRow {
         position: met.position(index),
@@ -208,18 +197,11 @@ pub struct Start(Vec<u64>);
 impl Start {
     /// No more than `count` events before the partitions' tails.
     pub fn before(tails: &[Tail], count: u64) -> Self {
-        Self(
-            tails
-                .iter()
-                .map(|tail| tail.next_position.saturating_sub(count))
-                .collect(),
-        )
+        Self(tails.iter().map(|tail| tail.next_position.saturating_sub(count)).collect())
     }
 
     fn reached(&self, partition: PartitionId, last: u64) -> bool {
-        self.0
-            .get(usize::from(partition.0))
-            .is_none_or(|from| last >= *from)
+        self.0.get(usize::from(partition.0)).is_none_or(|from| last >= *from)
     }
 }
 

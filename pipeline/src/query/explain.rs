@@ -143,10 +143,7 @@ impl Prefix {
             return Err(wrong());
         }
         let partition = u16::from_str_radix(&digits[..FEWEST_DIGITS], 16).map_err(|_| wrong())?;
-        Ok(Self {
-            digits,
-            partition: PartitionId(partition),
-        })
+        Ok(Self { digits, partition: PartitionId(partition) })
     }
 
     fn fits(&self, id: DecisionId) -> bool {
@@ -182,11 +179,7 @@ fn find(journal: &dyn Journal, prefix: &Prefix) -> Result<Found, QueryError> {
             }
         }
         let enough = fitting.len() >= MOST_LISTED;
-        Ok(if enough {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        })
+        Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     let id = prefix.digits.clone();
     match found {
@@ -232,22 +225,14 @@ fn found_in(met: &Visit<'_>, index: u64, decision: DecisionMade) -> Result<Found
             _ => {}
         }
     }
-    Ok(Found {
-        subject: met.entry.subject,
-        explanation,
-    })
+    Ok(Found { subject: met.entry.subject, explanation })
 }
 
 fn features(decision: &DecisionMade) -> Vec<Feature> {
     let version = (decision.feature_version as usize).checked_sub(1);
-    let names = version
-        .and_then(|version| FEATURE_NAMES.get(version))
-        .copied()
-        .unwrap_or(&[]);
+    let names = version.and_then(|version| FEATURE_NAMES.get(version)).copied().unwrap_or(&[]);
     let named = |(index, grid): (usize, &i32)| Feature {
-        name: names
-            .get(index)
-            .map_or_else(|| format!("x{index}"), |name| (*name).into()),
+        name: names.get(index).map_or_else(|| format!("x{index}"), |name| (*name).into()),
         grid: *grid,
         value: f64::from(*grid) / GRID,
     };
@@ -255,10 +240,7 @@ fn features(decision: &DecisionMade) -> Vec<Feature> {
 }
 
 fn input_row(met: &Visit<'_>) -> Result<Option<Value>, QueryError> {
-    let filter = EventFilter {
-        schema: Some(met.entry.schema),
-        ..EventFilter::default()
-    };
+    let filter = EventFilter { schema: Some(met.entry.schema), ..EventFilter::default() };
     let row = filter.rows(met)?.into_iter().next();
     // Rows are numbers, text and JSON, which always have a JSON form.
     Ok(row.map(|row| serde_json::to_value(row).unwrap_or_default()))
@@ -315,10 +297,8 @@ impl Explanation {
     fn outcome(&mut self, met: &Visit<'_>) -> Result<(), QueryError> {
         let id = self.decision.decision_id;
         for (index, stored) in (0..).zip(met.entry.events.clone()) {
-            let tells = matches!(
-                stored.schema,
-                SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired
-            );
+            let tells =
+                matches!(stored.schema, SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired);
             if !tells || stored.seal != 0 {
                 continue;
             }
@@ -347,19 +327,11 @@ impl Explanation {
             Parsed::Feedback(body) => Some(body),
             _ => None,
         };
-        if matches!(
-            recorded.status,
-            FeedbackStatus::Applied | FeedbackStatus::Corrected
-        ) {
+        if matches!(recorded.status, FeedbackStatus::Applied | FeedbackStatus::Corrected) {
             self.learnt = Some(reward_value(recorded.reward));
         }
         let position = met.position(index);
-        self.feedback.push(FeedbackTaken {
-            position,
-            ts: met.entry.ts,
-            answer,
-            recorded,
-        });
+        self.feedback.push(FeedbackTaken { position, ts: met.entry.ts, answer, recorded });
         Ok(())
     }
 }

@@ -2,17 +2,14 @@
 
 use std::{io::Write, ops::ControlFlow};
 
-use apache_avro::{Schema, Writer, from_avro_datum, types::Value};
+use apache_avro::{Schema, Writer, reader::datum::GenericDatumReader, types::Value};
 use zeitgeber_schemas::{SchemaId, catalogue};
 
 use super::{QueryError, Visit, Walk};
 
 /// The schemas of events, in order.
 pub fn event_types() -> impl Iterator<Item = SchemaId> {
-    SchemaId::ALL
-        .iter()
-        .copied()
-        .filter(|schema| !is_input(*schema))
+    SchemaId::ALL.iter().copied().filter(|schema| !is_input(*schema))
 }
 
 /// The schemas of one container: payloads of one type, wrapped with where and whose they are.
@@ -64,39 +61,19 @@ impl AvroExport {
         let optional = r#"["null","string"]"#;
         let fields = [
             field("partition", r#""int""#, "Partition of the log."),
-            field(
-                "position",
-                r#""long""#,
-                "Number of the event within the partition, from 0.",
-            ),
+            field("position", r#""long""#, "Number of the event within the partition, from 0."),
             field("tenant", r#""string""#, "The tenant."),
-            field(
-                "user_id",
-                optional,
-                "The person within the tenant, where known.",
-            ),
-            field(
-                "input_id",
-                r#""string""#,
-                "Id of the input that caused the event.",
-            ),
+            field("user_id", optional, "The person within the tenant, where known."),
+            field("input_id", r#""string""#, "Id of the input that caused the event."),
             field("ts", r#""long""#, "Event time of the input, ms UTC."),
-            field(
-                "recv_ts",
-                r#"["null","long"]"#,
-                "Arrival time of the input, ms UTC.",
-            ),
+            field("recv_ts", r#"["null","long"]"#, "Arrival time of the input, ms UTC."),
             field("payload", payload, "The stored payload."),
         ];
         let row = format!(
             r#"{{"type":"record","name":"Exported","namespace":"zeitgeber.export","fields":[{}]}}"#,
             fields.join(",")
         );
-        Ok(Self {
-            schema,
-            payload: Schema::parse_str(payload)?,
-            row: Schema::parse_str(&row)?,
-        })
+        Ok(Self { schema, payload: Schema::parse_str(payload)?, row: Schema::parse_str(&row)? })
     }
 
     /// Appends what an entry holds of the schema, in clear; tells how much.
@@ -132,10 +109,7 @@ impl AvroExport {
         };
         let fields = [
             ("partition", Value::Int(i32::from(position.partition.0))),
-            (
-                "position",
-                Value::Long(i64::try_from(position.n).unwrap_or(i64::MAX)),
-            ),
+            ("position", Value::Long(i64::try_from(position.n).unwrap_or(i64::MAX))),
             ("tenant", Value::String(met.entry.tenant.into())),
             ("user_id", optional(met.user_id().map(Value::String))),
             ("input_id", Value::String(met.entry.id.into())),
@@ -143,11 +117,9 @@ impl AvroExport {
             ("recv_ts", optional(met.entry.recv_ts.map(Value::Long))),
             (
                 "payload",
-                from_avro_datum(&self.payload, &mut payload, None)?,
+                GenericDatumReader::builder(&self.payload).build()?.read_value(&mut payload)?,
             ),
         ];
-        Ok(Value::Record(
-            fields.map(|(name, value)| (name.into(), value)).into(),
-        ))
+        Ok(Value::Record(fields.map(|(name, value)| (name.into(), value)).into()))
     }
 }

@@ -30,10 +30,7 @@ impl FromStr for Position {
     type Err = ParsePositionError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = text.split_once(':').and_then(|(partition, n)| {
-            Some(Self {
-                partition: PartitionId(partition.parse().ok()?),
-                n: n.parse().ok()?,
-            })
+            Some(Self { partition: PartitionId(partition.parse().ok()?), n: n.parse().ok()? })
         });
         parts.ok_or_else(|| ParsePositionError(text.into()))
     }
@@ -46,20 +43,14 @@ pub struct Positions(pub Vec<Position>);
 impl Positions {
     /// The position named for a partition.
     pub fn of(&self, partition: PartitionId) -> Option<u64> {
-        self.0
-            .iter()
-            .find(|position| position.partition == partition)
-            .map(|position| position.n)
+        self.0.iter().find(|position| position.partition == partition).map(|position| position.n)
     }
 }
 
 impl FromStr for Positions {
     type Err = ParsePositionError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split(',')
-            .map(|part| part.trim().parse())
-            .collect::<Result<_, _>>()
-            .map(Self)
+        text.split(',').map(|part| part.trim().parse()).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -102,12 +93,8 @@ pub fn parse_time(text: &str) -> Result<i64, MomentError> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant.as_millisecond());
     }
-    let local = text
-        .parse::<civil::DateTime>()
-        .map_err(|_| MomentError(text.into()))?;
-    let instant = TimeZone::UTC
-        .to_timestamp(local)
-        .map_err(|_| MomentError(text.into()))?;
+    let local = text.parse::<civil::DateTime>().map_err(|_| MomentError(text.into()))?;
+    let instant = TimeZone::UTC.to_timestamp(local).map_err(|_| MomentError(text.into()))?;
     Ok(instant.as_millisecond())
 }
 
@@ -126,27 +113,14 @@ mod tests {
     #[test]
     fn times_are_read_in_every_form_and_positions_are_told_apart() {
         let noon = 1_714_564_800_000;
-        for text in [
-            "2024-05-01T12:00:00Z",
-            "2024-05-01T14:00:00+02:00",
-            "1714564800000",
-        ] {
+        for text in ["2024-05-01T12:00:00Z", "2024-05-01T14:00:00+02:00", "1714564800000"] {
             assert_eq!(text.parse(), Ok(Moment::Time(noon)), "{text}");
         }
         assert_eq!(parse_time("2024-05-01"), Ok(noon - 12 * 3_600_000));
         assert_eq!(parse_time("2024-05-01 12:00"), Ok(noon));
-        let at = Position {
-            partition: PartitionId(3),
-            n: 100,
-        };
-        let other = Position {
-            partition: PartitionId(4),
-            n: 7,
-        };
-        assert_eq!(
-            "3:100,4:7".parse(),
-            Ok(Moment::Positions(Positions(vec![at, other])))
-        );
+        let at = Position { partition: PartitionId(3), n: 100 };
+        let other = Position { partition: PartitionId(4), n: 7 };
+        assert_eq!("3:100,4:7".parse(), Ok(Moment::Positions(Positions(vec![at, other]))));
         assert!("yesterday".parse::<Moment>().is_err());
         assert_eq!(time_text(noon), "2024-05-01T12:00:00Z");
     }

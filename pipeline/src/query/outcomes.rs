@@ -40,16 +40,10 @@ fn repeats(
     let mut found = Vec::new();
     let mut scan = journal.scan(ScanFrom::default())?;
     while let Some(chunk) = scan.next_chunk()? {
-        let cursors = chunk
-            .header
-            .cursors
-            .into_iter()
-            .filter(|cursor| cursor.source == *source);
+        let cursors = chunk.header.cursors.into_iter().filter(|cursor| cursor.source == *source);
         let repeats = cursors.flat_map(|cursor| cursor.repeats);
         found.extend(repeats.filter(|repeat| missing(repeat.line)).map(|repeat| {
-            let reason = repeat
-                .reason
-                .unwrap_or(zeitgeber_schemas::Reason::Duplicate);
+            let reason = repeat.reason.unwrap_or(zeitgeber_schemas::Reason::Duplicate);
             LineOutcome::refused(repeat.line, repeat.user_id, repeat.kind, reason)
         }));
     }
@@ -66,16 +60,10 @@ fn is_from(met: &Visit<'_>, source: &[u8; 16]) -> bool {
 fn outcome(met: &Visit<'_>) -> Result<LineOutcome, QueryError> {
     let entry = met.entry;
     let first = entry.events.clone().next();
-    let first: Vec<Event> = first
-        .iter()
-        .map(|event| met.event(event))
-        .collect::<Result<_, _>>()?;
+    let first: Vec<Event> = first.iter().map(|event| met.event(event)).collect::<Result<_, _>>()?;
     let user_id = met.user_id();
     let parsed =
         Parsed::from_payload(entry.schema, entry.payload).map_err(|error| met.fault(error))?;
-    let input = parsed.input(
-        envelope(entry, user_id.as_deref().unwrap_or("")),
-        entry.payload,
-    );
+    let input = parsed.input(envelope(entry, user_id.as_deref().unwrap_or("")), entry.payload);
     Ok(LineOutcome::stored(entry.line, &input, &first))
 }

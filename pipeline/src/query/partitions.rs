@@ -52,9 +52,7 @@ impl<T> Folded<T> {
 
 /// How many threads fold by default.
 pub(super) fn default_threads() -> usize {
-    thread::available_parallelism()
-        .map_or(1, NonZero::get)
-        .min(MOST_THREADS)
+    thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS)
 }
 
 /// Folds every chunk of the log into its partition's part, on `threads` threads (at least 1).
@@ -92,11 +90,7 @@ pub(super) fn fold_partitions<T: Send>(
                 }
             };
             let queue = &queues[usize::from(chunk.header.partition.0) % threads];
-            let job = Job {
-                sequence,
-                place: chunk.place,
-                bytes: chunk.bytes.to_vec(),
-            };
+            let job = Job { sequence, place: chunk.place, bytes: chunk.bytes.to_vec() };
             if queue.send(job).is_err() {
                 break;
             }
@@ -114,14 +108,9 @@ pub(super) fn fold_partitions<T: Send>(
         shares.push(share.into_iter());
         faults.extend(fault);
     }
-    let parts = (0..usize::from(partitions))
-        .filter_map(|n| shares[n % threads].next())
-        .collect();
+    let parts = (0..usize::from(partitions)).filter_map(|n| shares[n % threads].next()).collect();
     let first = faults.into_iter().min_by_key(|(sequence, _)| *sequence);
-    Ok(Folded {
-        parts,
-        fault: first.map(|(_, fault)| fault),
-    })
+    Ok(Folded { parts, fault: first.map(|(_, fault)| fault) })
 }
 
 /// One folding thread: it ends with the queue, or at the first chunk that does not fold.
@@ -131,29 +120,13 @@ fn run<T>(
     jobs: &Receiver<Job>,
     each: &impl Fn(&mut T, &mut Part<'_>) -> Result<(), QueryError>,
 ) -> (Vec<T>, Option<(u64, QueryError)>) {
-    for Job {
-        sequence,
-        place,
-        bytes,
-    } in jobs
-    {
+    for Job { sequence, place, bytes } in jobs {
         let folded = match Chunk::decode(&bytes) {
             Ok((header, entries)) => {
                 let index = usize::from(header.partition.0) / threads;
-                each(
-                    &mut share[index],
-                    &mut Part {
-                        place,
-                        header,
-                        bytes: &bytes,
-                        entries,
-                    },
-                )
+                each(&mut share[index], &mut Part { place, header, bytes: &bytes, entries })
             }
-            Err(error) => Err(QueryError::Entry {
-                place,
-                source: error.into(),
-            }),
+            Err(error) => Err(QueryError::Entry { place, source: error.into() }),
         };
         if let Err(fault) = folded {
             return (share, Some((sequence, fault)));
@@ -165,9 +138,6 @@ fn run<T>(
 impl Part<'_> {
     /// The error for an entry of this chunk.
     pub(super) fn fault(&self, error: impl Into<crate::fold::FoldError>) -> QueryError {
-        QueryError::Entry {
-            place: self.place,
-            source: error.into(),
-        }
+        QueryError::Entry { place: self.place, source: error.into() }
     }
 }

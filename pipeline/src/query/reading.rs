@@ -69,10 +69,7 @@ fn values(values: &Values<'_>) -> Map<String, Value> {
 
 fn triples(list: Doubles<'_>) -> Value {
     let flat: Vec<f64> = list.iter().collect();
-    flat.chunks(3)
-        .map(Value::from)
-        .collect::<Vec<Value>>()
-        .into()
+    flat.chunks(3).map(Value::from).collect::<Vec<Value>>().into()
 }
 
 /// A reading in a few words, for one line of text.
@@ -84,10 +81,7 @@ pub(super) fn reading_text(body: &ReadingBody<'_>) -> String {
         Values::Hrv(rr_ms) => format!("hrv: {} intervals", rr_ms.len()),
         other => {
             let fields = values(other);
-            let named: Vec<String> = fields
-                .iter()
-                .map(|(name, v)| format!("{name} {v}"))
-                .collect();
+            let named: Vec<String> = fields.iter().map(|(name, v)| format!("{name} {v}")).collect();
             format!("{}: {}", body.kind(), named.join(", "))
         }
     }

@@ -83,38 +83,21 @@ pub fn replay(journal: &dyn Journal, until: &Until) -> Result<Rebuilt, QueryErro
         stop: Stop::of(until, partition),
         done: false,
     };
-    let folded = fold_partitions(
-        journal,
-        ScanFrom::default(),
-        default_threads(),
-        make,
-        replay_chunk,
-    )?;
+    let folded =
+        fold_partitions(journal, ScanFrom::default(), default_threads(), make, replay_chunk)?;
     let parts = folded.into_result()?;
     let states = parts.iter().map(|part| state_digest(part.fold.state()));
     let states = states.collect::<Result<Vec<_>, _>>()?;
-    let next = parts
-        .iter()
-        .filter(|part| part.fold.position() > 0)
-        .map(|part| {
-            let partition = part.fold.state().partition();
-            Position {
-                partition,
-                n: part.fold.position(),
-            }
-            .to_string()
-        });
+    let next = parts.iter().filter(|part| part.fold.position() > 0).map(|part| {
+        let partition = part.fold.state().partition();
+        Position { partition, n: part.fold.position() }.to_string()
+    });
     Ok(Rebuilt {
         inputs: parts.iter().map(|part| part.inputs).sum(),
         events: parts.iter().map(|part| part.fold.position()).sum(),
-        people: parts
-            .iter()
-            .map(|part| part.fold.state().people().len() as u64)
-            .sum(),
+        people: parts.iter().map(|part| part.fold.state().people().len() as u64).sum(),
         state: hex(&join_hashes(states)),
-        digest: hex(&join_hashes(
-            parts.iter().filter_map(|part| part.fold.digest()),
-        )),
+        digest: hex(&join_hashes(parts.iter().filter_map(|part| part.fold.digest()))),
         next: next.collect(),
     })
 }
@@ -126,9 +109,7 @@ fn replay_chunk(part: &mut Replayed, chunk: &mut Part<'_>) -> Result<(), QueryEr
         let entry = entry.map_err(|error| chunk.fault(error))?;
         part.done = part.stop.before(part.fold.position(), &entry);
         if !part.done {
-            part.fold
-                .apply(&entry)
-                .map_err(|error| chunk.fault(error))?;
+            part.fold.apply(&entry).map_err(|error| chunk.fault(error))?;
             part.inputs += 1;
         }
     }

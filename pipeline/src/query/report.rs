@@ -30,10 +30,7 @@ pub struct Range {
 
 impl Default for Range {
     fn default() -> Self {
-        Self {
-            from_ms: i64::MIN,
-            to_ms: i64::MAX,
-        }
+        Self { from_ms: i64::MIN, to_ms: i64::MAX }
     }
 }
 
@@ -59,55 +56,31 @@ pub fn report(
     range: Range,
     user: Option<&str>,
 ) -> Result<BTreeMap<String, Report>, QueryError> {
-    let make = |partition| People {
-        partition: Some(partition),
-        ..People::default()
-    };
+    let make = |partition| People { partition: Some(partition), ..People::default() };
     let from = ScanFrom::default;
     let threads = default_threads();
-    let profiles = fold_partitions(
-        journal,
-        from(),
-        threads,
-        make,
-        |people: &mut People, chunk| {
+    let profiles =
+        fold_partitions(journal, from(), threads, make, |people: &mut People, chunk| {
             each_entry(chunk, |chunk, entry| {
                 people.take_profile(chunk.header.partition, entry, range)
             })
-        },
-    )?;
+        })?;
     // The second pass takes what the first one found, partition by partition.
-    let known = std::sync::Mutex::new(
-        profiles
-            .into_result()?
-            .into_iter()
-            .map(Some)
-            .collect::<Vec<_>>(),
-    );
+    let known =
+        std::sync::Mutex::new(profiles.into_result()?.into_iter().map(Some).collect::<Vec<_>>());
     let make = |partition: PartitionId| {
         let mut known = known.lock().expect("nothing panics while it is held");
-        known
-            .get_mut(usize::from(partition.0))
-            .and_then(Option::take)
-            .unwrap_or_default()
+        known.get_mut(usize::from(partition.0)).and_then(Option::take).unwrap_or_default()
     };
-    let folded = fold_partitions(
-        journal,
-        from(),
-        threads,
-        make,
-        |people: &mut People, chunk| {
-            each_entry(chunk, |_, entry| people.take_reading(entry, range, user))
-        },
-    )?;
+    let folded = fold_partitions(journal, from(), threads, make, |people: &mut People, chunk| {
+        each_entry(chunk, |_, entry| people.take_reading(entry, range, user))
+    })?;
     let people = folded.into_result()?;
     let reports = features(&people, user);
     match user {
         Some(user) if reports.is_empty() => {
-            let keys: Vec<String> = people
-                .iter()
-                .flat_map(|people| people.names.iter().map(|s| s.key()))
-                .collect();
+            let keys: Vec<String> =
+                people.iter().flat_map(|people| people.names.iter().map(|s| s.key())).collect();
             Err(unknown_user(user, keys.iter().map(String::as_str)))
         }
         _ => Ok(reports),
@@ -119,9 +92,7 @@ fn each_entry(
     mut take: impl FnMut(&Part<'_>, &EntryRef<'_>) -> Result<(), FoldError>,
 ) -> Result<(), QueryError> {
     while let Some(entry) = chunk.entries.next() {
-        let taken = entry
-            .map_err(FoldError::from)
-            .and_then(|entry| take(chunk, &entry));
+        let taken = entry.map_err(FoldError::from).and_then(|entry| take(chunk, &entry));
         taken.map_err(|error| chunk.fault(error))?;
     }
     Ok(())
@@ -202,14 +173,9 @@ impl People {
         let Some(Some(profile)) = self.profiles.get(index) else {
             return Ok(());
         };
-        let reading = Accepted {
-            envelope: envelope(entry, &subject.user_id),
-            body,
-            accepted: &accepted,
-        };
-        slot(&mut self.folds, index)
-            .get_or_insert_with(Fold::new)
-            .add(profile, &reading);
+        let reading =
+            Accepted { envelope: envelope(entry, &subject.user_id), body, accepted: &accepted };
+        slot(&mut self.folds, index).get_or_insert_with(Fold::new).add(profile, &reading);
         Ok(())
     }
 }

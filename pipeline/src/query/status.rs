@@ -102,10 +102,7 @@ pub fn status(store: &Store, tenant: &str, user_id: &str) -> Result<Status, Quer
         Some((state, subject, state.person(subject)?))
     });
     let Some((state, subject, person)) = found else {
-        let known = states
-            .iter()
-            .flat_map(State::people)
-            .map(|person| person.key.as_str());
+        let known = states.iter().flat_map(State::people).map(|person| person.key.as_str());
         return Err(unknown_user(&key, known));
     };
     let journal = store.journal();
@@ -118,21 +115,12 @@ pub fn status(store: &Store, tenant: &str, user_id: &str) -> Result<Status, Quer
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok(compose(
-        state,
-        person,
-        Position { partition, n: next },
-        seen,
-    ))
+    Ok(compose(state, person, Position { partition, n: next }, seen))
 }
 
 fn compose(state: &State, person: &Person, as_of: Position, seen: Seen) -> Status {
     let clock_ms = person.rhythm.clock_ms();
-    let limits = state
-        .intervention
-        .configuration
-        .as_ref()
-        .map(|body| &body.limits);
+    let limits = state.intervention.configuration.as_ref().map(|body| &body.limits);
     let ledger = &person.intervention.ledger;
     let hindrance = |at_ms| limits.and_then(|l| ledger.hindrance(&person.profile, l, at_ms));
     let steps = |from: i64| {
@@ -219,10 +207,8 @@ impl Seen {
                 self.outcome(event.decision_id, event.reason.to_string());
             }
             Event::FeedbackRecorded(event) => {
-                let learnt = matches!(
-                    event.status,
-                    FeedbackStatus::Applied | FeedbackStatus::Corrected
-                );
+                let learnt =
+                    matches!(event.status, FeedbackStatus::Applied | FeedbackStatus::Corrected);
                 if learnt {
                     self.reward(event.decision_id, Some(event.reward));
                 }
@@ -233,9 +219,7 @@ impl Seen {
     }
 
     fn find(&mut self, id: DecisionId) -> Option<&mut DecisionSeen> {
-        self.decisions
-            .iter_mut()
-            .find(|decision| decision.decision_id == id)
+        self.decisions.iter_mut().find(|decision| decision.decision_id == id)
     }
 
     fn outcome(&mut self, id: DecisionId, outcome: String) {

@@ -17,11 +17,7 @@ pub fn summary(event: &Event, input: &Parsed<'_>) -> String {
         Event::ProfileSet => profile_text(input),
         Event::ConfigurationSet => match input {
             Parsed::Configuration(body) => {
-                format!(
-                    "configuration {} with {} arms",
-                    body.version,
-                    body.arms.len()
-                )
+                format!("configuration {} with {} arms", body.version, body.arms.len())
             }
             _ => "configuration".into(),
         },
@@ -47,10 +43,7 @@ pub fn summary(event: &Event, input: &Parsed<'_>) -> String {
                 Some(reward) => format!("reward {} learnt instead", reward_value(reward)),
                 None => "left out".into(),
             };
-            format!(
-                "no outcome for {} ({}); {learnt}",
-                expired.arm, expired.decision_id
-            )
+            format!("no outcome for {} ({}); {learnt}", expired.arm, expired.decision_id)
         }
     }
 }
@@ -69,10 +62,7 @@ fn accepted_text(accepted: &ReadingAccepted, input: &Parsed<'_>) -> String {
         text.push_str(&format!("; without {field}"));
     }
     if accepted.dropped_intervals > 0 {
-        text.push_str(&format!(
-            "; without {} intervals",
-            accepted.dropped_intervals
-        ));
+        text.push_str(&format!("; without {} intervals", accepted.dropped_intervals));
     }
     for flag in accepted.flags.names() {
         text.push_str(&format!("; {flag}"));
@@ -85,10 +75,7 @@ fn profile_text(input: &Parsed<'_>) -> String {
         return "profile".into();
     };
     let clock = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
-    let zone = body
-        .zone
-        .clone()
-        .unwrap_or_else(|| format!("UTC{:+} min", body.offset_min));
+    let zone = body.zone.clone().unwrap_or_else(|| format!("UTC{:+} min", body.offset_min));
     format!(
         "profile: {zone}, sleep {} to {}, channel {}",
         clock(body.sleep_start_min),
@@ -99,9 +86,7 @@ fn profile_text(input: &Parsed<'_>) -> String {
 
 fn analysed_text(analysed: &RhythmAnalysed) -> String {
     let composite = &analysed.composite;
-    let vitality = composite
-        .vitality
-        .map_or_else(|| "-".into(), |value| format!("{value:.2}"));
+    let vitality = composite.vitality.map_or_else(|| "-".into(), |value| format!("{value:.2}"));
     let again = match analysed.revision {
         0 => String::new(),
         revision => format!(", revision {revision}"),

@@ -71,10 +71,7 @@ pub fn verify(journal: &dyn Journal) -> Result<Verified, QueryError> {
         rerun: 0,
         sealed: false,
     };
-    let from = ScanFrom {
-        check_hashes: true,
-        ..ScanFrom::default()
-    };
+    let from = ScanFrom { check_hashes: true, ..ScanFrom::default() };
     let folded = fold_partitions(journal, from, default_threads(), make, check_chunk)?;
     let parts = &folded.parts;
     let fault = folded.fault.or_else(|| parts.iter().find_map(short));
@@ -96,10 +93,8 @@ pub fn verify(journal: &dyn Journal) -> Result<Verified, QueryError> {
 
 fn short(part: &Checked) -> Option<QueryError> {
     let partition = part.fold.state().partition();
-    (part.chunks < part.tail.next_chunk).then_some(QueryError::Short {
-        partition,
-        missing: part.chunks,
-    })
+    (part.chunks < part.tail.next_chunk)
+        .then_some(QueryError::Short { partition, missing: part.chunks })
 }
 
 fn check_chunk(part: &mut Checked, chunk: &mut Part<'_>) -> Result<(), QueryError> {
@@ -110,10 +105,7 @@ fn check_chunk(part: &mut Checked, chunk: &mut Part<'_>) -> Result<(), QueryErro
     }
     let is_last = header.number + 1 == part.tail.next_chunk;
     if is_last && *blake3::hash(chunk.bytes).as_bytes() != part.tail.head {
-        return Err(QueryError::Head {
-            partition: header.partition,
-            place,
-        });
+        return Err(QueryError::Head { partition: header.partition, place });
     }
     let decide = header.decide_version == DECIDE_VERSION;
     let expected = header.events;
@@ -124,11 +116,7 @@ fn check_chunk(part: &mut Checked, chunk: &mut Part<'_>) -> Result<(), QueryErro
     }
     let found = part.events - before;
     if found != u64::from(expected) {
-        return Err(QueryError::EventCount {
-            place,
-            expected,
-            found,
-        });
+        return Err(QueryError::EventCount { place, expected, found });
     }
     part.chunks += 1;
     Ok(())
@@ -151,15 +139,10 @@ fn check_entry(
         return part.fold.apply(entry).map_err(|error| chunk.fault(error));
     }
     part.rerun += 1;
-    match part
-        .fold
-        .verify(entry)
-        .map_err(|error| chunk.fault(error))?
-    {
+    match part.fold.verify(entry).map_err(|error| chunk.fault(error))? {
         None => Ok(()),
-        Some(divergence) => Err(QueryError::Diverged {
-            place: chunk.place,
-            divergence: Box::new(divergence),
-        }),
+        Some(divergence) => {
+            Err(QueryError::Diverged { place: chunk.place, divergence: Box::new(divergence) })
+        }
     }
 }

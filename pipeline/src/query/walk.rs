@@ -63,10 +63,7 @@ impl Names {
             if self.partitions.len() <= index {
                 self.partitions.resize_with(index + 1, Vec::new);
             }
-            self.partitions[index].push(Subject {
-                tenant: entry.tenant.into(),
-                user_id,
-            });
+            self.partitions[index].push(Subject { tenant: entry.tenant.into(), user_id });
         }
         Ok(())
     }
@@ -95,10 +92,7 @@ impl Visit<'_> {
 
     /// Position of the entry's event `index`.
     pub const fn position(&self, index: u64) -> Position {
-        Position {
-            partition: self.header.partition,
-            n: self.first + index,
-        }
+        Position { partition: self.header.partition, n: self.first + index }
     }
 
     /// The person: from the subject, else as far as a refused input's bytes tell.
@@ -125,10 +119,7 @@ impl Visit<'_> {
 
     /// The error for a payload of this entry.
     pub fn fault(&self, error: impl Into<FoldError>) -> QueryError {
-        QueryError::Entry {
-            place: self.place,
-            source: error.into(),
-        }
+        QueryError::Entry { place: self.place, source: error.into() }
     }
 }
 
@@ -140,19 +131,14 @@ pub struct Walk {
 
 impl std::fmt::Debug for Walk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Walk")
-            .field("names", &self.names)
-            .finish_non_exhaustive()
+        f.debug_struct("Walk").field("names", &self.names).finish_non_exhaustive()
     }
 }
 
 impl Walk {
     /// Starts at the beginning of the log.
     pub fn start(journal: &dyn Journal) -> Result<Self, QueryError> {
-        Ok(Self {
-            scan: journal.scan(ScanFrom::default())?,
-            names: Names::default(),
-        })
+        Ok(Self { scan: journal.scan(ScanFrom::default())?, names: Names::default() })
     }
 
     /// Everybody met so far.
@@ -172,17 +158,9 @@ impl Walk {
             for entry in chunk.entries() {
                 let fault = |source| QueryError::Entry { place, source };
                 let entry = entry.map_err(|error| fault(error.into()))?;
-                self.names
-                    .fold(header.partition, &entry)
-                    .map_err(|error| fault(error.into()))?;
+                self.names.fold(header.partition, &entry).map_err(|error| fault(error.into()))?;
                 let subject = self.names.get(header.partition, entry.subject);
-                let met = Visit {
-                    header,
-                    place,
-                    first,
-                    entry: &entry,
-                    subject,
-                };
+                let met = Visit { header, place, first, entry: &entry, subject };
                 if visit(&met)?.is_break() {
                     return Ok(());
                 }
@@ -219,9 +197,7 @@ fn keyed_user(entry: &EntryRef<'_>, head: &[u8]) -> Option<String> {
     if entry.tenant == DEFAULT_TENANT {
         return Some(key);
     }
-    key.strip_prefix(entry.tenant)?
-        .strip_prefix('/')
-        .map(str::to_owned)
+    key.strip_prefix(entry.tenant)?.strip_prefix('/').map(str::to_owned)
 }
 
 fn avro_user(entry: &EntryRef<'_>, mut head: &[u8]) -> Option<String> {
@@ -271,14 +247,8 @@ mod tests {
 
     #[test]
     fn a_user_is_read_from_a_whole_or_cut_object_and_from_nothing_else() {
-        assert_eq!(
-            json_user(br#"{"a":[1],"user_id":"u1","b":2}"#).as_deref(),
-            Some("u1")
-        );
-        assert_eq!(
-            json_user(br#"{"user_id":"u1","values":{"rr_ms":[80"#).as_deref(),
-            Some("u1")
-        );
+        assert_eq!(json_user(br#"{"a":[1],"user_id":"u1","b":2}"#).as_deref(), Some("u1"));
+        assert_eq!(json_user(br#"{"user_id":"u1","values":{"rr_ms":[80"#).as_deref(), Some("u1"));
         assert_eq!(json_user(br#"{"x":{"user_id":"u1"}}"#), None);
         assert_eq!(json_user(b"\x02\x81rubbish"), None);
     }

@@ -12,11 +12,7 @@ use crate::kit::{SOURCE, add, entry};
 /// The record `Chunk` as the wire types read it.
 fn by_wire_types(mut bytes: &[u8]) -> Result<(ChunkHeader, Vec<Entry>), Malformed> {
     let chunk = (ChunkHeader::get(&mut bytes)?, Vec::get(&mut bytes)?);
-    if bytes.is_empty() {
-        Ok(chunk)
-    } else {
-        Err(Malformed::Range)
-    }
+    if bytes.is_empty() { Ok(chunk) } else { Err(Malformed::Range) }
 }
 
 fn by_borrowing(bytes: &[u8]) -> Result<(ChunkHeader, Vec<Entry>), ChunkError> {
@@ -59,15 +55,7 @@ fn build(numbers: &[u64], repeats: u64) -> (Vec<u8>, ChunkHeader) {
     for line in 0..repeats {
         let reason = Reason::ALL.first().copied();
         let user_id = Some("a person".into());
-        builder.repeat(
-            index,
-            Repeat {
-                line,
-                reason,
-                user_id,
-                kind: None,
-            },
-        );
+        builder.repeat(index, Repeat { line, reason, user_id, kind: None });
     }
     numbers.iter().for_each(|n| add(&mut builder, &entry(*n)));
     let chunk = builder.seal(4, 10, [3; 32]);
@@ -79,10 +67,7 @@ fn build(numbers: &[u64], repeats: u64) -> (Vec<u8>, ChunkHeader) {
     let _ = builder.seal(5, 10, [3; 32]);
     numbers.iter().for_each(|n| add(&mut builder, &entry(*n)));
     let again = builder.seal(4, 10, [3; 32]);
-    assert_eq!(
-        (again.header().events, again.header().min_ts),
-        (header.events, header.min_ts)
-    );
+    assert_eq!((again.header().events, again.header().min_ts), (header.events, header.min_ts));
     assert_eq!(
         by_wire_types(again.bytes()).map(|chunk| chunk.1),
         by_wire_types(&bytes).map(|chunk| chunk.1)
@@ -153,12 +138,6 @@ fn a_newer_form_and_an_unknown_codec_are_named() {
         change(&mut header);
         Chunk::decode(&to_bytes(&header)).map(drop)
     };
-    assert_eq!(
-        with(|header| header.format = 2),
-        Err(ChunkError::TooNew { found: 2 })
-    );
-    assert_eq!(
-        with(|header| header.codec = 3),
-        Err(ChunkError::Codec { found: 3 })
-    );
+    assert_eq!(with(|header| header.format = 2), Err(ChunkError::TooNew { found: 2 }));
+    assert_eq!(with(|header| header.codec = 3), Err(ChunkError::Codec { found: 3 }));
 }

@@ -52,9 +52,7 @@ fn journal_2_and_4_appends_in_flight_complete_once_each_and_in_order() {
         let completions: Vec<_> = from.iter().collect();
         assert_eq!(completions.len(), 200);
         for (partition, hand) in hands.iter().enumerate() {
-            let of = completions
-                .iter()
-                .filter(|c| usize::from(c.partition.0) == partition);
+            let of = completions.iter().filter(|c| usize::from(c.partition.0) == partition);
             let numbers: Vec<_> = of.clone().map(|c| c.chunk).collect();
             assert_eq!(numbers, (0..hand.tail.next_chunk).collect::<Vec<_>>());
             assert!(of.clone().all(|c| c.result.is_ok()));
@@ -87,31 +85,15 @@ fn journal_6_a_scan_yields_the_appended_bytes_from_where_it_was_asked_to_start()
         for n in 0..40_u64 {
             let next = hands[(n * n % 3) as usize].next(n % 5);
             let (header, hash) = (next.chunk.header(), next.chunk.hash());
-            written.push((
-                header.partition.0,
-                header.number,
-                hash,
-                next.chunk.bytes().to_vec(),
-            ));
+            written.push((header.partition.0, header.number, hash, next.chunk.bytes().to_vec()));
             append(journal, next).result.expect("appended");
         }
         assert_eq!(stored(journal, checked()).expect("scanned"), written);
         for from in [vec![5], vec![13, 26, 0], vec![10, 20, 0], vec![99, 99, 99]] {
             let wanted = |p: u16| from.get(usize::from(p)).copied().unwrap_or(0);
-            let expected: Vec<_> = written
-                .iter()
-                .filter(|c| c.1 >= wanted(c.0))
-                .cloned()
-                .collect();
-            let scan = ScanFrom {
-                chunks: from.clone(),
-                check_hashes: true,
-            };
-            assert_eq!(
-                stored(journal, scan).expect("scanned"),
-                expected,
-                "{from:?}"
-            );
+            let expected: Vec<_> = written.iter().filter(|c| c.1 >= wanted(c.0)).cloned().collect();
+            let scan = ScanFrom { chunks: from.clone(), check_hashes: true };
+            assert_eq!(stored(journal, scan).expect("scanned"), expected, "{from:?}");
         }
     });
 }
@@ -136,12 +118,7 @@ fn journal_8_a_chunk_that_does_not_continue_the_chain_is_refused() {
     on_each(|journal| {
         let mut hand = Hand::new(0);
         append_ok(journal, &mut hand, 5);
-        let Tail {
-            next_chunk,
-            next_position,
-            head,
-            ..
-        } = hand.tail;
+        let Tail { next_chunk, next_position, head, .. } = hand.tail;
         let seal = |number, position, previous, bytes| {
             let mut builder = ChunkBuilder::new(PartitionId(0), 1);
             let mut entry = entry(1);
@@ -158,18 +135,8 @@ fn journal_8_a_chunk_that_does_not_continue_the_chain_is_refused() {
         ];
         for (partition, chunk) in wrong {
             let partition = PartitionId(partition);
-            let refused = append(
-                journal,
-                Append {
-                    partition,
-                    expected_chunk: next_chunk,
-                    chunk,
-                },
-            );
-            assert!(
-                matches!(refused.result, Err(AppendError::Refused(_))),
-                "{refused:?}"
-            );
+            let refused = append(journal, Append { partition, expected_chunk: next_chunk, chunk });
+            assert!(matches!(refused.result, Err(AppendError::Refused(_))), "{refused:?}");
         }
         append_ok(journal, &mut hand, 1);
     });
@@ -185,12 +152,7 @@ fn journal_9_a_closed_journal_refuses_appends_and_can_be_scanned() {
         journal.close().expect("closed");
         journal.close().expect("still closed");
         drop(to);
-        assert_eq!(
-            from.iter()
-                .filter(|appended| appended.result.is_ok())
-                .count(),
-            10
-        );
+        assert_eq!(from.iter().filter(|appended| appended.result.is_ok()).count(), 10);
         let tail = hand.tail.clone();
         let late = append(journal, hand.next(1)).result;
         assert!(matches!(late, Err(AppendError::Closed)), "{late:?}");

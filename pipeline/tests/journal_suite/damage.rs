@@ -34,10 +34,7 @@ fn unstopped(frames: u64) -> (Files, Vec<usize>, Vec<Vec<Tail>>) {
 
 /// Bytes up to the last one that is not zero.
 fn used(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1)
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 
 /// A cleanly stopped log of several segments.
@@ -69,17 +66,10 @@ fn expect_cut(files: &Files, offset: usize, bytes: usize, expected: &[Tail]) {
     let dir = with_files(files);
     let (reader, seen) = open(dir.path(), Mode::Read).expect("readable");
     assert_eq!(tails(&reader), expected);
-    assert_eq!(
-        &self::files(dir.path()),
-        files,
-        "a reader changed something"
-    );
+    assert_eq!(&self::files(dir.path()), files, "a reader changed something");
     let (journal, recovery) = open(dir.path(), Mode::Write(settings(SEGMENT_BYTES))).expect("open");
     assert_eq!(recovery, seen);
-    assert_eq!(
-        (recovery.end.segment, recovery.end.offset),
-        (0, offset as u64)
-    );
+    assert_eq!((recovery.end.segment, recovery.end.offset), (0, offset as u64));
     let cut = recovery.cut.map(|cut| (cut.offset, cut.bytes));
     assert_eq!(cut, (bytes > 0).then_some((offset as u64, bytes as u64)));
     assert_eq!(tails(&journal), expected);
@@ -87,10 +77,7 @@ fn expect_cut(files: &Files, offset: usize, bytes: usize, expected: &[Tail]) {
     append_ok(&journal, &mut hand, 1);
     journal.close().expect("closed");
     let chunks: u64 = expected.iter().map(|tail| tail.next_chunk).sum();
-    assert_eq!(
-        read_all(dir.path()).expect("whole").len() as u64,
-        chunks + 1
-    );
+    assert_eq!(read_all(dir.path()).expect("whole").len() as u64, chunks + 1);
 }
 
 #[test]
@@ -104,10 +91,7 @@ fn journal_10_a_tail_torn_at_any_length_is_cut_and_reported() {
     let (files, ends, states) = unstopped(3);
     for length in ends[2]..ends[3] {
         let (mut truncated, mut zeroed) = (files.clone(), files.clone());
-        truncated
-            .get_mut(FIRST)
-            .expect("a segment")
-            .truncate(length);
+        truncated.get_mut(FIRST).expect("a segment").truncate(length);
         zeroed.get_mut(FIRST).expect("a segment")[length..].fill(0);
         let torn = used(&truncated[FIRST]).saturating_sub(ends[2]);
         if length >= used(&files[FIRST]) {
@@ -172,20 +156,13 @@ fn journal_12_after_a_clean_stop_every_flipped_byte_is_found_and_placed() {
 #[test]
 fn journal_12_after_a_clean_stop_a_lost_tail_is_found() {
     let files = stopped(LAYOUT);
-    let last = files
-        .keys()
-        .rfind(|name| name.ends_with(".zj"))
-        .expect("segments")
-        .clone();
+    let last = files.keys().rfind(|name| name.ends_with(".zj")).expect("segments").clone();
     for lost in 1..=files[&last].len() {
         let mut cut = files.clone();
         let kept = files[&last].len() - lost;
         cut.get_mut(&last).expect("a segment").truncate(kept);
         let error = read_all(with_files(&cut).path()).expect_err("damaged");
-        assert!(
-            damaged_at(&error).is_some_and(|(file, _)| file.ends_with(&last)),
-            "{error}"
-        );
+        assert!(damaged_at(&error).is_some_and(|(file, _)| file.ends_with(&last)), "{error}");
     }
 }
 
@@ -195,19 +172,12 @@ fn journal_11_the_mark_of_a_clean_stop_binds_after_more_was_appended() {
     let (journal, _) = open(dir.path(), Mode::Write(settings(100_000))).expect("open");
     let marked = files(dir.path());
     drop(journal);
-    let last = marked
-        .keys()
-        .rfind(|name| name.ends_with(".zj"))
-        .expect("segments")
-        .clone();
+    let last = marked.keys().rfind(|name| name.ends_with(".zj")).expect("segments").clone();
     let mut torn = marked.clone();
     let bytes = torn.get_mut(&last).expect("a segment");
     bytes.truncate(used(bytes) - 3);
     let error = read_all(with_files(&torn).path()).expect_err("damaged");
-    assert!(
-        error.to_string().contains("below the durable mark"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("below the durable mark"), "{error}");
 }
 
 #[test]
@@ -232,10 +202,7 @@ fn journal_11_a_missing_file_is_named() {
 
 #[test]
 fn journal_11_a_segment_of_another_log_is_refused() {
-    let other = stopped(Layout {
-        log_id: *b"some other's log",
-        ..LAYOUT
-    });
+    let other = stopped(Layout { log_id: *b"some other's log", ..LAYOUT });
     for name in other.keys().filter(|name| name.ends_with(".zj")) {
         let mut mixed = stopped(LAYOUT);
         mixed.insert(name.clone(), other[name].clone());

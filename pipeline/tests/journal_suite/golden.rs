@@ -10,9 +10,7 @@ use zeitgeber::journal::{FileJournal, Journal, Mode};
 use crate::kit::{Hand, LAYOUT, SOURCE, append_ok, checked, entry, files, open, settings, tails};
 
 fn golden() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "golden", "journal-v1"]
-        .iter()
-        .collect()
+    [env!("CARGO_MANIFEST_DIR"), "tests", "golden", "journal-v1"].iter().collect()
 }
 
 /// Writes the log that the golden files hold; returns its hands.
@@ -38,13 +36,7 @@ fn the_golden_log_of_format_1_reads_and_is_written_the_same_byte_for_byte() {
     }
     let (journal, recovery) = open(&golden(), Mode::Read).expect("the golden log opens");
     assert_eq!(recovery.cut, None);
-    assert_eq!(
-        tails(&journal),
-        hands
-            .iter()
-            .map(|hand| hand.tail.clone())
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(tails(&journal), hands.iter().map(|hand| hand.tail.clone()).collect::<Vec<_>>());
     assert_eq!(files(&golden()), files(dir.path()));
     let (mut scan, mut lines) = (journal.scan(checked()).expect("a scan"), vec![0; 3]);
     while let Some(chunk) = scan.next_chunk().expect("scanned") {
@@ -56,11 +48,5 @@ fn the_golden_log_of_format_1_reads_and_is_written_the_same_byte_for_byte() {
             *line += 1;
         }
     }
-    assert_eq!(
-        lines,
-        hands
-            .iter()
-            .map(|hand| hand.tail.cursors[&SOURCE])
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(lines, hands.iter().map(|hand| hand.tail.cursors[&SOURCE]).collect::<Vec<_>>());
 }

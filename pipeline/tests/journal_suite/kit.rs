@@ -11,17 +11,11 @@ use zeitgeber_schemas::{
     wire::{Bytes, Wire},
 };
 
-pub(crate) const LAYOUT: Layout = Layout {
-    log_id: *b"log of the tests",
-    partitions: 3,
-};
+pub(crate) const LAYOUT: Layout = Layout { log_id: *b"log of the tests", partitions: 3 };
 pub(crate) const SOURCE: [u8; 16] = *b"source of tests!";
 
 pub(crate) fn settings(segment_bytes: u64) -> Settings {
-    Settings {
-        schemas: r#"{"reading":{}}"#.into(),
-        segment_bytes,
-    }
+    Settings { schemas: r#"{"reading":{}}"#.into(), segment_bytes }
 }
 
 /// An entry whose content follows from its number; it has `n % 3` events.
@@ -31,12 +25,7 @@ pub(crate) fn entry(n: u64) -> Entry {
         seal: (n % 2) as u32,
         payload: Bytes(vec![i as u8; (n % 7) as usize]),
     };
-    let raw = RawBytes {
-        head: Bytes(vec![0xff, 1]),
-        length: 2,
-        hash: [7; 16],
-        rest_hash: None,
-    };
+    let raw = RawBytes { head: Bytes(vec![0xff, 1]), length: 2, hash: [7; 16], rest_hash: None };
     Entry {
         subject: n,
         tenant: "default".into(),
@@ -74,12 +63,7 @@ impl Hand {
     pub(crate) fn resume(partition: u16, tail: Tail) -> Self {
         let partition = PartitionId(partition);
         let entries = tail.cursors.get(&SOURCE).copied().unwrap_or(0);
-        Self {
-            partition,
-            builder: ChunkBuilder::new(partition, 1),
-            tail,
-            entries,
-        }
+        Self { partition, builder: ChunkBuilder::new(partition, 1), tail, entries }
     }
 
     /// The next chunk, with this many entries.
@@ -90,22 +74,13 @@ impl Hand {
         }
         self.entries += entries;
         self.builder.cover(source, self.entries);
-        let Tail {
-            next_chunk,
-            next_position,
-            head,
-            ..
-        } = self.tail;
+        let Tail { next_chunk, next_position, head, .. } = self.tail;
         let chunk = self.builder.seal(next_chunk, next_position, head);
         self.tail.next_chunk += 1;
         self.tail.next_position += u64::from(chunk.header().events);
         self.tail.head = chunk.hash();
         self.tail.cursors.insert(SOURCE, self.entries);
-        Append {
-            partition: self.partition,
-            expected_chunk: next_chunk,
-            chunk,
-        }
+        Append { partition: self.partition, expected_chunk: next_chunk, chunk }
     }
 }
 
@@ -123,9 +98,7 @@ pub(crate) fn append(journal: &dyn Journal, append: Append) -> Appended {
 }
 
 pub(crate) fn append_ok(journal: &dyn Journal, hand: &mut Hand, entries: u64) {
-    append(journal, hand.next(entries))
-        .result
-        .expect("appended");
+    append(journal, hand.next(entries)).result.expect("appended");
 }
 
 /// Partition, number, hash and bytes of every chunk.
@@ -135,27 +108,17 @@ pub(crate) fn stored(journal: &dyn Journal, from: ScanFrom) -> Result<Stored, Re
     let (mut scan, mut chunks) = (journal.scan(from)?, Stored::new());
     while let Some(chunk) = scan.next_chunk()? {
         let (header, hash) = (&chunk.header, chunk.hash());
-        chunks.push((
-            header.partition.0,
-            header.number,
-            hash,
-            chunk.bytes.to_vec(),
-        ));
+        chunks.push((header.partition.0, header.number, hash, chunk.bytes.to_vec()));
     }
     Ok(chunks)
 }
 
 pub(crate) fn checked() -> ScanFrom {
-    ScanFrom {
-        check_hashes: true,
-        ..ScanFrom::default()
-    }
+    ScanFrom { check_hashes: true, ..ScanFrom::default() }
 }
 
 pub(crate) fn tails(journal: &dyn Journal) -> Vec<Tail> {
-    (0..journal.layout().partitions)
-        .map(|p| journal.tail(PartitionId(p)))
-        .collect()
+    (0..journal.layout().partitions).map(|p| journal.tail(PartitionId(p))).collect()
 }
 
 pub(crate) fn open(dir: &Path, mode: Mode) -> Result<(FileJournal, Recovery), OpenError> {
@@ -174,11 +137,7 @@ pub(crate) fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     entries
         .map(|entry| entry.expect("an entry").path())
         .map(|path| {
-            let name = path
-                .file_name()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
             (name, fs::read(path).expect("readable"))
         })
         .collect()

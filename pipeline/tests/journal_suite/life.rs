@@ -28,13 +28,7 @@ fn journal_7_tails_are_the_same_after_opening_again() {
     append_ok(&journal, &mut hands[1], 3);
     journal.close().expect("closed");
     let (reader, _) = open(dir.path(), Mode::Read).expect("open");
-    assert_eq!(
-        tails(&reader),
-        hands
-            .iter()
-            .map(|hand| hand.tail.clone())
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(tails(&reader), hands.iter().map(|hand| hand.tail.clone()).collect::<Vec<_>>());
     let late = append(&reader, hands[0].next(1)).result;
     assert!(late.is_err(), "a reader took an append");
 }
@@ -45,10 +39,7 @@ fn journal_13_a_second_writer_is_refused_and_told_who_writes() {
     let journal = FileJournal::create(dir.path(), LAYOUT, settings(10_000)).expect("created");
     let error = open(dir.path(), Mode::Write(settings(10_000))).expect_err("locked");
     let own = std::process::id();
-    assert!(
-        matches!(error, OpenError::Locked { pid: Some(pid), .. } if pid == own),
-        "{error}"
-    );
+    assert!(matches!(error, OpenError::Locked { pid: Some(pid), .. } if pid == own), "{error}");
     open(dir.path(), Mode::Read).expect("a reader takes no lock");
     journal.close().expect("closed");
     open(dir.path(), Mode::Write(settings(10_000))).expect("the lock ended with the clean stop");
@@ -146,10 +137,7 @@ fn a_scan_from_late_chunks_does_not_read_old_segments() {
     for _ in 0..9 {
         append_ok(&journal, &mut hand, 3);
     }
-    let from = || ScanFrom {
-        chunks: vec![0, 0, 7],
-        check_hashes: true,
-    };
+    let from = || ScanFrom { chunks: vec![0, 0, 7], check_hashes: true };
     fs::remove_file(dir.path().join("journal/00000000.zj")).expect("removed");
     let late = stored(&journal, from()).expect("only late segments are read");
     assert_eq!(late.iter().map(|chunk| chunk.1).collect::<Vec<_>>(), [7, 8]);

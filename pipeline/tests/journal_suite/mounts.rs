@@ -29,17 +29,11 @@ fn inside(test: &str, mount: &str, dir: &Path) -> Option<PathBuf> {
     }
     let unshare = |script: &str| {
         let mut command = Command::new("unshare");
-        command
-            .args(["-rm", "sh", "-ec", script])
-            .env("DIR", dir)
-            .env(INSIDE, dir);
+        command.args(["-rm", "sh", "-ec", script]).env("DIR", dir).env(INSIDE, dir);
         command.env("TEST_BINARY", env::current_exe().expect("this binary"));
         command
     };
-    if !unshare(mount)
-        .output()
-        .is_ok_and(|output| output.status.success())
-    {
+    if !unshare(mount).output().is_ok_and(|output| output.status.success()) {
         eprintln!("{test}: not run, since this system lets us make no mount namespace");
         return None;
     }
@@ -47,10 +41,7 @@ fn inside(test: &str, mount: &str, dir: &Path) -> Option<PathBuf> {
     let output = unshare(&run).output().expect("it ran before");
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}\n{complained}"
-    );
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{complained}");
     None
 }
 
@@ -62,11 +53,7 @@ fn big(hand: &Hand, bytes: usize) -> Append {
     add(&mut builder, &entry);
     let (number, position) = (hand.tail.next_chunk, hand.tail.next_position);
     let chunk = builder.seal(number, position, hand.tail.head);
-    Append {
-        partition: PartitionId(0),
-        expected_chunk: number,
-        chunk,
-    }
+    Append { partition: PartitionId(0), expected_chunk: number, chunk }
 }
 
 /// Whether an outcome says that the disk is full, and where.
@@ -86,11 +73,7 @@ fn says_full(result: &Result<(), AppendError>) -> bool {
 fn journal_5_a_full_disk_poisons_and_loses_nothing_acknowledged() {
     let outer = tempfile::tempdir().expect("a directory");
     let test = "mounts::journal_5_a_full_disk_poisons_and_loses_nothing_acknowledged";
-    let Some(dir) = inside(
-        test,
-        "mount -t tmpfs -o size=1m none \"$DIR\"",
-        outer.path(),
-    ) else {
+    let Some(dir) = inside(test, "mount -t tmpfs -o size=1m none \"$DIR\"", outer.path()) else {
         return;
     };
     let filler = dir.join("filler");
@@ -110,10 +93,7 @@ fn journal_5_a_full_disk_poisons_and_loses_nothing_acknowledged() {
         }
         assert!(hand.tail.next_chunk < 1_000, "the disk never filled");
     };
-    assert!(
-        hand.tail.next_chunk > 10 && says_full(&failed),
-        "{failed:?}"
-    );
+    assert!(hand.tail.next_chunk > 10 && says_full(&failed), "{failed:?}");
     for _ in 0..3 {
         journal.submit(big(&hand, 1), done(&to));
         let late = from.recv().expect("completed").result;
@@ -131,25 +111,15 @@ fn journal_5_a_full_disk_poisons_and_loses_nothing_acknowledged() {
     for _ in 0..2 {
         journal.submit(big(&hand, 900 << 10), done(&to));
     }
-    let results: Vec<_> = from
-        .iter()
-        .take(2)
-        .map(|appended| appended.result)
-        .collect();
-    assert!(
-        results.iter().any(says_full) && results.iter().all(Result::is_err),
-        "{results:?}"
-    );
+    let results: Vec<_> = from.iter().take(2).map(|appended| appended.result).collect();
+    assert!(results.iter().any(says_full) && results.iter().all(Result::is_err), "{results:?}");
     drop(journal);
     let (journal, recovery) = open(&dir, Mode::Write(settings(1_000))).expect("open");
     assert!(recovery.cut.is_some_and(|cut| cut.bytes > 100_000));
     assert_eq!(tails(&journal)[0], hand.tail);
     append_ok(&journal, &mut hand, 5);
     journal.close().expect("closed");
-    assert_eq!(
-        read_all(&dir).expect("whole").len() as u64,
-        hand.tail.next_chunk
-    );
+    assert_eq!(read_all(&dir).expect("whole").len() as u64, hand.tail.next_chunk);
 }
 
 #[test]
@@ -170,11 +140,6 @@ fn a_read_only_directory_can_be_read_and_says_why_it_cannot_be_written() {
     let error = FileJournal::create(&dir.join("new"), LAYOUT, settings(1)).expect_err("read-only");
     assert!(matches!(error, OpenError::ReadOnly { .. }), "{error}");
     let (reader, _) = open(&dir, Mode::Read).expect("readable");
-    assert_eq!(
-        stored(&reader, crate::kit::checked())
-            .expect("scanned")
-            .len(),
-        1
-    );
+    assert_eq!(stored(&reader, crate::kit::checked()).expect("scanned").len(), 1);
     assert_eq!(files(&dir), before);
 }

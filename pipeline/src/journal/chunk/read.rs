@@ -69,11 +69,7 @@ pub struct EntryIter<'a> {
 
 impl<'a> EntryIter<'a> {
     pub(in super::super) fn new(rest: &'a [u8]) -> Self {
-        Self {
-            rest,
-            left: 0,
-            ended: false,
-        }
+        Self { rest, left: 0, ended: false }
     }
 
     #[inline]
@@ -82,11 +78,7 @@ impl<'a> EntryIter<'a> {
             self.left = wire::get_block(&mut self.rest)?;
             if self.left == 0 {
                 self.ended = true;
-                return if self.rest.is_empty() {
-                    Ok(None)
-                } else {
-                    Err(ChunkError::Excess)
-                };
+                return if self.rest.is_empty() { Ok(None) } else { Err(ChunkError::Excess) };
             }
         }
         self.left -= 1;
@@ -199,11 +191,7 @@ impl<'a> EventRef<'a> {
     #[inline]
     fn get(from: &mut &'a [u8]) -> Result<Self, Malformed> {
         let (schema, seal) = (SchemaId::get(from)?, u32::get(from)?);
-        Ok(Self {
-            schema,
-            seal,
-            payload: wire::get_bytes(from)?,
-        })
+        Ok(Self { schema, seal, payload: wire::get_bytes(from)? })
     }
 }
 
@@ -236,9 +224,7 @@ impl<'a> Iterator for EventIter<'a> {
     #[inline]
     fn next(&mut self) -> Option<EventRef<'a>> {
         if self.left == 0 {
-            self.left = wire::get_block(&mut self.rest)
-                .ok()
-                .filter(|count| *count > 0)?;
+            self.left = wire::get_block(&mut self.rest).ok().filter(|count| *count > 0)?;
         }
         self.left -= 1;
         EventRef::get(&mut self.rest).ok()

@@ -22,9 +22,7 @@ pub(super) fn last_segment(dir: &Path) -> io::Result<Option<u32>> {
     let mut last = None;
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
-        let number = name
-            .to_str()
-            .and_then(|name| name.strip_suffix(".zj")?.parse().ok());
+        let number = name.to_str().and_then(|name| name.strip_suffix(".zj")?.parse().ok());
         last = last.max(number);
     }
     Ok(last)
@@ -34,10 +32,7 @@ pub(super) fn last_segment(dir: &Path) -> io::Result<Option<u32>> {
 pub(super) fn remove_temporary(dir: &Path) -> Result<(), WriteFailure> {
     let entries = fs::read_dir(dir).map_err(failed("list", dir))?;
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        if path
-            .extension()
-            .is_some_and(|extension| extension == TEMPORARY)
-        {
+        if path.extension().is_some_and(|extension| extension == TEMPORARY) {
             fs::remove_file(&path).map_err(failed("remove", &path))?;
         }
     }
@@ -49,11 +44,7 @@ pub(super) fn failed(
     path: &Path,
 ) -> impl FnOnce(io::Error) -> WriteFailure + use<> {
     let path = path.to_owned();
-    move |source| WriteFailure {
-        action,
-        path,
-        source,
-    }
+    move |source| WriteFailure { action, path, source }
 }
 
 pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
@@ -97,9 +88,7 @@ pub(super) fn reserve_to(file: &File, path: &Path, bytes: u64) -> Result<(), Wri
 }
 
 pub(super) fn sync_dir(dir: &Path) -> Result<(), WriteFailure> {
-    File::open(dir)
-        .and_then(|open| open.sync_all())
-        .map_err(failed("sync", dir))
+    File::open(dir).and_then(|open| open.sync_all()).map_err(failed("sync", dir))
 }
 
 /// Held while a process writes to a log; released by the system however the process ends.
@@ -131,9 +120,7 @@ impl Lock {
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let mut text = String::new();
                 let read = file.take(32).read_to_string(&mut text);
-                return Err(NotLocked::Held(
-                    read.ok().and_then(|_| text.trim().parse().ok()),
-                ));
+                return Err(NotLocked::Held(read.ok().and_then(|_| text.trim().parse().ok())));
             }
             Err(error) => return Err(not("lock")(error.into())),
         }

@@ -51,16 +51,12 @@ fn put_crc(out: &mut Vec<u8>) {
 }
 
 fn check_prelude(bytes: &[u8], magic: [u8; 8]) -> Result<(), BadHead> {
-    let prelude = bytes
-        .get(..PRELUDE)
-        .ok_or(BadHead::Damaged("its head is cut short"))?;
+    let prelude = bytes.get(..PRELUDE).ok_or(BadHead::Damaged("its head is cut short"))?;
     if prelude[..8] != magic {
         return Err(BadHead::Damaged("it does not begin as such a file does"));
     }
     if u32_at(prelude, 12) != crc32c([&prelude[..12]]) {
-        return Err(BadHead::Damaged(
-            "the checksum of its version does not match",
-        ));
+        return Err(BadHead::Damaged("the checksum of its version does not match"));
     }
     match u32_at(prelude, 8) {
         FORMAT => Ok(()),
@@ -118,34 +114,20 @@ impl SegmentHead {
     pub(super) fn decode(bytes: &[u8]) -> Result<(Self, u64), BadHead> {
         check_prelude(bytes, SEGMENT_MAGIC)?;
         let damaged = BadHead::Damaged;
-        let fixed = bytes
-            .get(..SEGMENT_FIXED)
-            .ok_or(damaged("its head is cut short"))?;
+        let fixed = bytes.get(..SEGMENT_FIXED).ok_or(damaged("its head is cut short"))?;
         let end = SEGMENT_FIXED + u32_at(fixed, SEGMENT_FIXED - 4) as usize + CRC;
         let body = bytes
             .get(..end)
             .and_then(check_crc)
             .ok_or(damaged("the checksum of its head does not match"))?;
-        let partitions = u16::try_from(u32_at(body, PRELUDE + 16))
-            .ok()
-            .filter(|count| *count > 0);
+        let partitions = u16::try_from(u32_at(body, PRELUDE + 16)).ok().filter(|count| *count > 0);
         let schemas = str::from_utf8(&body[SEGMENT_FIXED..]).ok();
         let (Some(partitions), Some(schemas)) = (partitions, schemas) else {
             return Err(damaged("its head makes no sense"));
         };
-        let layout = Layout {
-            log_id: array_at(body, PRELUDE),
-            partitions,
-        };
+        let layout = Layout { log_id: array_at(body, PRELUDE), partitions };
         let segment = u32_at(body, PRELUDE + 20);
-        Ok((
-            Self {
-                layout,
-                segment,
-                schemas: schemas.into(),
-            },
-            end as u64,
-        ))
+        Ok((Self { layout, segment, schemas: schemas.into() }, end as u64))
     }
 }
 
@@ -238,11 +220,7 @@ pub(super) const MAX_MARK: u64 = (MARK_FIXED + u16::MAX as usize * MARK_PARTITIO
 impl Mark {
     pub(super) fn new(log_id: [u8; 16], end: Place, tails: &[Tail]) -> Self {
         let partition = |tail: &Tail| (tail.next_chunk, tail.next_position, tail.head);
-        Self {
-            log_id,
-            end,
-            partitions: tails.iter().map(partition).collect(),
-        }
+        Self { log_id, end, partitions: tails.iter().map(partition).collect() }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -264,9 +242,7 @@ impl Mark {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, BadHead> {
         check_prelude(bytes, MARK_MAGIC)?;
         let body = check_crc(bytes).ok_or(BadHead::Damaged("its checksum does not match"))?;
-        let count = body
-            .get(MARK_FIXED - 4..MARK_FIXED)
-            .map(|count| u32_at(count, 0) as usize);
+        let count = body.get(MARK_FIXED - 4..MARK_FIXED).map(|count| u32_at(count, 0) as usize);
         let rows = body.get(MARK_FIXED..).unwrap_or_default();
         if count.is_none_or(|count| count.checked_mul(MARK_PARTITION) != Some(rows.len())) {
             return Err(BadHead::Damaged("its length is wrong"));
@@ -275,10 +251,7 @@ impl Mark {
         let segment = u32_at(body, PRELUDE + 16);
         Ok(Self {
             log_id: array_at(body, PRELUDE),
-            end: Place {
-                segment,
-                offset: u64_at(body, PRELUDE + 20),
-            },
+            end: Place { segment, offset: u64_at(body, PRELUDE + 20) },
             partitions: rows.chunks_exact(MARK_PARTITION).map(row).collect(),
         })
     }

@@ -69,17 +69,8 @@ impl std::fmt::Debug for Pending {
 
 impl Pending {
     pub(super) fn complete(self, result: Result<(), AppendError>) {
-        let Append {
-            partition,
-            expected_chunk: chunk,
-            chunk: sealed,
-        } = self.append;
-        (self.done)(Appended {
-            partition,
-            chunk,
-            result,
-            buffer: sealed.into_buffer(),
-        });
+        let Append { partition, expected_chunk: chunk, chunk: sealed } = self.append;
+        (self.done)(Appended { partition, chunk, result, buffer: sealed.into_buffer() });
     }
 }
 
@@ -95,17 +86,11 @@ impl Shared {
             starts,
             failure: None,
         };
-        Self {
-            state: Mutex::new(state),
-            work: Condvar::new(),
-            room: Condvar::new(),
-        }
+        Self { state: Mutex::new(state), work: Condvar::new(), room: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("nothing panics while the state is held")
+        self.state.lock().expect("nothing panics while the state is held")
     }
 
     /// Queues an append, or completes it at once where it cannot be taken.
@@ -141,10 +126,7 @@ impl Shared {
             .expect("nothing panics while the state is held");
         let mut bytes = 0;
         while batch.len() < MAX_COMMIT_CHUNKS {
-            let next = state
-                .queue
-                .front()
-                .map(|next| next.append.chunk.bytes().len());
+            let next = state.queue.front().map(|next| next.append.chunk.bytes().len());
             if next.is_none_or(|next| bytes > 0 && bytes + next > MAX_COMMIT_BYTES) {
                 break;
             }
@@ -173,11 +155,7 @@ impl Shared {
     /// Notes that a new segment begins.
     pub(super) fn rolled(&self, end: Place) {
         let mut state = self.state();
-        let start = state
-            .tails
-            .iter()
-            .map(|tail| (tail.next_chunk, tail.next_position))
-            .collect();
+        let start = state.tails.iter().map(|tail| (tail.next_chunk, tail.next_position)).collect();
         state.starts.push(start);
         state.end = end;
     }
@@ -195,9 +173,7 @@ impl Shared {
         for pending in batch.drain(..) {
             pending.complete(Err(AppendError::Failed(failure.clone())));
         }
-        queued
-            .into_iter()
-            .for_each(|pending| pending.complete(Err(AppendError::Poisoned)));
+        queued.into_iter().for_each(|pending| pending.complete(Err(AppendError::Poisoned)));
     }
 
     /// Moves from one phase to another; stays where the phase is a different one.
@@ -220,11 +196,7 @@ impl Shared {
     }
 
     pub(super) fn tail(&self, partition: usize) -> Tail {
-        self.state()
-            .tails
-            .get(partition)
-            .cloned()
-            .unwrap_or_default()
+        self.state().tails.get(partition).cloned().unwrap_or_default()
     }
 
     pub(super) fn end(&self) -> Place {
@@ -236,15 +208,9 @@ impl Shared {
         let state = self.state();
         let before = |start: &Links| {
             let wanted = chunks.iter().copied().chain(std::iter::repeat(0));
-            start
-                .iter()
-                .zip(wanted)
-                .all(|((next, _), wanted)| *next <= wanted)
+            start.iter().zip(wanted).all(|((next, _), wanted)| *next <= wanted)
         };
         let segment = state.starts.iter().rposition(before).unwrap_or(0);
-        (
-            segment as u32,
-            state.starts.get(segment).cloned().unwrap_or_default(),
-        )
+        (segment as u32, state.starts.get(segment).cloned().unwrap_or_default())
     }
 }

@@ -22,16 +22,8 @@ const READ_AHEAD: usize = 2 * MAX_SEGMENT_HEAD as usize;
 pub(super) fn bad_head(file: &Path, bad: BadHead) -> ReadError {
     let file = file.to_owned();
     match bad {
-        BadHead::Damaged(why) => ReadError::Damaged {
-            file,
-            offset: 0,
-            why,
-        },
-        BadHead::TooNew(found) => ReadError::TooNew {
-            file,
-            found,
-            supported: FORMAT,
-        },
+        BadHead::Damaged(why) => ReadError::Damaged { file, offset: 0, why },
+        BadHead::TooNew(found) => ReadError::TooNew { file, found, supported: FORMAT },
     }
 }
 
@@ -56,10 +48,7 @@ impl Segment {
         mut window: Vec<u8>,
     ) -> Result<Option<Self>, ReadError> {
         let path = disk::segment_path(dir, number);
-        let failed = |source| ReadError::Io {
-            file: path.clone(),
-            source,
-        };
+        let failed = |source| ReadError::Io { file: path.clone(), source };
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -75,20 +64,9 @@ impl Segment {
         }
         if head.layout != layout || head.segment != number {
             let why = "its head belongs to another segment";
-            return Err(ReadError::Damaged {
-                file: path,
-                offset: 0,
-                why,
-            });
+            return Err(ReadError::Damaged { file: path, offset: 0, why });
         }
-        Ok(Some(Self {
-            file,
-            path,
-            head,
-            head_bytes,
-            window,
-            window_at: 0,
-        }))
+        Ok(Some(Self { file, path, head, head_bytes, window, window_at: 0 }))
     }
 
     /// The bytes from `at`, fewer than asked for only at the file's end.
@@ -117,18 +95,12 @@ impl Segment {
             self.window.clear();
             found = self.try_frame(at);
         }
-        found.map_err(|source| ReadError::Io {
-            file: self.path.clone(),
-            source,
-        })
+        found.map_err(|source| ReadError::Io { file: self.path.clone(), source })
     }
 
     fn try_frame(&mut self, at: u64) -> io::Result<Option<FrameHead>> {
         let (log_id, segment) = (self.head.layout.log_id, self.head.segment);
-        let place = Place {
-            segment,
-            offset: at,
-        };
+        let place = Place { segment, offset: at };
         let Some(head) = FrameHead::decode(self.bytes(at, FRAME_HEAD)?, log_id, place) else {
             return Ok(None);
         };
@@ -139,32 +111,20 @@ impl Segment {
     /// Whether a frame's head stands at `at`. Payloads may hold a frame's magic many times over,
     /// so this must cost little.
     fn claims_frame(&self, at: u64) -> Result<bool, ReadError> {
-        let place = Place {
-            segment: self.head.segment,
-            offset: at,
-        };
+        let place = Place { segment: self.head.segment, offset: at };
         let mut head = [0; FRAME_HEAD];
         match read_at(&self.file, &mut head, at) {
             Ok(_) => Ok(FrameHead::decode(&head, self.head.layout.log_id, place).is_some()),
-            Err(source) => Err(ReadError::Io {
-                file: self.path.clone(),
-                source,
-            }),
+            Err(source) => Err(ReadError::Io { file: self.path.clone(), source }),
         }
     }
 
     /// What stands after `at`, where there is no whole frame.
     pub(super) fn look_beyond(&mut self, at: u64) -> Result<Beyond, ReadError> {
-        let mut beyond = Beyond {
-            whole_frame: false,
-            used_bytes: 0,
-        };
+        let mut beyond = Beyond { whole_frame: false, used_bytes: 0 };
         let mut from = at;
         loop {
-            let failed = |source| ReadError::Io {
-                file: self.path.clone(),
-                source,
-            };
+            let failed = |source| ReadError::Io { file: self.path.clone(), source };
             let mut block = vec![0; 1 << 20];
             let read = read_at(&self.file, &mut block, from).map_err(failed)?;
             block.truncate(read);

@@ -30,40 +30,19 @@ impl Survey {
         // adds meanwhile only makes the log longer than these say.
         let mark = walk::read_mark(&dir)?;
         let last_segment = disk::last_segment(&dir)
-            .map_err(|source| ReadError::Io {
-                file: dir.clone(),
-                source,
-            })?
+            .map_err(|source| ReadError::Io { file: dir.clone(), source })?
             .unwrap_or(0);
         let partitions = mark.partitions.len();
-        let layout = Layout {
-            log_id: mark.log_id,
-            partitions: partitions as u16,
-        };
-        let bounds = Bounds {
-            dir,
-            layout,
-            mark: mark.end,
-            last_segment,
-            writer: None,
-        };
+        let layout = Layout { log_id: mark.log_id, partitions: partitions as u16 };
+        let bounds = Bounds { dir, layout, mark: mark.end, last_segment, writer: None };
         let follower = Follower::new(layout);
         let walker = Walker::new(bounds.clone(), 0)?;
-        let mut scan = FileScan {
-            walker,
-            follower,
-            from: ScanFrom::default(),
-        };
+        let mut scan = FileScan { walker, follower, from: ScanFrom::default() };
         let mut tails = vec![Tail::default(); partitions];
         let (mut last, mut marked) = (vec![None; partitions], vec![None; partitions]);
         let mut starts: Vec<Links> = Vec::new();
         let begin = |starts: &mut Vec<Links>, segment: u32, tails: &[Tail]| {
-            let start = || {
-                tails
-                    .iter()
-                    .map(|tail| (tail.next_chunk, tail.next_position))
-                    .collect()
-            };
+            let start = || tails.iter().map(|tail| (tail.next_chunk, tail.next_position)).collect();
             starts.resize_with(starts.len().max(segment as usize + 1), start);
         };
         while let Some(chunk) = scan.next_chunk()? {
@@ -78,15 +57,7 @@ impl Survey {
             tails[partition].advance(header, [0; 32]);
         }
         begin(&mut starts, scan.walker.place().segment, &tails);
-        let mut survey = Self {
-            bounds,
-            mark,
-            tails,
-            starts,
-            walker: scan.walker,
-            last,
-            marked,
-        };
+        let mut survey = Self { bounds, mark, tails, starts, walker: scan.walker, last, marked };
         survey.hash_heads()?;
         Ok(survey)
     }
@@ -122,11 +93,7 @@ impl Survey {
     pub(super) fn recovery(&self) -> Recovery {
         let (end, bytes) = (self.walker.place(), self.walker.torn_bytes());
         let file = disk::segment_path(&self.bounds.dir, end.segment);
-        let cut = (bytes > 0).then_some(Cut {
-            file,
-            offset: end.offset,
-            bytes,
-        });
+        let cut = (bytes > 0).then_some(Cut { file, offset: end.offset, bytes });
         Recovery { cut, end }
     }
 }

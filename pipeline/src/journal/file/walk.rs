@@ -53,27 +53,15 @@ pub(super) struct Walker {
 impl Walker {
     pub(super) fn new(bounds: Bounds, segment: u32) -> Result<Self, ReadError> {
         let Some(segment) = Segment::open(&bounds.dir, bounds.layout, segment, Vec::new())? else {
-            return Err(ReadError::Missing {
-                file: disk::segment_path(&bounds.dir, segment),
-            });
+            return Err(ReadError::Missing { file: disk::segment_path(&bounds.dir, segment) });
         };
         let at = segment.head_bytes;
-        Ok(Self {
-            bounds,
-            segment,
-            at,
-            frame_at: at,
-            chunks: Vec::new().into_iter(),
-            end: None,
-        })
+        Ok(Self { bounds, segment, at, frame_at: at, chunks: Vec::new().into_iter(), end: None })
     }
 
     /// Where the next frame is expected.
     pub(super) fn place(&self) -> Place {
-        Place {
-            segment: self.segment.head.segment,
-            offset: self.at,
-        }
+        Place { segment: self.segment.head.segment, offset: self.at }
     }
 
     /// Bytes beyond the end that are not zero: the torn tail.
@@ -87,10 +75,7 @@ impl Walker {
             if let Some((offset, length)) = self.chunks.next() {
                 let at = self.frame_at + offset as u64;
                 let from = (at - self.segment.window_at) as usize;
-                let place = Place {
-                    segment: self.segment.head.segment,
-                    offset: at,
-                };
+                let place = Place { segment: self.segment.head.segment, offset: at };
                 return Ok(Some((place, from..from + length)));
             }
             if !self.next_frame()? {
@@ -106,10 +91,7 @@ impl Walker {
                 return Ok(self.nothing_yet());
             }
             if let Some(head) = self.segment.frame(self.at)? {
-                let frame = self
-                    .segment
-                    .cached(self.at, head.bytes())
-                    .unwrap_or_default();
+                let frame = self.segment.cached(self.at, head.bytes()).unwrap_or_default();
                 let chunks = frame_chunks(frame, head).ok_or_else(|| {
                     self.damaged("the lengths of the frame's chunks do not add up")
                 })?;
@@ -163,38 +145,25 @@ impl Walker {
 
     fn again_or_damaged(&mut self, why: &'static str) -> Result<bool, ReadError> {
         self.segment.window.clear();
-        if self.segment.frame(self.at)?.is_some() {
-            Ok(true)
-        } else {
-            Err(self.damaged(why))
-        }
+        if self.segment.frame(self.at)?.is_some() { Ok(true) } else { Err(self.damaged(why)) }
     }
 
     fn enter(&mut self, number: u32) -> Result<(), ReadError> {
         let window = std::mem::take(&mut self.segment.window);
         let (dir, layout) = (&self.bounds.dir, self.bounds.layout);
-        self.segment =
-            Segment::open(dir, layout, number, window)?.ok_or_else(|| ReadError::Missing {
-                file: disk::segment_path(dir, number),
-            })?;
+        self.segment = Segment::open(dir, layout, number, window)?
+            .ok_or_else(|| ReadError::Missing { file: disk::segment_path(dir, number) })?;
         self.at = self.segment.head_bytes;
         Ok(())
     }
 
     fn length(&self) -> Result<u64, ReadError> {
-        let failed = |source| ReadError::Io {
-            file: self.segment.path.clone(),
-            source,
-        };
+        let failed = |source| ReadError::Io { file: self.segment.path.clone(), source };
         Ok(self.segment.file.metadata().map_err(failed)?.len())
     }
 
     fn damaged(&self, why: &'static str) -> ReadError {
-        ReadError::Damaged {
-            file: self.segment.path.clone(),
-            offset: self.at,
-            why,
-        }
+        ReadError::Damaged { file: self.segment.path.clone(), offset: self.at, why }
     }
 
     /// The hash of a chunk that was walked before.
@@ -226,45 +195,29 @@ impl Scan for FileScan {
             let file = || disk::segment_path(&self.walker.bounds.dir, segment);
             let bytes = &self.walker.segment.window[range.clone()];
             let (header, body) = Chunk::split(bytes).map_err(|error| match error {
-                ChunkError::TooNew { found } => ReadError::TooNew {
-                    file: file(),
-                    found,
-                    supported: FORMAT,
-                },
+                ChunkError::TooNew { found } => {
+                    ReadError::TooNew { file: file(), found, supported: FORMAT }
+                }
                 _ => {
                     let why = "the chunk does not follow its schema";
-                    ReadError::Damaged {
-                        file: file(),
-                        offset,
-                        why,
-                    }
+                    ReadError::Damaged { file: file(), offset, why }
                 }
             })?;
-            let hash = self
-                .from
-                .check_hashes
-                .then(|| *blake3::hash(bytes).as_bytes());
+            let hash = self.from.check_hashes.then(|| *blake3::hash(bytes).as_bytes());
             let (partition, chunk) = (header.partition, header.number);
-            self.follower
-                .follow(&header, hash)
-                .map_err(|why| ReadError::Broken {
-                    file: file(),
-                    offset,
-                    partition,
-                    chunk,
-                    why,
-                })?;
+            self.follower.follow(&header, hash).map_err(|why| ReadError::Broken {
+                file: file(),
+                offset,
+                partition,
+                chunk,
+                why,
+            })?;
             if self.from.wants(&header) {
                 break (place, header, range, body.len());
             }
         };
         let bytes = &self.walker.segment.window[range];
-        Ok(Some(StoredChunk {
-            place,
-            header,
-            bytes,
-            body: &bytes[bytes.len() - body_bytes..],
-        }))
+        Ok(Some(StoredChunk { place, header, bytes, body: &bytes[bytes.len() - body_bytes..] }))
     }
 }
 

@@ -46,22 +46,11 @@ pub(super) struct Resume {
 impl Writer {
     /// Opens the last segment at its end.
     pub(super) fn new(shared: Arc<Shared>, resume: Resume) -> Result<Self, WriteFailure> {
-        let Resume {
-            dir,
-            segment_bytes,
-            mut head,
-            place,
-            schemas,
-            lock,
-        } = resume;
+        let Resume { dir, segment_bytes, mut head, place, schemas, lock } = resume;
         let path = disk::segment_path(&dir, head.segment);
-        let mut file = File::options()
-            .write(true)
-            .open(&path)
-            .map_err(failed("open", &path))?;
+        let mut file = File::options().write(true).open(&path).map_err(failed("open", &path))?;
         disk::reserve_to(&file, &path, segment_bytes)?;
-        file.seek(SeekFrom::Start(place.offset))
-            .map_err(failed("seek in", &path))?;
+        file.seek(SeekFrom::Start(place.offset)).map_err(failed("seek in", &path))?;
         let roll_first = head.schemas != schemas;
         head.schemas = schemas;
         let frame_head = Vec::new();
@@ -111,12 +100,7 @@ impl Writer {
         if full || self.roll_first {
             self.roll()?;
         }
-        FrameHead::encode(
-            self.head.layout.log_id,
-            self.place,
-            &chunks,
-            &mut self.frame_head,
-        );
+        FrameHead::encode(self.head.layout.log_id, self.place, &chunks, &mut self.frame_head);
         let mut parts = Vec::with_capacity(chunks.len() + 1);
         parts.push(IoSlice::new(&self.frame_head));
         parts.extend(chunks.iter().map(|chunk| IoSlice::new(chunk)));
@@ -139,10 +123,7 @@ impl Writer {
         self.path = disk::segment_path(&self.dir, self.head.segment);
         self.file = disk::put_file(&self.path, &head, self.segment_bytes)?;
         disk::sync_dir(&self.dir)?;
-        self.place = Place {
-            segment: self.head.segment,
-            offset: head.len() as u64,
-        };
+        self.place = Place { segment: self.head.segment, offset: head.len() as u64 };
         self.roll_first = false;
         self.shared.rolled(self.place);
         Ok(())
@@ -157,9 +138,7 @@ impl Writer {
 
     /// Cuts the segment to its used length.
     fn cut(&mut self) -> Result<(), WriteFailure> {
-        self.file
-            .set_len(self.place.offset)
-            .map_err(failed("cut", &self.path))?;
+        self.file.set_len(self.place.offset).map_err(failed("cut", &self.path))?;
         self.file.sync_all().map_err(failed("sync", &self.path))
     }
 
