@@ -18,7 +18,7 @@ use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
     cycle::{Counts, OutcomeDetail},
-    door::{Options, avro},
+    door::{Options, avro, files, lines::LINE_BYTES_MAX},
     fold::Fold,
     ingest::{FileError, Session, SessionError, SessionSettings},
     journal::ScanFrom,
@@ -220,7 +220,8 @@ fn ndjson_run(
     let options = Options { backfill: false, door_now_ms: i64::MAX };
     let stop = AtomicBool::new(false);
     let started = Instant::now();
-    session.readings_file(file, &options, 1 << 20, &stop, |_, _| {})?;
+    let file = files::open(file, LINE_BYTES_MAX).map_err(FileError::from)?;
+    session.readings_file(file, &options, LINE_BYTES_MAX, &stop, |_, _| {})?;
     session.settle()?;
     let run = since(before, *session.counts(), started);
     session.finish()?;

@@ -11,8 +11,8 @@ use zeitgeber_processors::flow::{Body, DECIDE_VERSION, Desk, Input, Outcome, Sta
 use zeitgeber_schemas::{Envelope, Event, PartitionId, Reason, Repeat, SchemaId};
 
 use crate::{
-    journal::{AppendError, Appended, ChunkBuilder, SealedChunk, Tail},
     door::raw_bytes,
+    journal::{AppendError, Appended, ChunkBuilder, SealedChunk, Tail},
     record::{EntryParts, Parsed, Place, raw_hash},
 };
 

@@ -23,7 +23,7 @@ pub use glimpse::{Days, Decided, last_decisions, movement_by_half_hour};
 const READINGS: &[u8] = include_bytes!("../sample/readings.jsonl.zst");
 const USERS: &[u8] = include_bytes!("../sample/users.json");
 /// Lines played between two looks at new decisions.
-const STEP_LINES: usize = 512;
+const STEP_LINES: usize = 64;
 /// How long a simulated person takes to answer, ms.
 const ANSWER_MS: i64 = 20 * 60_000;
 

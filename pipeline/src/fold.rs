@@ -218,11 +218,5 @@ pub fn opened_user(entry: &EntryRef<'_>) -> Result<Option<String>, Malformed> {
 
 /// The envelope of a stored input.
 pub fn envelope<'a>(entry: &EntryRef<'a>, user_id: &'a str) -> Envelope<'a> {
-    Envelope {
-        tenant: entry.tenant,
-        user_id,
-        id: entry.id,
-        ts: entry.ts,
-        recv_ts: entry.recv_ts,
-    }
+    Envelope { tenant: entry.tenant, user_id, id: entry.id, ts: entry.ts, recv_ts: entry.recv_ts }
 }

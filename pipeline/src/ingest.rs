@@ -108,16 +108,15 @@ impl Session {
         let store = Store::write(dir, settings.partitions, settings.segment_bytes)?;
         let states = store.states()?;
         let differs = |state: &&State| state.routing.configuration.as_ref() != Some(configuration);
-        let stale: Vec<PartitionId> =
-            states.iter().filter(differs).map(State::partition).collect();
+        let stale: Vec<PartitionId> = states.iter().filter(differs).map(State::partition).collect();
         let threads = match settings.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
         let sizing =
             Sizing { threads, chunk_bytes: settings.chunk_bytes, outcomes: settings.outcomes };
-        let runtime = Runtime::start(&store.journal(), states, sizing)
-            .map_err(SessionError::Threads)?;
+        let runtime =
+            Runtime::start(&store.journal(), states, sizing).map_err(SessionError::Threads)?;
         let mut session = Self {
             known: store.tails(),
             batches: store.partitions().map(|_| Batch::default()).collect(),

@@ -65,12 +65,8 @@ impl Runtime {
         let mut shares: Vec<Vec<Cycle>> = (0..threads).map(|_| Vec::new()).collect();
         for state in states {
             let partition = state.partition();
-            let cycle = Cycle::resume(
-                state,
-                journal.tail(partition),
-                sizing.chunk_bytes,
-                sizing.outcomes,
-            );
+            let cycle =
+                Cycle::resume(state, journal.tail(partition), sizing.chunk_bytes, sizing.outcomes);
             shares[usize::from(partition.0) % threads].push(cycle);
         }
         let start = |(number, cycles)| {
@@ -222,12 +218,14 @@ impl Worker {
                 Action::Append(chunk) => {
                     let done = self.completions_in.clone();
                     let partition = self.cycles[index].state().partition();
-                    let append =
-                        Append { partition, expected_chunk: chunk.header().number, chunk };
+                    let append = Append { partition, expected_chunk: chunk.header().number, chunk };
                     // The receiver is this thread; it outlives every append it waits for.
-                    self.journal.submit(append, Box::new(move |appended| {
-                        drop(done.send(appended));
-                    }));
+                    self.journal.submit(
+                        append,
+                        Box::new(move |appended| {
+                            drop(done.send(appended));
+                        }),
+                    );
                 }
                 Action::Acknowledge(ack) => drop(self.acks.send(Ok(ack))),
                 Action::Stop(error) => {

@@ -74,14 +74,8 @@ pub struct Person {
 impl Shared {
     /// No decision is open.
     pub const fn initial() -> Self {
-        let policy = FeedbackPolicy {
-            window_ms: 0,
-            missing: Missing::Drop,
-        };
-        Self {
-            policy,
-            open: BTreeMap::new(),
-        }
+        let policy = FeedbackPolicy { window_ms: 0, missing: Missing::Drop };
+        Self { policy, open: BTreeMap::new() }
     }
 
     /// Number of open decisions.
@@ -102,9 +96,7 @@ impl Shared {
 impl Person {
     /// No decision is open.
     pub const fn initial() -> Self {
-        Self {
-            open: VecDeque::new(),
-        }
+        Self { open: VecDeque::new() }
     }
 }
 
@@ -120,10 +112,7 @@ pub fn decide(
     body: &FeedbackBody,
 ) -> Result<FeedbackRecorded, DeadLettered> {
     let Some(open) = shared.open.get(&body.decision_id) else {
-        return Err(dead(
-            Reason::Orphan,
-            format!("decision {} is not open", body.decision_id),
-        ));
+        return Err(dead(Reason::Orphan, format!("decision {} is not open", body.decision_id)));
     };
     let reward = reward(&body.response)?;
     let is_late = shared.is_past(open.at_ms, envelope.received());
@@ -170,15 +159,8 @@ fn reward(response: &Response) -> Result<i32, DeadLettered> {
         Response::Reward(value) if value.is_finite() => value,
         Response::Rating(value) | Response::MeasuredChange(value) | Response::Reward(value) => {
             let name = response.name();
-            let bound = if name == "rating" {
-                "1 to 5"
-            } else {
-                "a finite number"
-            };
-            return Err(dead(
-                Reason::OutOfRange,
-                format!("{name} is {value}, not {bound}"),
-            ));
+            let bound = if name == "rating" { "1 to 5" } else { "a finite number" };
+            return Err(dead(Reason::OutOfRange, format!("{name} is {value}, not {bound}")));
         }
     };
     Ok(exact::feature(value))
@@ -196,10 +178,7 @@ pub fn decide_expiry(
         if !shared.is_past(*at_ms, clock_ms) {
             return;
         }
-        let open = shared
-            .open
-            .get(decision_id)
-            .filter(|open| open.seen.is_empty());
+        let open = shared.open.get(decision_id).filter(|open| open.seen.is_empty());
         out.extend(open.map(|open| OutcomeExpired {
             decision_id: *decision_id,
             arm: open.arm.clone(),

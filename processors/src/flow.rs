@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_64_with_seed};
 use zeitgeber_schemas::{
     ConfigurationBody, DeadLettered, Envelope, Event, FeedbackBody, PartitionId, ProfileBody,
     ReadingAccepted, ReadingBody, Reason, RhythmAnalysed, Span, SubjectOpened, Unreadable,
-    partition_key,
+    person_key,
 };
 
 use crate::{
@@ -67,7 +67,7 @@ pub struct Person {
     pub tenant: String,
     /// The id within the tenant.
     pub user_id: String,
-    /// The partition key.
+    /// Names the person unambiguously: `user`, or `tenant/user`.
     pub key: String,
     /// The latest profile.
     pub profile: ProfileBody,
@@ -174,7 +174,7 @@ impl State {
 
     /// The subject number of a person, 0 for nobody known.
     pub fn subject(&self, tenant: &str, user_id: &str) -> u64 {
-        self.subjects.get(&*partition_key(tenant, user_id)).copied().unwrap_or(0)
+        self.subjects.get(&*person_key(tenant, user_id)).copied().unwrap_or(0)
     }
 
     /// The subject an input concerns: by key, or for feedback without one by its decision.
@@ -285,7 +285,8 @@ impl State {
         if desk.analyses.is_empty() {
             return;
         }
-        let clock_ms = arrival.envelope.received().max(person.rhythm.clock_ms().unwrap_or(i64::MIN));
+        let clock_ms =
+            arrival.envelope.received().max(person.rhythm.clock_ms().unwrap_or(i64::MIN));
         desk.expired.clear();
         if desk.analyses.iter().any(|analysed| analysed.span == Span::Hour) {
             feedback::decide_expiry(&self.feedback, &person.feedback, clock_ms, &mut desk.expired);
@@ -387,7 +388,7 @@ impl State {
     }
 
     fn open(&mut self, tenant: &str, user_id: &str, profile: &ProfileBody) {
-        let key = partition_key(tenant, user_id).into_owned();
+        let key = person_key(tenant, user_id).into_owned();
         self.subjects.insert(key.clone(), self.next_subject());
         self.people.push(Person {
             tenant: tenant.into(),

@@ -40,18 +40,14 @@ pub enum Outcome {
 impl Shared {
     /// Nothing configured.
     pub const fn initial() -> Self {
-        Self {
-            configuration: None,
-        }
+        Self { configuration: None }
     }
 }
 
 impl Person {
     /// Nothing issued.
     pub const fn initial() -> Self {
-        Self {
-            ledger: Ledger::initial(),
-        }
+        Self { ledger: Ledger::initial() }
     }
 }
 
@@ -90,14 +86,8 @@ fn passed<'a>(
     if decision.chosen == NO_INTERVENTION {
         return Err(Suppression::NoIntervention);
     }
-    let configuration = shared
-        .configuration
-        .as_ref()
-        .ok_or(Suppression::UnknownArm)?;
-    let arm = configuration
-        .arms
-        .iter()
-        .find(|arm| arm.name == decision.chosen);
+    let configuration = shared.configuration.as_ref().ok_or(Suppression::UnknownArm)?;
+    let arm = configuration.arms.iter().find(|arm| arm.name == decision.chosen);
     let arm = arm.ok_or(Suppression::UnknownArm)?;
     let (ledger, at_ms) = (&person.ledger, decision.at_ms);
     if let Some(reason) = ledger.hindrance(profile, &configuration.limits, at_ms) {
@@ -107,11 +97,7 @@ fn passed<'a>(
     if ledger.doses_on(today, &arm.name) >= arm.dose_cap {
         return Err(Suppression::DoseCap);
     }
-    profile
-        .channel
-        .as_ref()
-        .map(|channel| (arm, channel))
-        .ok_or(Suppression::NoChannel)
+    profile.channel.as_ref().map(|channel| (arm, channel)).ok_or(Suppression::NoChannel)
 }
 
 const fn suppression(reason: MaskReason) -> Suppression {

@@ -31,10 +31,7 @@ impl LocalTime {
         let offset_ms = i64::from(profile.offset_at(at_ms)) * MINUTE_MS;
         let local_ms = at_ms.saturating_add(offset_ms);
         let minute = local_ms.rem_euclid(DAY_MS) / MINUTE_MS;
-        Self {
-            day: local_ms.div_euclid(DAY_MS),
-            minute: minute as u32,
-        }
+        Self { day: local_ms.div_euclid(DAY_MS), minute: minute as u32 }
     }
 
     /// Minutes since `minute` of the day was last reached, 0 to 1439.
@@ -62,12 +59,7 @@ pub struct Ledger {
 impl Ledger {
     /// A ledger in which nothing was issued.
     pub const fn initial() -> Self {
-        Self {
-            last_issued_ms: None,
-            day: i64::MIN,
-            count: 0,
-            arms: Vec::new(),
-        }
+        Self { last_issued_ms: None, day: i64::MIN, count: 0, arms: Vec::new() }
     }
 
     /// When the last intervention was issued, ms UTC.
@@ -85,10 +77,7 @@ impl Ledger {
         if self.day != day {
             return 0;
         }
-        self.arms
-            .iter()
-            .find(|(name, _)| name == arm)
-            .map_or(0, |(_, count)| *count)
+        self.arms.iter().find(|(name, _)| name == arm).map_or(0, |(_, count)| *count)
     }
 
     /// Why nothing at all may reach the person now. The first that holds of: no channel, quiet
@@ -112,10 +101,7 @@ impl Ledger {
             return Some(MaskReason::Asleep);
         }
         let cooldown_ms = i64::from(limits.cooldown_min) * MINUTE_MS;
-        if self
-            .last_issued_ms
-            .is_some_and(|last| at_ms.saturating_sub(last) < cooldown_ms)
-        {
+        if self.last_issued_ms.is_some_and(|last| at_ms.saturating_sub(last) < cooldown_ms) {
             return Some(MaskReason::Cooldown);
         }
         (self.issued_on(local.day) >= limits.daily_budget).then_some(MaskReason::Budget)
@@ -145,10 +131,7 @@ mod tests {
     use super::*;
 
     const HOUR_MS: i64 = 60 * MINUTE_MS;
-    const LIMITS: Limits = Limits {
-        cooldown_min: 90,
-        daily_budget: 2,
-    };
+    const LIMITS: Limits = Limits { cooldown_min: 90, daily_budget: 2 };
 
     fn profile() -> ProfileBody {
         ProfileBody {
@@ -182,17 +165,8 @@ mod tests {
 
     #[test]
     fn local_days_before_the_epoch_count_backwards() {
-        let west = ProfileBody {
-            offset_min: -60,
-            ..profile()
-        };
-        assert_eq!(
-            LocalTime::of(&west, 0),
-            LocalTime {
-                day: -1,
-                minute: 1380
-            }
-        );
+        let west = ProfileBody { offset_min: -60, ..profile() };
+        assert_eq!(LocalTime::of(&west, 0), LocalTime { day: -1, minute: 1380 });
     }
 
     #[test]
@@ -207,10 +181,7 @@ mod tests {
         assert_eq!(hindrance(&ledger, 11), None);
         ledger.record(&profile, "nap", local(11));
         assert_eq!(hindrance(&ledger, 15), Some(MaskReason::Budget));
-        let mute = ProfileBody {
-            channel: None,
-            ..profile.clone()
-        };
+        let mute = ProfileBody { channel: None, ..profile.clone() };
         let reason = ledger.hindrance(&mute, &LIMITS, local(12));
         assert_eq!(reason, Some(MaskReason::NoChannel));
     }
@@ -223,10 +194,7 @@ mod tests {
         assert_eq!((ledger.issued_on(1), ledger.doses_on(1, "nap")), (2, 2));
         ledger.record(&profile, "breathing", local(24 + 9));
         assert_eq!((ledger.issued_on(1), ledger.issued_on(2)), (0, 1));
-        assert_eq!(
-            (ledger.doses_on(2, "nap"), ledger.doses_on(2, "breathing")),
-            (0, 1)
-        );
+        assert_eq!((ledger.doses_on(2, "nap"), ledger.doses_on(2, "breathing")), (0, 1));
         assert_eq!(ledger.last_issued_ms(), Some(local(33)));
     }
 }

@@ -71,22 +71,14 @@ pub struct Context<'a> {
 impl Shared {
     /// Nothing configured, nothing learnt.
     pub const fn initial() -> Self {
-        Self {
-            configuration: None,
-            learner: Learner::new(DIMENSION, 1.0),
-            rewards_taken: 0,
-        }
+        Self { configuration: None, learner: Learner::new(DIMENSION, 1.0), rewards_taken: 0 }
     }
 }
 
 impl Person {
     /// Nothing issued, nothing decided.
     pub const fn initial() -> Self {
-        Self {
-            ledger: Ledger::initial(),
-            decisions: 0,
-            last_hour_end_ms: i64::MIN,
-        }
+        Self { ledger: Ledger::initial(), decisions: 0, last_hour_end_ms: i64::MIN }
     }
 }
 
@@ -102,9 +94,7 @@ pub fn decide(
     let Some(configuration) = shared.configuration.as_ref().filter(|_| !context.backfill) else {
         return;
     };
-    let hours = analysed
-        .iter()
-        .filter(|analysis| matches!(analysis.span, Span::Hour));
+    let hours = analysed.iter().filter(|analysis| matches!(analysis.span, Span::Hour));
     let Some(newest) = hours.max_by_key(|analysis| analysis.window_end_ms) else {
         return;
     };
@@ -124,28 +114,19 @@ fn decision(
 ) -> Option<DecisionMade> {
     let (profile, at_ms) = (context.profile, context.clock_ms);
     let local = LocalTime::of(profile, at_ms);
-    let since_last_ms = person
-        .ledger
-        .last_issued_ms()
-        .map(|last| at_ms.saturating_sub(last));
+    let since_last_ms = person.ledger.last_issued_ms().map(|last| at_ms.saturating_sub(last));
     let x = features(analysis, local, since_last_ms);
     let moment = Moment {
         local,
         kss: analysis.kss,
-        hindrance: person
-            .ledger
-            .hindrance(profile, &configuration.limits, at_ms),
+        hindrance: person.ledger.hindrance(profile, &configuration.limits, at_ms),
         profile,
         ledger: &person.ledger,
     };
     let (arms, masked) = eligibility(configuration, &shared.learner, &moment);
     let candidates: Vec<_> = arms.iter().map(|&arm| Candidate { arm, x: &x }).collect();
     let decision_id = decision_id(context, person.decisions);
-    let choice = choose(
-        &candidates,
-        &configuration.policy,
-        decision_id.to_string().as_bytes(),
-    )?;
+    let choice = choose(&candidates, &configuration.policy, decision_id.to_string().as_bytes())?;
     let chosen = arms[choice.chosen];
     Some(DecisionMade {
         decision_id,
@@ -174,24 +155,13 @@ fn eligibility<'a>(
 ) -> (Vec<&'a LearnerArm>, Vec<Masked>) {
     let (mut arms, mut masked) = (Vec::new(), Vec::new());
     for arm in &configuration.arms {
-        let reason = if arm.name == NO_INTERVENTION {
-            None
-        } else {
-            moment.mask(arm)
-        };
+        let reason = if arm.name == NO_INTERVENTION { None } else { moment.mask(arm) };
         match reason {
-            Some(reason) => masked.push(Masked {
-                arm: arm.name.clone(),
-                reason,
-            }),
+            Some(reason) => masked.push(Masked { arm: arm.name.clone(), reason }),
             None => arms.extend(learner.current(&arm.name)),
         }
     }
-    if !configuration
-        .arms
-        .iter()
-        .any(|arm| arm.name == NO_INTERVENTION)
-    {
+    if !configuration.arms.iter().any(|arm| arm.name == NO_INTERVENTION) {
         arms.extend(learner.current(NO_INTERVENTION));
     }
     (arms, masked)
@@ -213,11 +183,7 @@ fn eligible(arms: &[&LearnerArm], choice: &Choice) -> Vec<Eligible> {
 
 /// Partition and hash of key, kind and counter: the same decision has the same id in every run.
 fn decision_id(context: &Context<'_>, counter: u64) -> DecisionId {
-    let parts = [
-        context.key.as_bytes(),
-        b"\0decision",
-        &counter.to_le_bytes(),
-    ];
+    let parts = [context.key.as_bytes(), b"\0decision", &counter.to_le_bytes()];
     DecisionId::new(context.partition, xxh3_128(&parts.concat()))
 }
 
@@ -227,9 +193,7 @@ pub fn apply_configuration(shared: &mut Shared, configuration: &ConfigurationBod
     let named = configuration.arms.iter().map(registration);
     let absent = !named.clone().any(|(name, _)| name == NO_INTERVENTION);
     let implicit = absent.then_some((NO_INTERVENTION, false));
-    shared
-        .learner
-        .configure(configuration.policy.lambda, named.chain(implicit));
+    shared.learner.configure(configuration.policy.lambda, named.chain(implicit));
     shared.configuration = Some(configuration.clone());
 }
 
@@ -256,21 +220,13 @@ pub fn apply_issued(person: &mut Person, profile: &ProfileBody, event: &Interven
 
 /// Learns from feedback that counted.
 pub fn apply_feedback(shared: &mut Shared, event: &FeedbackRecorded) {
-    let FeedbackRecorded {
-        arm,
-        incarnation,
-        features,
-        reward,
-        ..
-    } = event;
+    let FeedbackRecorded { arm, incarnation, features, reward, .. } = event;
     match (event.status, event.replaces) {
         (FeedbackStatus::Applied, _) => {
             shared.learner.learn(arm, *incarnation, features, *reward);
         }
         (FeedbackStatus::Corrected, Some(old)) => {
-            shared
-                .learner
-                .correct(arm, *incarnation, features, old, *reward);
+            shared.learner.correct(arm, *incarnation, features, old, *reward);
         }
         (FeedbackStatus::Corrected, None)
         | (FeedbackStatus::Duplicate | FeedbackStatus::Expired | FeedbackStatus::Retired, _) => {
@@ -283,9 +239,7 @@ pub fn apply_feedback(shared: &mut Shared, event: &FeedbackRecorded) {
 /// Learns the reward that stands in for one that never came, where the policy says so.
 pub fn apply_expired(shared: &mut Shared, event: &OutcomeExpired) {
     if let Some(reward) = event.imputed {
-        shared
-            .learner
-            .learn(&event.arm, event.incarnation, &event.features, reward);
+        shared.learner.learn(&event.arm, event.incarnation, &event.features, reward);
         shared.rewards_taken = shared.rewards_taken.saturating_add(1);
     }
 }

@@ -23,20 +23,9 @@ fn configuration(missing: Missing, arms: &[&str]) -> ConfigurationBody {
     };
     ConfigurationBody {
         version: "v1".into(),
-        policy: Policy {
-            alpha: 0.5,
-            lambda: 1.0,
-            epsilon: 0.1,
-            seed: 7,
-        },
-        limits: Limits {
-            cooldown_min: 0,
-            daily_budget: 9,
-        },
-        feedback: FeedbackPolicy {
-            window_ms: WINDOW_MS,
-            missing,
-        },
+        policy: Policy { alpha: 0.5, lambda: 1.0, epsilon: 0.1, seed: 7 },
+        limits: Limits { cooldown_min: 0, daily_budget: 9 },
+        feedback: FeedbackPolicy { window_ms: WINDOW_MS, missing },
         arms: arms.iter().map(arm).collect(),
     }
 }
@@ -88,41 +77,25 @@ impl Given {
         corrects: Option<&str>,
     ) -> Result<FeedbackRecorded, DeadLettered> {
         let decision_id = DecisionId(1);
-        let envelope = Envelope {
-            tenant: "default",
-            user_id: "ada",
-            id,
-            ts,
-            recv_ts: None,
-        };
+        let envelope = Envelope { tenant: "default", user_id: "ada", id, ts, recv_ts: None };
         let corrects = corrects.map(Into::into);
-        let body = FeedbackBody {
-            decision_id,
-            response,
-            corrects,
-            simulated: false,
-        };
+        let body = FeedbackBody { decision_id, response, corrects, simulated: false };
         let recorded = feedback::decide(&self.shared, &envelope, &body)?;
         feedback::apply_recorded(&mut self.shared, &recorded);
         Ok(recorded)
     }
 
     fn status(&mut self, id: &str, ts: i64) -> FeedbackStatus {
-        self.when(id, ts, Response::Accepted, None)
-            .expect("joined to its decision")
-            .status
+        self.when(id, ts, Response::Accepted, None).expect("joined to its decision").status
     }
 
     /// (decision, imputed) of what expires at an instant, folded like the caller does.
     fn expire(&mut self, clock_ms: i64) -> Vec<(u128, Option<i32>)> {
         let mut out = Vec::new();
         feedback::decide_expiry(&self.shared, &self.person, clock_ms, &mut out);
-        out.iter()
-            .for_each(|event| feedback::apply_expired(&mut self.shared, event));
+        out.iter().for_each(|event| feedback::apply_expired(&mut self.shared, event));
         feedback::apply_clock(&mut self.shared, &mut self.person, clock_ms);
-        out.iter()
-            .map(|event| (event.decision_id.0, event.imputed))
-            .collect()
+        out.iter().map(|event| (event.decision_id.0, event.imputed)).collect()
     }
 }
 
@@ -130,9 +103,7 @@ impl Given {
 fn an_outcome_is_joined_to_the_logged_features() {
     let mut given = Given::one();
     assert_eq!(given.shared.subject_of(DecisionId(1)), Some(5));
-    let recorded = given
-        .when("f1", 10, Response::Accepted, None)
-        .expect("joined to its decision");
+    let recorded = given.when("f1", 10, Response::Accepted, None).expect("joined to its decision");
     let wanted = FeedbackRecorded {
         decision_id: DecisionId(1),
         feedback_id: "f1".into(),
@@ -159,9 +130,8 @@ fn responses_map_to_rewards_on_the_grid() {
         (Response::Reward(-0.5), -2048),
         (Response::Reward(99.0), 32_768),
     ] {
-        let recorded = Given::one()
-            .when("f", 0, response.clone(), None)
-            .expect("joined to its decision");
+        let recorded =
+            Given::one().when("f", 0, response.clone(), None).expect("joined to its decision");
         assert_eq!(recorded.reward, reward, "{response:?}");
     }
 }
@@ -175,9 +145,7 @@ fn responses_out_of_range_are_dead_letters() {
         Response::MeasuredChange(f64::INFINITY),
         Response::Reward(f64::NAN),
     ] {
-        let dead = Given::one()
-            .when("f", 0, response.clone(), None)
-            .expect_err("a dead letter");
+        let dead = Given::one().when("f", 0, response.clone(), None).expect_err("a dead letter");
         assert_eq!(dead.reason, Reason::OutOfRange, "{response:?}");
         assert!(dead.detail.starts_with(response.name()), "{}", dead.detail);
     }
@@ -186,9 +154,7 @@ fn responses_out_of_range_are_dead_letters() {
 #[test]
 fn feedback_on_an_unknown_decision_is_an_orphan() {
     let mut given = Given::decisions(Missing::Drop, &[]);
-    let dead = given
-        .when("f", 0, Response::Accepted, None)
-        .expect_err("a dead letter");
+    let dead = given.when("f", 0, Response::Accepted, None).expect_err("a dead letter");
     assert_eq!(dead.reason, Reason::Orphan);
 }
 
@@ -205,30 +171,17 @@ fn the_first_outcome_wins_and_the_window_ends() {
 #[test]
 fn a_correction_replaces_the_reward_that_stands_and_counts_once() {
     let mut given = Given::one();
-    let early = given
-        .when("f0", 1, Response::Rating(5.0), Some("lost"))
-        .expect("joined to its decision");
-    assert_eq!(
-        (early.status, early.replaces),
-        (FeedbackStatus::Applied, None)
-    );
-    let second = given
-        .when("f1", 2, Response::Dismissed, Some("f0"))
-        .expect("joined to its decision");
-    assert_eq!(
-        (second.status, second.replaces),
-        (FeedbackStatus::Corrected, Some(4096))
-    );
-    let third = given
-        .when("f2", 3, Response::Rating(3.0), Some("f1"))
-        .expect("joined to its decision");
-    assert_eq!(
-        (third.status, third.replaces),
-        (FeedbackStatus::Corrected, Some(0))
-    );
-    let again = given
-        .when("f1", 4, Response::Dismissed, Some("f0"))
-        .expect("joined to its decision");
+    let early =
+        given.when("f0", 1, Response::Rating(5.0), Some("lost")).expect("joined to its decision");
+    assert_eq!((early.status, early.replaces), (FeedbackStatus::Applied, None));
+    let second =
+        given.when("f1", 2, Response::Dismissed, Some("f0")).expect("joined to its decision");
+    assert_eq!((second.status, second.replaces), (FeedbackStatus::Corrected, Some(4096)));
+    let third =
+        given.when("f2", 3, Response::Rating(3.0), Some("f1")).expect("joined to its decision");
+    assert_eq!((third.status, third.replaces), (FeedbackStatus::Corrected, Some(0)));
+    let again =
+        given.when("f1", 4, Response::Dismissed, Some("f0")).expect("joined to its decision");
     assert_eq!(again.status, FeedbackStatus::Duplicate);
 }
 
@@ -237,14 +190,12 @@ fn the_memory_of_feedback_ids_is_bounded_and_forgets_none() {
     let mut given = Given::one();
     for i in 0..MOST_SEEN {
         let id = format!("f{i}");
-        let recorded = given
-            .when(&id, 0, Response::Accepted, Some("f"))
-            .expect("joined to its decision");
+        let recorded =
+            given.when(&id, 0, Response::Accepted, Some("f")).expect("joined to its decision");
         assert_ne!(recorded.status, FeedbackStatus::Duplicate);
     }
-    let more = given
-        .when("one more", 0, Response::Accepted, Some("f"))
-        .expect("joined to its decision");
+    let more =
+        given.when("one more", 0, Response::Accepted, Some("f")).expect("joined to its decision");
     assert_eq!(more.status, FeedbackStatus::Duplicate);
 }
 
@@ -274,15 +225,9 @@ fn windows_close_at_the_clock_with_and_without_an_outcome() {
     let mut given = Given::decisions(Missing::ImputeZero, &decisions);
     assert_eq!(given.status("f", 5), FeedbackStatus::Applied);
     assert_eq!(given.expire(WINDOW_MS), []);
-    assert_eq!(
-        given.expire(WINDOW_MS + 15),
-        [(11, Some(0))],
-        "the first had its outcome"
-    );
+    assert_eq!(given.expire(WINDOW_MS + 15), [(11, Some(0))], "the first had its outcome");
     assert_eq!(given.shared.open_decisions(), 1);
-    let dead = given
-        .when("f2", 30, Response::Accepted, None)
-        .expect_err("a dead letter");
+    let dead = given.when("f2", 30, Response::Accepted, None).expect_err("a dead letter");
     assert_eq!(dead.reason, Reason::Orphan);
     assert_eq!(given.expire(WINDOW_MS + 15), [], "each expires once");
 }
@@ -290,15 +235,9 @@ fn windows_close_at_the_clock_with_and_without_an_outcome() {
 #[test]
 fn policy_says_what_becomes_of_a_missing_outcome() {
     let open = [decision(1, "walk", 0)];
-    assert_eq!(
-        Given::decisions(Missing::Drop, &open).expire(WINDOW_MS + 1),
-        [(1, None)]
-    );
+    assert_eq!(Given::decisions(Missing::Drop, &open).expire(WINDOW_MS + 1), [(1, None)]);
     let mut retired = Given::decisions(Missing::ImputeZero, &open);
-    feedback::apply_configuration(
-        &mut retired.shared,
-        &configuration(Missing::ImputeZero, &[]),
-    );
+    feedback::apply_configuration(&mut retired.shared, &configuration(Missing::ImputeZero, &[]));
     assert_eq!(retired.expire(WINDOW_MS + 1), [(1, None)]);
 }
 
@@ -310,11 +249,6 @@ fn clock_before_expiry_event_folds_to_the_same_state() {
     feedback::decide_expiry(&live.shared, &live.person, WINDOW_MS + 1, &mut events);
     live.expire(WINDOW_MS + 1);
     feedback::apply_clock(&mut replayed.shared, &mut replayed.person, WINDOW_MS + 1);
-    events
-        .iter()
-        .for_each(|event| feedback::apply_expired(&mut replayed.shared, event));
-    assert_eq!(
-        (live.shared, live.person),
-        (replayed.shared, replayed.person)
-    );
+    events.iter().for_each(|event| feedback::apply_expired(&mut replayed.shared, event));
+    assert_eq!((live.shared, live.person), (replayed.shared, replayed.person));
 }

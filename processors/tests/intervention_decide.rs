@@ -40,20 +40,9 @@ fn configured() -> Shared {
     };
     let configuration = ConfigurationBody {
         version: "v1".into(),
-        policy: Policy {
-            alpha: 0.5,
-            lambda: 1.0,
-            epsilon: 0.1,
-            seed: 7,
-        },
-        limits: Limits {
-            cooldown_min: 60,
-            daily_budget: 2,
-        },
-        feedback: FeedbackPolicy {
-            window_ms: HOUR_MS,
-            missing: Missing::Drop,
-        },
+        policy: Policy { alpha: 0.5, lambda: 1.0, epsilon: 0.1, seed: 7 },
+        limits: Limits { cooldown_min: 60, daily_budget: 2 },
+        feedback: FeedbackPolicy { window_ms: HOUR_MS, missing: Missing::Drop },
         arms: vec![arm("walk", 1), arm("nap", 9), arm("no_intervention", 9)],
     };
     let mut shared = Shared::initial();
@@ -123,47 +112,22 @@ fn each_limit_suppresses_with_its_reason() {
     let (shared, nobody) = (configured(), Person::initial());
     let check = |person: &Person, chosen, at_ms| reason(&shared, person, chosen, at_ms);
     let night = NOON_MS + 11 * HOUR_MS;
-    assert_eq!(
-        check(&nobody, "no_intervention", night),
-        Some(Suppression::NoIntervention)
-    );
-    assert_eq!(
-        check(&nobody, "tea", NOON_MS),
-        Some(Suppression::UnknownArm)
-    );
-    assert_eq!(
-        reason(&Shared::initial(), &nobody, "walk", NOON_MS),
-        Some(Suppression::UnknownArm)
-    );
+    assert_eq!(check(&nobody, "no_intervention", night), Some(Suppression::NoIntervention));
+    assert_eq!(check(&nobody, "tea", NOON_MS), Some(Suppression::UnknownArm));
+    assert_eq!(reason(&Shared::initial(), &nobody, "walk", NOON_MS), Some(Suppression::UnknownArm));
     assert_eq!(check(&nobody, "walk", night), Some(Suppression::QuietHours));
     let mut person = Person::initial();
     let first = intervention::decide(&shared, &person, &profile(), &decision("walk", NOON_MS));
     intervention::apply_issued(&mut person, &profile(), &issued(first));
-    assert_eq!(
-        check(&person, "nap", NOON_MS + HOUR_MS - 1),
-        Some(Suppression::Cooldown)
-    );
-    assert_eq!(
-        check(&person, "walk", NOON_MS + HOUR_MS),
-        Some(Suppression::DoseCap)
-    );
+    assert_eq!(check(&person, "nap", NOON_MS + HOUR_MS - 1), Some(Suppression::Cooldown));
+    assert_eq!(check(&person, "walk", NOON_MS + HOUR_MS), Some(Suppression::DoseCap));
     assert_eq!(check(&person, "nap", NOON_MS + HOUR_MS), None);
     let nap = decision("nap", NOON_MS + HOUR_MS);
     let second = intervention::decide(&shared, &person, &profile(), &nap);
     intervention::apply_issued(&mut person, &profile(), &issued(second));
-    assert_eq!(
-        check(&person, "nap", NOON_MS + 3 * HOUR_MS),
-        Some(Suppression::Budget)
-    );
-    assert_eq!(
-        check(&person, "walk", NOON_MS + 24 * HOUR_MS),
-        None,
-        "a new day"
-    );
-    let mute = ProfileBody {
-        channel: None,
-        ..profile()
-    };
+    assert_eq!(check(&person, "nap", NOON_MS + 3 * HOUR_MS), Some(Suppression::Budget));
+    assert_eq!(check(&person, "walk", NOON_MS + 24 * HOUR_MS), None, "a new day");
+    let mute = ProfileBody { channel: None, ..profile() };
     let outcome = intervention::decide(&shared, &nobody, &mute, &decision("walk", NOON_MS));
     assert!(matches!(outcome, Outcome::Suppressed(s) if s.reason == Suppression::NoChannel));
 }

@@ -47,20 +47,9 @@ fn arm(name: &str) -> Arm {
 fn configuration(arms: Vec<Arm>) -> ConfigurationBody {
     ConfigurationBody {
         version: "v1".into(),
-        policy: Policy {
-            alpha: 0.5,
-            lambda: 1.0,
-            epsilon: 0.1,
-            seed: 7,
-        },
-        limits: Limits {
-            cooldown_min: 60,
-            daily_budget: 3,
-        },
-        feedback: FeedbackPolicy {
-            window_ms: DAY_MS,
-            missing: Missing::Drop,
-        },
+        policy: Policy { alpha: 0.5, lambda: 1.0, epsilon: 0.1, seed: 7 },
+        limits: Limits { cooldown_min: 60, daily_budget: 3 },
+        feedback: FeedbackPolicy { window_ms: DAY_MS, missing: Missing::Drop },
         arms,
     }
 }
@@ -106,12 +95,7 @@ impl Given {
     fn arms(arms: Vec<Arm>) -> Self {
         let mut shared = Shared::initial();
         routing::apply_configuration(&mut shared, &configuration(arms));
-        Self {
-            shared,
-            person: Person::initial(),
-            profile: profile(),
-            backfill: false,
-        }
+        Self { shared, person: Person::initial(), profile: profile(), backfill: false }
     }
 
     fn issued(mut self, arm: &str, at_ms: i64) -> Self {
@@ -144,14 +128,8 @@ impl Given {
     /// What is masked at an hour of the second day.
     fn masks_at(&self, hour: i64) -> Vec<(String, MaskReason)> {
         let end = DAY_MS + hour * HOUR_MS;
-        let decision = self
-            .when(end, &[analysis(Span::Hour, end)])
-            .expect("a decision");
-        decision
-            .masked
-            .into_iter()
-            .map(|masked| (masked.arm, masked.reason))
-            .collect()
+        let decision = self.when(end, &[analysis(Span::Hour, end)]).expect("a decision");
+        decision.masked.into_iter().map(|masked| (masked.arm, masked.reason)).collect()
     }
 }
 
@@ -166,27 +144,14 @@ fn the_newest_sealed_hour_leads_to_a_decision_that_carries_everything() {
     let made = two_arms()
         .when(end + 5 * MINUTE_MS, &[analysis(Span::Hour, end), older])
         .expect("a decision");
-    assert_eq!(
-        (made.at_ms, made.analysis_end_ms),
-        (end + 5 * MINUTE_MS, end)
-    );
+    assert_eq!((made.at_ms, made.analysis_end_ms), (end + 5 * MINUTE_MS, end));
     assert_eq!(made.decision_id.partition(), PartitionId(3));
-    assert_eq!(
-        (made.feature_version, made.model_version),
-        (features::FEATURE_VERSION, 0)
-    );
+    assert_eq!((made.feature_version, made.model_version), (features::FEATURE_VERSION, 0));
     assert_eq!((made.configuration.as_str(), made.seed), ("v1", 7));
     assert_eq!(made.features.len(), features::DIMENSION);
-    let arms: Vec<_> = made
-        .eligible
-        .iter()
-        .map(|eligible| eligible.arm.as_str())
-        .collect();
+    let arms: Vec<_> = made.eligible.iter().map(|eligible| eligible.arm.as_str()).collect();
     assert_eq!(arms, ["walk", "no_intervention"]);
-    assert_eq!(
-        made.greedy, "walk",
-        "cold arms tie, and the first registered wins"
-    );
+    assert_eq!(made.greedy, "walk", "cold arms tie, and the first registered wins");
     assert_eq!(made.eligible[0].propensity, 0.05 + 0.9);
 }
 
@@ -194,40 +159,21 @@ fn the_newest_sealed_hour_leads_to_a_decision_that_carries_everything() {
 fn revisions_midnights_old_hours_and_backfills_decide_nothing() {
     let (mut given, end) = (two_arms(), DAY_MS + 10 * HOUR_MS);
     let hour = analysis(Span::Hour, end);
-    let revised = RhythmAnalysed {
-        revision: 1,
-        ..hour.clone()
-    };
+    let revised = RhythmAnalysed { revision: 1, ..hour.clone() };
     assert_eq!(given.when(end, &[revised]), None);
     assert_eq!(given.when(end, &[analysis(Span::Midnight, end)]), None);
-    assert_eq!(
-        given.when(end + routing::FRESH_MS + 1, std::slice::from_ref(&hour)),
-        None
-    );
-    assert!(
-        given
-            .when(end + routing::FRESH_MS, std::slice::from_ref(&hour))
-            .is_some()
-    );
+    assert_eq!(given.when(end + routing::FRESH_MS + 1, std::slice::from_ref(&hour)), None);
+    assert!(given.when(end + routing::FRESH_MS, std::slice::from_ref(&hour)).is_some());
     routing::apply_analysed(&mut given.person, &hour);
-    assert!(
-        given.when(end, std::slice::from_ref(&hour)).is_some(),
-        "folded already, still new"
-    );
-    assert_eq!(
-        given.when(end, &[analysis(Span::Hour, end - HOUR_MS)]),
-        None
-    );
+    assert!(given.when(end, std::slice::from_ref(&hour)).is_some(), "folded already, still new");
+    assert_eq!(given.when(end, &[analysis(Span::Hour, end - HOUR_MS)]), None);
     given.backfill = true;
     assert_eq!(given.when(end, &[hour]), None);
 }
 
 #[test]
 fn without_a_configuration_nothing_is_decided() {
-    let given = Given {
-        shared: Shared::initial(),
-        ..two_arms()
-    };
+    let given = Given { shared: Shared::initial(), ..two_arms() };
     assert_eq!(given.when(DAY_MS, &[analysis(Span::Hour, DAY_MS)]), None);
 }
 
@@ -236,36 +182,21 @@ fn each_decision_of_a_person_has_its_own_id() {
     let mut given = two_arms();
     let hour = [analysis(Span::Hour, DAY_MS)];
     let first = given.when(DAY_MS, &hour).expect("a decision");
-    assert_eq!(
-        first.decision_id,
-        given.when(DAY_MS, &hour).expect("a decision").decision_id
-    );
+    assert_eq!(first.decision_id, given.when(DAY_MS, &hour).expect("a decision").decision_id);
     routing::apply_decision(&mut given.person, &first);
-    assert_ne!(
-        first.decision_id,
-        given.when(DAY_MS, &hour).expect("a decision").decision_id
-    );
+    assert_ne!(first.decision_id, given.when(DAY_MS, &hour).expect("a decision").decision_id);
 }
 
 #[test]
 fn doing_nothing_is_eligible_even_unnamed_suspended_or_asleep() {
     let unnamed = Given::arms(vec![arm("walk")]);
     let end = DAY_MS + 3 * HOUR_MS;
-    let made = unnamed
-        .when(end, &[analysis(Span::Hour, end)])
-        .expect("a decision");
-    assert_eq!(
-        (made.chosen.as_str(), made.propensity),
-        ("no_intervention", 1.0)
-    );
+    let made = unnamed.when(end, &[analysis(Span::Hour, end)]).expect("a decision");
+    assert_eq!((made.chosen.as_str(), made.propensity), ("no_intervention", 1.0));
     assert_eq!(made.masked[0].reason, MaskReason::Asleep);
-    let suspended = Arm {
-        suspended: true,
-        ..arm("no_intervention")
-    };
-    let made = Given::arms(vec![suspended])
-        .when(end, &[analysis(Span::Hour, end)])
-        .expect("a decision");
+    let suspended = Arm { suspended: true, ..arm("no_intervention") };
+    let made =
+        Given::arms(vec![suspended]).when(end, &[analysis(Span::Hour, end)]).expect("a decision");
     assert_eq!(made.chosen, "no_intervention");
 }
 
@@ -278,13 +209,7 @@ fn every_mask_names_its_first_reason() {
     let one = |arm: Arm| Given::arms(vec![arm]);
     assert_eq!(masked(&one(arm("walk")), 10), None);
     assert_eq!(
-        masked(
-            &one(Arm {
-                suspended: true,
-                ..arm("walk")
-            }),
-            3
-        ),
+        masked(&one(Arm { suspended: true, ..arm("walk") }), 3),
         Some(MaskReason::Suspended)
     );
     assert_eq!(masked(&one(arm("walk")), 23), Some(MaskReason::Asleep));
@@ -298,53 +223,30 @@ fn every_mask_names_its_first_reason() {
     let at = DAY_MS + 10 * HOUR_MS;
     let recent = one(arm("walk")).issued("other", at - 59 * MINUTE_MS);
     assert_eq!(masked(&recent, 10), Some(MaskReason::Cooldown));
-    let spent = (0..3).fold(one(arm("walk")), |given, _| {
-        given.issued("other", at - 2 * HOUR_MS)
-    });
+    let spent = (0..3).fold(one(arm("walk")), |given, _| given.issued("other", at - 2 * HOUR_MS));
     assert_eq!(masked(&spent, 10), Some(MaskReason::Budget));
-    let alert = Arm {
-        min_kss: Some(5.5),
-        ..arm("walk")
-    };
+    let alert = Arm { min_kss: Some(5.5), ..arm("walk") };
     assert_eq!(masked(&one(alert), 10), Some(MaskReason::Alert));
-    let capped = one(Arm {
-        dose_cap: 1,
-        ..arm("walk")
-    })
-    .issued("walk", at - 2 * HOUR_MS);
+    let capped = one(Arm { dose_cap: 1, ..arm("walk") }).issued("walk", at - 2 * HOUR_MS);
     assert_eq!(masked(&capped, 10), Some(MaskReason::DoseCap));
 }
 
 #[test]
 fn windows_count_from_waking_and_towards_sleep() {
     let window = |daypart, from_min, to_min| {
-        Given::arms(vec![Arm {
-            daypart,
-            from_min,
-            to_min,
-            ..arm("walk")
-        }])
+        Given::arms(vec![Arm { daypart, from_min, to_min, ..arm("walk") }])
     };
     let open = |given: &Given, hour| given.masks_at(hour).is_empty();
     let morning = window(Daypart::AfterWake, 60, 180);
-    assert_eq!(
-        [7, 8, 9, 10].map(|hour| open(&morning, hour)),
-        [false, true, true, false]
-    );
+    assert_eq!([7, 8, 9, 10].map(|hour| open(&morning, hour)), [false, true, true, false]);
     for (from_min, to_min) in [(120, 0), (0, 120)] {
         let evening = window(Daypart::BeforeSleep, from_min, to_min);
-        assert_eq!(
-            [20, 21, 22].map(|hour| open(&evening, hour)),
-            [false, true, true]
-        );
+        assert_eq!([20, 21, 22].map(|hour| open(&evening, hour)), [false, true, true]);
     }
     let mut late = window(Daypart::BeforeSleep, 180, 60);
     late.profile.sleep_start_min = 60;
     late.profile.sleep_end_min = 9 * 60;
-    assert_eq!(
-        [21, 22, 23].map(|hour| open(&late, hour)),
-        [false, true, true]
-    );
+    assert_eq!([21, 22, 23].map(|hour| open(&late, hour)), [false, true, true]);
     assert!(!open(&late, 0));
 }
 
@@ -362,19 +264,12 @@ fn outcomes_reach_the_learner_once_each() {
         reward,
         replaces,
     };
-    for status in [
-        FeedbackStatus::Duplicate,
-        FeedbackStatus::Expired,
-        FeedbackStatus::Retired,
-    ] {
+    for status in [FeedbackStatus::Duplicate, FeedbackStatus::Expired, FeedbackStatus::Retired] {
         routing::apply_feedback(&mut shared, &feedback(status, 4096, None));
     }
     assert_eq!(shared.rewards_taken, 0);
     routing::apply_feedback(&mut shared, &feedback(FeedbackStatus::Applied, 4096, None));
-    routing::apply_feedback(
-        &mut shared,
-        &feedback(FeedbackStatus::Corrected, 0, Some(4096)),
-    );
+    routing::apply_feedback(&mut shared, &feedback(FeedbackStatus::Corrected, 0, Some(4096)));
     let sums = shared.learner.current("walk").expect("registered").sums();
     assert_eq!((sums.n, sums.reward_sum, shared.rewards_taken), (1, 0, 2));
     let expired = |imputed| OutcomeExpired {
@@ -386,19 +281,13 @@ fn outcomes_reach_the_learner_once_each() {
     };
     routing::apply_expired(&mut shared, &expired(None));
     routing::apply_expired(&mut shared, &expired(Some(0)));
-    assert_eq!(
-        shared.learner.current("walk").expect("registered").sums().n,
-        2
-    );
+    assert_eq!(shared.learner.current("walk").expect("registered").sums().n, 2);
     assert_eq!(shared.rewards_taken, 3);
 }
 
 #[test]
 fn features_are_centred_and_missing_ones_are_zero() {
-    let saturday_six = LocalTime {
-        day: 2,
-        minute: 360,
-    };
+    let saturday_six = LocalTime { day: 2, minute: 360 };
     let bare = analysis(Span::Hour, DAY_MS);
     let x = features::features(&bare, saturday_six, Some(12 * HOUR_MS));
     assert_eq!(x, [4096, 4096, 0, 0, 0, 0, 0, 0, 0, 4096]);

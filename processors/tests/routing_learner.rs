@@ -16,12 +16,7 @@ fn outcomes(most: usize) -> impl Strategy<Value = Vec<([i32; D], i32)>> {
 }
 
 fn policy(alpha: f64, epsilon: f64) -> Policy {
-    Policy {
-        alpha,
-        lambda: 1.0,
-        epsilon,
-        seed: 42,
-    }
+    Policy { alpha, lambda: 1.0, epsilon, seed: 42 }
 }
 
 fn sums_of(outcomes: &[([i32; D], i32)]) -> ArmSums {
@@ -43,16 +38,13 @@ fn reference(sums: &ArmSums, lambda: f64, x: &[i32; D]) -> (f64, f64) {
         row[D] = f64::from(x[i]) / 4096.0;
     }
     for k in 0..D {
-        let best = (k..D)
-            .max_by(|&i, &j| m[i][k].abs().total_cmp(&m[j][k].abs()))
-            .expect("k is below D");
+        let best =
+            (k..D).max_by(|&i, &j| m[i][k].abs().total_cmp(&m[j][k].abs())).expect("k is below D");
         m.swap(k, best);
         let pivot = m[k];
         for row in &mut m[k + 1..] {
             let factor = row[k] / pivot[k];
-            row.iter_mut()
-                .zip(pivot)
-                .for_each(|(entry, above)| *entry -= factor * above);
+            row.iter_mut().zip(pivot).for_each(|(entry, above)| *entry -= factor * above);
         }
     }
     let mut solution = [0.0; D];
@@ -172,10 +164,7 @@ fn doubtful_sums_still_give_finite_scores() {
     sums.learn(&[4096, 4096], 4096);
     for lambda in [0.0, -1.0, f64::NAN, 1e-300] {
         let score = sums.derive(lambda).score(&[4096, -4096]);
-        assert!(
-            score.mean.is_finite() && score.width.is_finite(),
-            "{lambda}: {score:?}"
-        );
+        assert!(score.mean.is_finite() && score.width.is_finite(), "{lambda}: {score:?}");
     }
 }
 
@@ -184,16 +173,9 @@ fn equal_scores_go_to_the_first_and_a_lone_arm_has_propensity_one() {
     let mut learner = Learner::new(1, 1.0);
     learner.configure(1.0, [("a", false), ("b", false)].into_iter());
     let x = [4096];
-    let candidates: Vec<_> = learner
-        .arms()
-        .iter()
-        .map(|arm| Candidate { arm, x: &x })
-        .collect();
+    let candidates: Vec<_> = learner.arms().iter().map(|arm| Candidate { arm, x: &x }).collect();
     let choice = choose(&candidates, &policy(1.0, 0.0), b"id").expect("arms to choose from");
-    assert_eq!(
-        (choice.greedy, choice.chosen, choice.propensity),
-        (0, 0, 1.0)
-    );
+    assert_eq!((choice.greedy, choice.chosen, choice.propensity), (0, 0, 1.0));
     let lone = choose(&candidates[1..], &policy(1.0, 0.1), b"id").expect("arms to choose from");
     assert_eq!((lone.chosen, lone.propensity), (0, 1.0));
     assert_eq!(choose(&[], &policy(1.0, 0.1), b"id"), None);
@@ -206,26 +188,17 @@ fn a_removed_arm_keeps_its_sums_and_comes_back_afresh() {
     learner.learn("a", 0, &[4096], 4096);
     learner.configure(1.0, [("b", true)].into_iter());
     assert_eq!(learner.arms()[0].status(), ArmStatus::Removed);
-    assert_eq!(
-        learner.current("b").expect("in force").status(),
-        ArmStatus::Suspended
-    );
+    assert_eq!(learner.current("b").expect("in force").status(), ArmStatus::Suspended);
     learner.configure(1.0, [("b", false), ("a", false)].into_iter());
     let again = learner.current("a").expect("in force");
     assert_eq!((again.incarnation(), again.sums().n), (1, 0));
     assert_eq!(
-        (
-            learner.arms()[0].sums().n,
-            learner.current("b").expect("in force").incarnation()
-        ),
+        (learner.arms()[0].sums().n, learner.current("b").expect("in force").incarnation()),
         (1, 0)
     );
     learner.learn("a", 0, &[4096], 4096);
     assert_eq!(
-        (
-            learner.arms()[0].sums().n,
-            learner.current("a").expect("in force").sums().n
-        ),
+        (learner.arms()[0].sums().n, learner.current("a").expect("in force").sums().n),
         (2, 0)
     );
 }
@@ -239,10 +212,7 @@ fn a_stored_learner_comes_back_equal_and_scores_the_same_bits() {
     assert!(!text.contains("derived"), "a derived value is never stored");
     let restored: Learner = serde_json::from_str(&text).expect("its own text");
     assert_eq!(restored, learner);
-    let (old, new) = (
-        learner.arms()[0].score(&[1, 2]),
-        restored.arms()[0].score(&[1, 2]),
-    );
+    let (old, new) = (learner.arms()[0].score(&[1, 2]), restored.arms()[0].score(&[1, 2]));
     assert_eq!(old.mean.to_bits(), new.mean.to_bits());
     assert_eq!(old.width.to_bits(), new.width.to_bits());
 }
@@ -253,10 +223,7 @@ fn a_new_lambda_acts_on_sums_learnt_under_the_old_one() {
         let mut learner = Learner::new(1, 1.0);
         learner.configure(lambdas[0], [("a", false)].into_iter());
         learner.learn("a", 0, &[4096], 4096);
-        learner.configure(
-            *lambdas.last().expect("not empty"),
-            [("a", false)].into_iter(),
-        );
+        learner.configure(*lambdas.last().expect("not empty"), [("a", false)].into_iter());
         learner
     };
     assert_eq!(configured(&[1.0, 3.0]), configured(&[3.0]));

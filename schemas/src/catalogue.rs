@@ -109,11 +109,7 @@ mod tests {
             assert_eq!(stem.strip_suffix("_body").unwrap_or(stem), id.as_str());
             assert_eq!(for_payload(id), ALL[at].json);
         }
-        assert!(
-            ALL[SchemaId::ALL.len()..]
-                .iter()
-                .all(|text| text.id.is_none())
-        );
+        assert!(ALL[SchemaId::ALL.len()..].iter().all(|text| text.id.is_none()));
     }
 
     #[test]
@@ -122,15 +118,9 @@ mod tests {
             .expect("the directory of schemas can be listed")
             .map(|entry| entry.expect("a directory entry can be read").path())
             .filter(|path| path.extension().is_some_and(|e| e == "avsc"))
-            .map(|path| {
-                path.file_stem()
-                    .map(|stem| stem.to_string_lossy().into_owned())
-            })
+            .map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
             .collect();
-        let names: BTreeSet<_> = ALL
-            .iter()
-            .map(|text| Some(String::from(text.name)))
-            .collect();
+        let names: BTreeSet<_> = ALL.iter().map(|text| Some(String::from(text.name))).collect();
         assert_eq!(names, files);
         assert_eq!(names.len(), ALL.len());
     }

@@ -52,11 +52,7 @@ impl<'a> Envelope<'a> {
             user_id: get_str(from)?,
             id: get_str(from)?,
             ts: get_long(from)?,
-            recv_ts: if get_index(from, 2)? == 0 {
-                None
-            } else {
-                Some(get_long(from)?)
-            },
+            recv_ts: if get_index(from, 2)? == 0 { None } else { Some(get_long(from)?) },
         })
     }
 }

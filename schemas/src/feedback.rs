@@ -26,13 +26,8 @@ pub enum Response {
 
 impl Response {
     /// The schema names of the branches.
-    pub const NAMES: [&'static str; 5] = [
-        "accepted",
-        "dismissed",
-        "rating",
-        "measured_change",
-        "reward",
-    ];
+    pub const NAMES: [&'static str; 5] =
+        ["accepted", "dismissed", "rating", "measured_change", "reward"];
 
     const fn parts(&self) -> (i64, f64) {
         match *self {

@@ -69,9 +69,7 @@ impl FromStr for DecisionId {
         if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(ParseDecisionIdError);
         }
-        u128::from_str_radix(text, 16)
-            .map(Self)
-            .map_err(|_| ParseDecisionIdError)
+        u128::from_str_radix(text, 16).map(Self).map_err(|_| ParseDecisionIdError)
     }
 }
 
@@ -100,6 +98,16 @@ impl<'de> serde::Deserialize<'de> for DecisionId {
 /// The key of a person: `user`, or `tenant/user` outside the tenant `default`.
 pub fn partition_key<'a>(tenant: &str, user_id: &'a str) -> Cow<'a, str> {
     if tenant == "default" {
+        Cow::Borrowed(user_id)
+    } else {
+        Cow::Owned(format!("{tenant}/{user_id}"))
+    }
+}
+
+/// Names a person unambiguously: the partition key, but `default/user` where a user of the tenant
+/// `default` has a `/` in their id, which would read as another tenant's. Tenants have none.
+pub fn person_key<'a>(tenant: &str, user_id: &'a str) -> Cow<'a, str> {
+    if tenant == "default" && !user_id.contains('/') {
         Cow::Borrowed(user_id)
     } else {
         Cow::Owned(format!("{tenant}/{user_id}"))
@@ -146,13 +154,18 @@ mod tests {
             ("foobar", -790_332_482),
             ("a-little-bit-long-string", -985_981_536),
             ("a-little-bit-longer-string", -1_486_304_829),
-            (
-                "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
-                -58_897_971,
-            ),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
         ] {
             assert_eq!(murmur2(key.as_bytes()) as i32, hash, "{key}");
         }
+    }
+
+    #[test]
+    fn a_slash_in_an_id_never_reads_as_another_tenant() {
+        assert_eq!(person_key("default", "ada"), "ada");
+        assert_eq!(person_key("a", "b"), "a/b");
+        assert_eq!(person_key("default", "a/b"), "default/a/b");
+        assert_eq!(partition_key("default", "a/b"), "a/b");
     }
 
     #[test]

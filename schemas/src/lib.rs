@@ -30,7 +30,9 @@ pub use decision::{
 pub use envelope::Envelope;
 pub use event::Event;
 pub use feedback::{FeedbackBody, FeedbackRecorded, FeedbackStatus, OutcomeExpired, Response};
-pub use ids::{DecisionId, ParseDecisionIdError, PartitionId, murmur2_partition, partition_key};
+pub use ids::{
+    DecisionId, ParseDecisionIdError, PartitionId, murmur2_partition, partition_key, person_key,
+};
 pub use journal::{ChunkHeader, Cursor, Entry, RawBytes, Recorded, Repeat, SchemaId};
 pub use profile::{OffsetChange, ProfileBody, Scale};
 pub use reading::{Doubles, Environment, Imu, Kind, ReadingBody, Values};

@@ -57,13 +57,7 @@ record! {
 impl ProfileBody {
     /// The offset in force at an instant, minutes.
     pub fn offset_at(&self, at_ms: i64) -> i32 {
-        let later = self
-            .offsets
-            .partition_point(|change| change.from_ms <= at_ms);
-        if later == 0 {
-            self.offset_min
-        } else {
-            self.offsets[later - 1].offset_min
-        }
+        let later = self.offsets.partition_point(|change| change.from_ms <= at_ms);
+        if later == 0 { self.offset_min } else { self.offsets[later - 1].offset_min }
     }
 }

@@ -235,11 +235,7 @@ impl<'a> Doubles<'a> {
             return Ok(Self(&[]));
         }
         let items = take(from, count.checked_mul(8).ok_or(Malformed::Range)?)?;
-        if get_block(from)? == 0 {
-            Ok(Self(items))
-        } else {
-            Err(Malformed::Range)
-        }
+        if get_block(from)? == 0 { Ok(Self(items)) } else { Err(Malformed::Range) }
     }
 }
 

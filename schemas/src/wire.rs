@@ -42,11 +42,7 @@ pub fn to_bytes<T: Wire>(value: &T) -> Vec<u8> {
 /// Reads one value and demands that nothing follows it.
 pub fn from_bytes<T: Wire>(mut bytes: &[u8]) -> Result<T, Malformed> {
     let value = T::get(&mut bytes)?;
-    if bytes.is_empty() {
-        Ok(value)
-    } else {
-        Err(Malformed::Range)
-    }
+    if bytes.is_empty() { Ok(value) } else { Err(Malformed::Range) }
 }
 
 /// Appends a zigzag variable-length integer (Avro `int` and `long`).
@@ -75,11 +71,7 @@ pub fn get_long(from: &mut &[u8]) -> Result<i64, Malformed> {
             return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
         }
     }
-    Err(if from.len() < 10 {
-        Malformed::Cut
-    } else {
-        Malformed::Varint
-    })
+    Err(if from.len() < 10 { Malformed::Cut } else { Malformed::Varint })
 }
 
 /// Appends length and bytes (Avro `bytes` and `string`).
@@ -113,10 +105,7 @@ pub fn get_str<'a>(from: &mut &'a [u8]) -> Result<&'a str, Malformed> {
 /// Takes an Avro symbol or branch index below `count`.
 #[inline]
 pub fn get_index(from: &mut &[u8], count: usize) -> Result<usize, Malformed> {
-    usize::try_from(get_long(from)?)
-        .ok()
-        .filter(|i| *i < count)
-        .ok_or(Malformed::Range)
+    usize::try_from(get_long(from)?).ok().filter(|i| *i < count).ok_or(Malformed::Range)
 }
 
 impl Wire for i64 {
@@ -215,11 +204,7 @@ impl<T: Wire> Wire for Option<T> {
         }
     }
     fn get(from: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(if get_index(from, 2)? == 0 {
-            None
-        } else {
-            Some(T::get(from)?)
-        })
+        Ok(if get_index(from, 2)? == 0 { None } else { Some(T::get(from)?) })
     }
 }
 

@@ -84,7 +84,8 @@ impl Load {
             })
             .collect();
         let total: usize = by_person.iter().map(Vec::len).sum();
-        let mut load = Self { profiles: Vec::new(), lines: Bytes::default(), avro: Bytes::default() };
+        let mut load =
+            Self { profiles: Vec::new(), lines: Bytes::default(), avro: Bytes::default() };
         let mut stretches = Vec::new();
         for i in 0..people {
             // The person whose share of the lines holds the i-th point.
@@ -238,4 +239,3 @@ fn replace_into(line: &[u8], old: &str, new: &str, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(&line[at..]);
 }
-

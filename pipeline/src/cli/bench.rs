@@ -46,7 +46,9 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let temporary = std::env::temp_dir().join(format!("zeitgeber-bench-{}", std::process::id()));
     let dir = args.dir.clone().unwrap_or_else(|| temporary.clone());
     if dir.join("avro").exists() {
-        return Err(format!("{} holds a bench already; name another directory", dir.display()).into());
+        return Err(
+            format!("{} holds a bench already; name another directory", dir.display()).into()
+        );
     }
     let plan = Plan { people: args.people, readings: args.readings };
     let settings = session::settings(&config, OutcomeDetail::Counts);

@@ -124,7 +124,9 @@ fn tour(
         counts.interventions,
         played.answers,
     );
-    text.push_str("Vitality (a transparent composite, not a diagnosis; - is a part not computed)\n");
+    text.push_str(
+        "Vitality (a transparent composite, not a diagnosis; - is a part not computed)\n",
+    );
     text.push_str(&show::vitality(states));
     let journal = Store::read(dir)?.journal();
     let person = states.iter().flat_map(State::people).find(|person| person.key == args.user);

@@ -84,7 +84,7 @@ pub(super) fn print(out: &mut impl Write, row: &EventRow, json: bool) -> io::Res
     let kind = format!("{:<23}", row.schema.as_str());
     writeln!(
         out,
-        "{:>10}  {}  {user:<10}  {}  {}",
+        "{:>10}  {:<24}  {user:<10}  {}  {}",
         row.position.to_string(),
         time_text(row.ts),
         tone(Tone::Bold, &kind),

@@ -4,12 +4,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde_json::json;
-use zeitgeber::{
-    cycle::OutcomeDetail,
-    door::feedback::Feedback,
-    ingest::now_ms,
-    query,
-};
+use zeitgeber::{cycle::OutcomeDetail, door::feedback::Feedback, ingest::now_ms, query};
 use zeitgeber_schemas::{DecisionId, FeedbackBody, Response};
 
 use super::{DataDir, Failure, Layers, say, session};

@@ -94,12 +94,12 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let taken = take(args, &mut session, line_limit, &stop, outcomes.as_mut(), &mut reports);
     // Whatever ended the files, what was taken becomes durable and the log stops cleanly.
     let summary = session.finish();
-    let profiles = taken?;
     let mut summary = summary?;
     if let Some(outcomes) = &mut outcomes {
         outcomes.add(std::mem::take(&mut summary.lines))?;
         outcomes.release()?;
     }
+    let profiles = taken?;
     let seconds = started.elapsed().as_secs_f64();
     let counts = summary.counts;
     let printed = Summary { files: &reports, profiles, threads: summary.threads, seconds, counts };
@@ -152,12 +152,13 @@ fn readings(
     mut outcomes: Option<&mut OutcomeLog>,
 ) -> Result<FileReport, Failure> {
     let options = Options { backfill: args.backfill, door_now_ms: now_ms() };
+    let file = files::open(path, line_limit).map_err(FileError::from)?;
     if let Some(outcomes) = outcomes.as_deref_mut() {
-        begin_outcomes(session, path, outcomes)?;
+        begin_outcomes(session, &file, outcomes)?;
     }
     let bar = progress_bar(path);
     let mut failed = None;
-    let report = session.readings_file(path, &options, line_limit, stop, |session, at| {
+    let report = session.readings_file(file, &options, line_limit, stop, |session, at| {
         show(&bar, at);
         let lines = session.take_lines();
         if let Some(outcomes) = outcomes.as_deref_mut()
@@ -171,7 +172,7 @@ fn readings(
     if let Some(error) = failed {
         return Err(error.into());
     }
-    let report = report.map_err(FileError::from)?;
+    let report = report?;
     session.settle()?;
     if let Some(outcomes) = outcomes {
         outcomes.add(session.take_lines())?;
@@ -183,17 +184,12 @@ fn readings(
 /// Adds what an interrupted run left out: outcomes of inputs that the log already covers.
 fn begin_outcomes(
     session: &Session,
-    path: &Path,
+    file: &files::Source,
     outcomes: &mut OutcomeLog,
 ) -> Result<(), Failure> {
-    if path.as_os_str() == "-" {
-        outcomes.begin("-", true)?;
-        return Ok(());
-    }
-    let file = files::open(path, 1)?;
-    let resumes = file.hash.is_some_and(|hash| session.resumes(&hash));
-    outcomes.begin(&file.name, !resumes)?;
-    if let Some(hash) = file.hash.filter(|_| resumes) {
+    let covered = file.hash.filter(|hash| session.resumes(hash));
+    outcomes.begin(&file.name, covered.is_none())?;
+    if let Some(hash) = covered {
         let missing = query::outcomes(session.store(), &hash, &|line| !outcomes.contains(line))?;
         outcomes.add(missing)?;
     }
@@ -201,9 +197,8 @@ fn begin_outcomes(
 }
 
 fn progress_bar(path: &Path) -> ProgressBar {
-    let style = ProgressStyle::with_template(
-        "{msg} {wide_bar} {bytes}/{total_bytes} {per_sec} ETA {eta}",
-    );
+    let style =
+        ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {per_sec} ETA {eta}");
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message(path.display().to_string());

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
 };
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table, TableComponent, presets};
 use serde::Serialize;
 
 /// Longest text in a table's cell, characters; the rest is cut.
@@ -37,6 +37,14 @@ pub(super) fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<(
 pub(super) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(headings);
+    for between_rows in [
+        TableComponent::HorizontalLines,
+        TableComponent::MiddleIntersections,
+        TableComponent::LeftBorderIntersections,
+        TableComponent::RightBorderIntersections,
+    ] {
+        table.remove_style(between_rows);
+    }
     table
 }
 

@@ -36,8 +36,7 @@ pub(super) fn open(
     config: &Config,
     outcomes: OutcomeDetail,
 ) -> Result<Session, Failure> {
-    let session =
-        Session::open(dir, &settings(config, outcomes), &config.configuration())?;
+    let session = Session::open(dir, &settings(config, outcomes), &config.configuration())?;
     if let Some(cut) = session.store().cut() {
         say::note(&format!(
             "recovered: cut {} bytes that were never acknowledged from byte {} of {}",

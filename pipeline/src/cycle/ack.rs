@@ -158,7 +158,9 @@ impl LineOutcome {
         events: &[Event],
     ) -> Self {
         match events.first() {
-            Some(Event::DeadLettered(refused)) => Self::refused(line, user_id, kind, refused.reason),
+            Some(Event::DeadLettered(refused)) => {
+                Self::refused(line, user_id, kind, refused.reason)
+            }
             Some(Event::ReadingAccepted(accepted)) => Self::accepted(line, user_id, kind, accepted),
             _ => Self { outcome: "accepted", ..Self::bare(line, user_id, kind) },
         }

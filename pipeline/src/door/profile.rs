@@ -89,6 +89,10 @@ fn read(value: &Value) -> Result<Profile, Box<Refusal>> {
 fn fields(object: &Object) -> Result<Profile, Fault> {
     let user_id = text(required(object, "user_id")?, "user_id")?;
     let tenant = optional_text(object, "tenant")?.unwrap_or(DEFAULT_TENANT);
+    if user_id.is_empty() || tenant.is_empty() || tenant.contains('/') {
+        let detail = "`user_id` and `tenant` must not be empty, nor `tenant` hold a `/`";
+        return Err((Reason::WrongType, detail.into()));
+    }
     let body = body(object)?;
     let id = match optional_text(object, "id")? {
         Some(id) => id.to_owned(),

@@ -4,6 +4,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
 use zeitgeber_schemas::Envelope;
@@ -21,6 +22,8 @@ use crate::{
 
 /// Largest file of profiles, bytes: it is read whole.
 const PROFILES_BYTES_MAX: u64 = 256 << 20;
+/// Longest time that an input of a stream waits for company.
+const LIVE_HAND_OVER: Duration = Duration::from_millis(100);
 /// Inputs between two looks at the progress.
 const PROGRESS_EVERY: u64 = 4_096;
 
@@ -88,28 +91,33 @@ fn whose(refusal: &Refusal) -> String {
 }
 
 impl Session {
-    /// Takes the readings of a file (NDJSON, plain or packed, or an Avro container; `-` is
-    /// standard input). What an earlier run covered of the same content is skipped.
+    /// Takes the readings of an opened file (NDJSON, plain or packed, or an Avro container). What
+    /// an earlier run covered of the same content is skipped.
     pub fn readings_file(
         &mut self,
-        path: &Path,
+        mut file: files::Source,
         options: &Options,
         line_limit: usize,
         stop: &AtomicBool,
         mut progress: impl FnMut(&mut Self, Progress),
     ) -> Result<FileReport, FileError> {
-        let mut file = files::open(path, line_limit)?;
         self.set_source(file.hash.map(|id| Source { id, name: file.name.clone() }))?;
+        let is_live = file.hash.is_none();
+        let mut handed_over = Instant::now();
         let mut inputs = 0;
         let mut options = *options;
         let interrupted = loop {
             if inputs % PROGRESS_EVERY == 0 {
-                options.door_now_ms = now_ms();
+                options.door_now_ms = options.door_now_ms.max(now_ms());
                 let (bytes, total) = (file.progress.bytes(), file.progress.total);
                 progress(self, Progress { inputs, bytes, total });
                 if stop.load(Ordering::Relaxed) {
                     break true;
                 }
+            }
+            if is_live && handed_over.elapsed() > LIVE_HAND_OVER {
+                self.hand_over()?;
+                handed_over = Instant::now();
             }
             match self.next_reading(&mut file.content, &options, line_limit) {
                 Ok(true) => inputs += 1,

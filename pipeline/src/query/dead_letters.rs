@@ -13,7 +13,7 @@ use crate::journal::{Journal, RawRef, ScanFrom};
 pub struct DeadLetterFilter {
     /// Those refused for this reason.
     pub reason: Option<Reason>,
-    /// Those of this person (partition key), as far as it could be read.
+    /// Those of this person (person key), as far as it could be read.
     pub user: Option<String>,
 }
 

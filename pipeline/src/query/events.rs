@@ -15,7 +15,7 @@ use crate::{
 /// Which events are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    /// Those of this person (partition key).
+    /// Those of this person (person key).
     pub user: Option<String>,
     /// Those of this schema; an input's schema asks for the inputs themselves.
     pub schema: Option<SchemaId>,

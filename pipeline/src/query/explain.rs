@@ -346,7 +346,7 @@ mod tests {
     fn every_feature_has_a_name_and_a_prefix_needs_four_digits() {
         assert_eq!(FEATURE_NAMES[FEATURE_VERSION as usize - 1].len(), DIMENSION);
         assert!(Prefix::parse("00f").is_err() && Prefix::parse("00fg").is_err());
-        let prefix = Prefix::parse("000Fa").unwrap();
+        let prefix = Prefix::parse("000Fa").expect("five digits suffice");
         assert_eq!(prefix.partition, PartitionId(15));
         assert!(prefix.fits(DecisionId::new(PartitionId(15), 0xa << 108)));
     }

@@ -20,7 +20,7 @@ pub struct AvroExport {
     row: Schema,
 }
 
-/// Writes one object container of everything the walk meets, or of one person's (partition key);
+/// Writes one object container of everything the walk meets, or of one person's (person key);
 /// tells how many rows it has.
 pub fn export_avro(
     walk: &mut Walk,

@@ -49,7 +49,7 @@ struct People {
     partition: Option<PartitionId>,
 }
 
-/// Everybody's features, or those of one person (partition key), by partition key. Profiles are
+/// Everybody's features, or those of one person (person key), by person key. Profiles are
 /// the latest that were given before the range's end, else the first one.
 pub fn report(
     journal: &dyn Journal,

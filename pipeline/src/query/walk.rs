@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use zeitgeber_schemas::{
-    ChunkHeader, Envelope, Event, PartitionId, SchemaId, Unreadable, partition_key,
+    ChunkHeader, Envelope, Event, PartitionId, SchemaId, Unreadable, person_key,
     wire::{Malformed, from_bytes},
 };
 
@@ -29,9 +29,9 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The partition key: `user`, or `tenant/user` outside the tenant `default`.
+    /// The person key: `user`, or `tenant/user` outside the tenant `default`.
     pub fn key(&self) -> String {
-        partition_key(&self.tenant, &self.user_id).into_owned()
+        person_key(&self.tenant, &self.user_id).into_owned()
     }
 }
 
@@ -103,12 +103,12 @@ impl Visit<'_> {
         }
     }
 
-    /// Whether the entry concerns a person, by partition key.
+    /// Whether the entry concerns a person, by person key.
     pub fn concerns(&self, key: &str) -> bool {
         match self.subject {
-            Some(subject) => partition_key(&subject.tenant, &subject.user_id) == key,
+            Some(subject) => person_key(&subject.tenant, &subject.user_id) == key,
             None => refused_user(self.entry)
-                .is_some_and(|user| partition_key(self.entry.tenant, &user) == key),
+                .is_some_and(|user| person_key(self.entry.tenant, &user) == key),
         }
     }
 

@@ -30,11 +30,7 @@ pub fn after_wake(s: f64, hours: f64) -> f64 {
 /// S after `hours` of sleep.
 pub fn after_sleep(s: f64, hours: f64) -> f64 {
     let rate = SLEEP_RATE * (BREAK_LEVEL - UPPER);
-    let linear = if s < BREAK_LEVEL {
-        (BREAK_LEVEL - s) / rate
-    } else {
-        0.0
-    };
+    let linear = if s < BREAK_LEVEL { (BREAK_LEVEL - s) / rate } else { 0.0 };
     if hours <= linear {
         return s + rate * hours;
     }
@@ -77,12 +73,7 @@ impl UsualDay {
             s_at_wake = next;
         }
         let (sleep_start_h, sleep_end_h) = (f64::from(start) / 60.0, f64::from(end) / 60.0);
-        Self {
-            sleep_start_h,
-            sleep_end_h,
-            asleep_h,
-            s_at_wake,
-        }
+        Self { sleep_start_h, sleep_end_h, asleep_h, s_at_wake }
     }
 
     /// Karolinska sleepiness, 1 to 9, at a local clock time in hours.
@@ -90,11 +81,7 @@ impl UsualDay {
         let awake_h = hours_since(self.sleep_end_h, clock_h);
         let day_h = 24.0 - self.asleep_h;
         let kss = if awake_h < day_h {
-            kss_of(
-                after_wake(self.s_at_wake, awake_h),
-                clock_h,
-                inertia(awake_h),
-            )
+            kss_of(after_wake(self.s_at_wake, awake_h), clock_h, inertia(awake_h))
         } else {
             let at_onset = after_wake(self.s_at_wake, day_h);
             let asleep_h = hours_since(self.sleep_start_h, clock_h);

@@ -51,10 +51,7 @@ impl Tables {
     /// Computes the tables.
     pub fn new() -> Self {
         let rows = |n: u32| (0..n).map(move |i| harmonics((f64::from(i) + 0.5) / f64::from(n)));
-        Self {
-            minutes: rows(1440).collect(),
-            hours: rows(24).collect(),
-        }
+        Self { minutes: rows(1440).collect(), hours: rows(24).collect() }
     }
 }
 
@@ -85,11 +82,7 @@ pub(crate) struct Moments {
 impl Moments {
     /// Of a minute series.
     pub(crate) fn of_minutes(totals: &Totals, tables: &Tables) -> Option<Self> {
-        let bins = totals
-            .sums
-            .iter()
-            .zip(&totals.counts)
-            .map(|(sum, count)| (*sum, *count));
+        let bins = totals.sums.iter().zip(&totals.counts).map(|(sum, count)| (*sum, *count));
         Self::new(bins, &tables.minutes, totals.sum_squares)
     }
 
@@ -131,16 +124,8 @@ impl Moments {
         for ((sum, count), row) in bins.zip(rows) {
             let value = exact::signal_value(sum - i64::from(count) * centre);
             let count = f64::from(count);
-            moments
-                .design
-                .iter_mut()
-                .zip(row)
-                .for_each(|(to, wave)| *to += count * wave);
-            moments
-                .product
-                .iter_mut()
-                .zip(row)
-                .for_each(|(to, wave)| *to += value * wave);
+            moments.design.iter_mut().zip(row).for_each(|(to, wave)| *to += count * wave);
+            moments.product.iter_mut().zip(row).for_each(|(to, wave)| *to += value * wave);
         }
         Some(moments)
     }
@@ -164,10 +149,7 @@ impl Moments {
     /// The 24 h and 12 h components together.
     pub(crate) fn two(&self, tables: &Tables) -> Option<TwoComponents> {
         let (fit, r2) = self.solve::<5>()?;
-        Some(TwoComponents {
-            r2,
-            orthophase_h: orthophase(&fit, tables),
-        })
+        Some(TwoComponents { r2, orthophase_h: orthophase(&fit, tables) })
     }
 
     /// Least squares with `P` columns: MESOR, then cosine and sine of each harmonic; and R2. None
@@ -200,11 +182,7 @@ impl Moments {
         }
         let (a, b) = (low.div_ceil(2), high.div_ceil(2));
         let cos = |k: usize| {
-            if k == 0 {
-                self.n
-            } else {
-                self.design[2 * k - 2]
-            }
+            if k == 0 { self.n } else { self.design[2 * k - 2] }
         };
         let sin = |k: usize| if k == 0 { 0.0 } else { self.design[2 * k - 1] };
         match (low % 2, high % 2) {

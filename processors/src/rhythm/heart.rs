@@ -44,16 +44,10 @@ impl Sums for Beats {
 impl Beats {
     /// Sums of one record.
     pub(crate) fn of(rr_ms: Doubles<'_>) -> Self {
-        let mut beats = Self {
-            records: 1,
-            intervals: rr_ms.len() as u64,
-            ..Self::default()
-        };
+        let mut beats = Self { records: 1, intervals: rr_ms.len() as u64, ..Self::default() };
         let mut before = None;
         for interval in rr_ms.iter() {
-            let kept = (300.0..=2000.0)
-                .contains(&interval)
-                .then(|| exact::signal(interval));
+            let kept = (300.0..=2000.0).contains(&interval).then(|| exact::signal(interval));
             if let Some(kept) = kept {
                 beats.kept += 1;
                 beats.kept_sum += i128::from(kept);

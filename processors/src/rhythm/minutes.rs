@@ -62,11 +62,7 @@ struct Partial {
 impl Minutes {
     /// An empty series.
     pub const fn new(retention: Retention) -> Self {
-        Self {
-            retention,
-            blocks: VecDeque::new(),
-            partial: Vec::new(),
-        }
+        Self { retention, blocks: VecDeque::new(), partial: Vec::new() }
     }
 
     /// Takes in an epoch of `epoch_s` seconds from `start_ms` (UTC).
@@ -88,11 +84,7 @@ impl Minutes {
         if epoch_s == 60 {
             self.place(minute, minute_value(value), source);
         } else if epoch_s > 60 && epoch_s < 3600 && epoch_s % 60 == 0 {
-            let share = if combine == Combine::Sum {
-                epoch_s / 60
-            } else {
-                1
-            };
+            let share = if combine == Combine::Sum { epoch_s / 60 } else { 1 };
             let value = minute_value(value / share as f64);
             for later in 0..epoch_s / 60 {
                 self.place(minute + later, value, source);
@@ -139,32 +131,18 @@ impl Minutes {
         from: i64,
         until: i64,
     ) -> impl DoubleEndedIterator<Item = (&Block, u64)> {
-        let low = self
-            .blocks
-            .partition_point(|block| block.first() + 60 <= from);
-        let high = self
-            .blocks
-            .partition_point(|block| block.first() < until)
-            .max(low);
+        let low = self.blocks.partition_point(|block| block.first() + 60 <= from);
+        let high = self.blocks.partition_point(|block| block.first() < until).max(low);
         self.blocks.range(low..high).map(move |block| {
-            let inside = ones(
-                (from - block.first()).max(0),
-                (until - block.first()).min(60),
-            );
+            let inside = ones((from - block.first()).max(0), (until - block.first()).min(60));
             (block, block.valid & inside)
         })
     }
 
     fn gather(&mut self, part: Partial, combine: Combine, source: Source) {
         let key = (part.minute, part.device);
-        let at = self
-            .partial
-            .partition_point(|known| (known.minute, known.device) < key);
-        match self
-            .partial
-            .get_mut(at)
-            .filter(|known| (known.minute, known.device) == key)
-        {
+        let at = self.partial.partition_point(|known| (known.minute, known.device) < key);
+        match self.partial.get_mut(at).filter(|known| (known.minute, known.device) == key) {
             None => {
                 if self.partial.len() >= PARTIAL_MAX {
                     self.partial.remove(0);
@@ -203,11 +181,7 @@ impl Minutes {
         }
         block.valid |= bit;
         block.primary |= if primary { bit } else { 0 };
-        block.zero = if value == 0 {
-            block.zero | bit
-        } else {
-            block.zero & !bit
-        };
+        block.zero = if value == 0 { block.zero | bit } else { block.zero & !bit };
         block.values[index] = value;
         block.sum += value;
         block.sum_squares += i128::from(value) * i128::from(value);
@@ -227,9 +201,7 @@ impl Minutes {
             self.blocks.insert(at, Block::new(hour));
         }
         if self.retention == Retention::Live && hour > newest {
-            let kept = self
-                .blocks
-                .partition_point(|block| block.hour < hour - RETAINED_HOURS);
+            let kept = self.blocks.partition_point(|block| block.hour < hour - RETAINED_HOURS);
             self.blocks.drain(..kept);
             return self.blocks.back_mut();
         }
@@ -240,15 +212,7 @@ impl Minutes {
 impl Block {
     fn new(hour: i64) -> Self {
         let values = vec![0; 60].into_boxed_slice();
-        Self {
-            hour,
-            valid: 0,
-            primary: 0,
-            zero: 0,
-            sum: 0,
-            sum_squares: 0,
-            values,
-        }
+        Self { hour, valid: 0, primary: 0, zero: 0, sum: 0, sum_squares: 0, values }
     }
 
     /// Its first minute.

@@ -42,10 +42,7 @@ pub(crate) struct HourValues {
 
 impl HourValues {
     pub(crate) fn of(value: f64) -> Self {
-        Self {
-            count: 1,
-            sum: exact::signal(value.clamp(0.0, 1_000_000.0)),
-        }
+        Self { count: 1, sum: exact::signal(value.clamp(0.0, 1_000_000.0)) }
     }
 }
 

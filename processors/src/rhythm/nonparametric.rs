@@ -30,10 +30,7 @@ pub(crate) struct Extremes {
 /// Means of the hours that have at least `least` values.
 pub(crate) fn hour_means(hours: &[Hour], least: u32) -> Vec<(Option<f64>, u8)> {
     let mean = |hour: &Hour| exact::signal_value(hour.sum) / f64::from(hour.count);
-    hours
-        .iter()
-        .map(|hour| ((hour.count >= least).then(|| mean(hour)), hour.of_day))
-        .collect()
+    hours.iter().map(|hour| ((hour.count >= least).then(|| mean(hour)), hour.of_day)).collect()
 }
 
 /// IS and IV of a minute series' hours.
@@ -46,10 +43,7 @@ pub(crate) fn minute_variability(totals: &Totals) -> Variability {
 pub(crate) fn variability(hours: &[(Option<f64>, u8)]) -> Variability {
     let (mut n, mut sum) = (0u32, 0.0);
     let mut of_day = [(0.0, 0u32); 24];
-    for (mean, hour) in hours
-        .iter()
-        .filter_map(|(mean, hour)| mean.map(|mean| (mean, *hour)))
-    {
+    for (mean, hour) in hours.iter().filter_map(|(mean, hour)| mean.map(|mean| (mean, *hour))) {
         let slot = &mut of_day[usize::from(hour % 24)];
         *slot = (slot.0 + mean, slot.1 + 1);
         (n, sum) = (n + 1, sum + mean);
@@ -96,13 +90,7 @@ pub(crate) fn extremes(totals: &Totals) -> Option<Extremes> {
     let (l5, l5_onset_min) = extreme(&before, 300, |new, best| new < best);
     let (m10, m10_onset_min) = extreme(&before, 600, |new, best| new > best);
     let ra = (m10 + l5 > 0.0).then(|| (m10 - l5) / (m10 + l5));
-    Some(Extremes {
-        l5,
-        l5_onset_min,
-        m10,
-        m10_onset_min,
-        ra,
-    })
+    Some(Extremes { l5, l5_onset_min, m10, m10_onset_min, ra })
 }
 
 /// The best window of `width` minutes, by its mean, and where in the day it starts.

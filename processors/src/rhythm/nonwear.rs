@@ -26,10 +26,7 @@ const GAP_MIN: i64 = 10;
 pub fn periods(minutes: &Minutes, from: i64, until: i64) -> Vec<(i64, i64)> {
     let mut scan = Scan::default();
     for (block, valid) in minutes.range(from, until) {
-        let (low, high) = (
-            (from - block.first()).max(0),
-            (until - block.first()).min(60),
-        );
+        let (low, high) = ((from - block.first()).max(0), (until - block.first()).min(60));
         scan.missing_until(block.first() + low);
         let zero = block.zero() & valid;
         if valid == ones(0, 60) && !has_long_run(zero) {
@@ -143,8 +140,7 @@ impl Scan {
     }
 
     fn keep(&mut self, period: Option<(i64, i64)>) {
-        self.found
-            .extend(period.filter(|(start, end)| end - start >= PERIOD_MIN));
+        self.found.extend(period.filter(|(start, end)| end - start >= PERIOD_MIN));
     }
 
     fn finish(mut self) -> Vec<(i64, i64)> {

@@ -65,10 +65,7 @@ pub struct WearOnly {
 
 /// Rhythm of a minute series; the fields are those of [`MinuteRhythm`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(
-    missing_docs,
-    reason = "the fields are documented where they are defined"
-)]
+#[expect(missing_docs, reason = "the fields are documented where they are defined")]
 pub struct Minutes {
     pub valid_minutes: u32,
     pub n_hours: u32,
@@ -104,10 +101,7 @@ pub struct Minutes {
 
 /// Rhythm of an hourly series; the fields are those of [`HourlyRhythm`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(
-    missing_docs,
-    reason = "the fields are documented where they are defined"
-)]
+#[expect(missing_docs, reason = "the fields are documented where they are defined")]
 pub struct Hourly {
     pub n_hours: u32,
     #[serde(rename = "IS", skip_serializing_if = "Option::is_none")]
@@ -176,17 +170,14 @@ impl Fold {
     pub fn features(&self, profile: &ProfileBody, tables: &Tables) -> Report {
         let (start, last) = self.extent.unwrap_or((0, 0));
         let end = local::hour_start(profile, last) + 60;
-        let found = self
-            .series
-            .features(Window { start, end }, end, profile, tables);
+        let found = self.series.features(Window { start, end }, end, profile, tables);
         let nonwear_minutes = found.nonwear_minutes;
         Report {
             imu_accepted: self.imu,
             signal: found.signal,
-            wear_only: found.wear_minutes.map(|rhythm| WearOnly {
-                rhythm: rhythm.into(),
-                nonwear_minutes,
-            }),
+            wear_only: found
+                .wear_minutes
+                .map(|rhythm| WearOnly { rhythm: rhythm.into(), nonwear_minutes }),
             all_minutes: found.all_minutes.map(Minutes::from),
             hourly: found.hourly.map(Hourly::from),
             hrv: found.heart,

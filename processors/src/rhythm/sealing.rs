@@ -66,10 +66,7 @@ impl Sealed {
 
     /// Both, each at its later end: a changed offset must not open an end again.
     pub(crate) fn or_later(self, other: Self) -> Self {
-        Self {
-            hour: self.hour.max(other.hour),
-            midnight: self.midnight.max(other.midnight),
-        }
+        Self { hour: self.hour.max(other.hour), midnight: self.midnight.max(other.midnight) }
     }
 }
 
@@ -90,21 +87,13 @@ impl Revisions {
         let end = local::minute_of(event.window_end_ms);
         let mut plain = event.clone();
         plain.revision = 0;
-        let new = Revision {
-            end,
-            revision: event.revision,
-            content: content(&plain),
-        };
+        let new = Revision { end, revision: event.revision, content: content(&plain) };
         let at = self.0.partition_point(|known| known.end < end);
         match self.0.get_mut(at).filter(|known| known.end == end) {
             Some(known) => *known = new,
             None => self.0.insert(at, new),
         }
-        let kept = if event.span == Span::Hour {
-            HOURS_KEPT
-        } else {
-            MIDNIGHTS_KEPT
-        };
+        let kept = if event.span == Span::Hour { HOURS_KEPT } else { MIDNIGHTS_KEPT };
         while self.0.len() > kept {
             self.0.pop_front();
         }
@@ -171,9 +160,7 @@ impl<'a> Pass<'a> {
     fn hours(&self, after: i64, until: i64, out: &mut Vec<RhythmAnalysed>) {
         let present = &self.person.present;
         let low = present.partition_point(|start| start + 60 <= after);
-        let high = present
-            .partition_point(|start| start + 60 <= until)
-            .max(low);
+        let high = present.partition_point(|start| start + 60 <= until).max(low);
         for end in present.range(low..high).map(|start| start + 60) {
             let start = (end - WINDOW_DAYS * DAY_MIN).max(self.first_minute);
             self.analyse(Span::Hour, Window { start, end }, end, out);
@@ -192,27 +179,15 @@ impl<'a> Pass<'a> {
             let at = present.partition_point(|hour| *hour < start);
             let holds_data = present.get(at).is_some_and(|hour| *hour < end);
             if end > after && end <= until && holds_data {
-                self.analyse(
-                    Span::Midnight,
-                    Window { start, end },
-                    end + DAY_GRACE_MIN,
-                    out,
-                );
+                self.analyse(Span::Midnight, Window { start, end }, end + DAY_GRACE_MIN, out);
             }
         }
     }
 
     fn analyse(&self, span: Span, window: Window, horizon: i64, out: &mut Vec<RhythmAnalysed>) {
-        let mut features = self
-            .person
-            .series
-            .features(window, horizon, self.profile, self.tables);
-        features
-            .all_minutes
-            .take_if(|minutes| minutes.valid_minutes < WINDOW_VALUES);
-        features
-            .wear_minutes
-            .take_if(|minutes| minutes.valid_minutes < WINDOW_VALUES);
+        let mut features = self.person.series.features(window, horizon, self.profile, self.tables);
+        features.all_minutes.take_if(|minutes| minutes.valid_minutes < WINDOW_VALUES);
+        features.wear_minutes.take_if(|minutes| minutes.valid_minutes < WINDOW_VALUES);
         let mut event = self.event(span, window, features);
         let revisions = self.person.revisions(span);
         if let Some(revision) = revisions.next(window.end, content(&event)) {
@@ -270,8 +245,6 @@ fn composite(features: &Features, window: Window, kss: f64, forecast: &[f64]) ->
         ..Inputs::default()
     };
     let past = &forecast[..forecast.len().saturating_sub(1)];
-    let before = past
-        .iter()
-        .fold(None, |before, kss| Some(vitality::energy(*kss, before)));
+    let before = past.iter().fold(None, |before, kss| Some(vitality::energy(*kss, before)));
     vitality::composite(&inputs, before)
 }

@@ -147,10 +147,8 @@ impl Series {
         self.add_hourly(window, profile, tables, &mut features);
         self.add_minutes(window, horizon, profile, tables, &mut features);
         let from = window.start - 59;
-        features.heart = self
-            .heart
-            .as_ref()
-            .and_then(|heart| heart.total(from, window.end).summary());
+        features.heart =
+            self.heart.as_ref().and_then(|heart| heart.total(from, window.end).summary());
         if let Some(light) = &self.light {
             features.light = light.total(from, window.end).summary();
             features.recent_light = light.total(window.end - 60, window.end).mean_log();
@@ -162,20 +160,10 @@ impl Series {
     pub(crate) fn heap_bytes(&self) -> usize {
         let minutes = self.minutes.iter().flatten();
         let hourly = self.hourly.iter().flatten();
-        minutes
-            .map(|m| size_of::<Minutes>() + m.heap_bytes())
-            .sum::<usize>()
-            + hourly
-                .map(|h| size_of::<Slots<HourValues>>() + h.heap_bytes())
-                .sum::<usize>()
-            + self
-                .heart
-                .as_ref()
-                .map_or(0, |h| size_of::<Slots<Beats>>() + h.heap_bytes())
-            + self
-                .light
-                .as_ref()
-                .map_or(0, |l| size_of::<Slots<Light>>() + l.heap_bytes())
+        minutes.map(|m| size_of::<Minutes>() + m.heap_bytes()).sum::<usize>()
+            + hourly.map(|h| size_of::<Slots<HourValues>>() + h.heap_bytes()).sum::<usize>()
+            + self.heart.as_ref().map_or(0, |h| size_of::<Slots<Beats>>() + h.heap_bytes())
+            + self.light.as_ref().map_or(0, |l| size_of::<Slots<Light>>() + l.heap_bytes())
     }
 
     fn add_minutes(
@@ -191,10 +179,7 @@ impl Series {
         };
         let totals = Totals::new(minutes, window, profile);
         let periods = if signal == Signal::ActivityCounts {
-            clipped(
-                nonwear::periods(minutes, window.start - CONTEXT_MIN, horizon),
-                window,
-            )
+            clipped(nonwear::periods(minutes, window.start - CONTEXT_MIN, horizon), window)
         } else {
             Vec::new()
         };
@@ -206,24 +191,18 @@ impl Series {
         if last - first + 1 >= RHYTHM_MIN {
             let all = minute_rhythm(&totals, tables);
             let same = periods.is_empty();
-            features.wear_minutes = Some(if same {
-                all.clone()
-            } else {
-                minute_rhythm(&worn, tables)
-            });
+            features.wear_minutes =
+                Some(if same { all.clone() } else { minute_rhythm(&worn, tables) });
             features.all_minutes = Some(all);
         }
     }
 
     /// The preferred minute series of a window, with its first and last minute there.
     fn minutes_in(&self, window: Window) -> Option<(&Minutes, Signal, (i64, i64))> {
-        self.minutes
-            .iter()
-            .zip(MINUTE_SIGNALS)
-            .find_map(|(minutes, (signal, _))| {
-                let minutes = minutes.as_deref()?;
-                Some((minutes, signal, minutes.extent(window.start, window.end)?))
-            })
+        self.minutes.iter().zip(MINUTE_SIGNALS).find_map(|(minutes, (signal, _))| {
+            let minutes = minutes.as_deref()?;
+            Some((minutes, signal, minutes.extent(window.start, window.end)?))
+        })
     }
 
     fn add_hourly(
@@ -258,14 +237,11 @@ impl Series {
 
     /// The preferred hourly series of a window, with the start of its first hour there.
     fn hourly_in(&self, window: Window) -> Option<(&Slots<HourValues>, Signal, i64)> {
-        self.hourly
-            .iter()
-            .zip(Signal::ALL)
-            .find_map(|(slots, signal)| {
-                let slots = slots.as_deref()?;
-                let first = slots.range(window.start - 59, window.end).next()?.0;
-                Some((slots, *signal, first))
-            })
+        self.hourly.iter().zip(Signal::ALL).find_map(|(slots, signal)| {
+            let slots = slots.as_deref()?;
+            let first = slots.range(window.start - 59, window.end).next()?.0;
+            Some((slots, *signal, first))
+        })
     }
 }
 
@@ -278,22 +254,12 @@ fn hours(
 ) -> (Vec<Hour>, i64) {
     let before_end = |start: i64| (end - start + 59).div_euclid(60);
     let n_hours = before_end(first);
-    let mut hours = vec![
-        Hour {
-            sum: 0,
-            count: 0,
-            of_day: 0
-        };
-        n_hours as usize
-    ];
+    let mut hours = vec![Hour { sum: 0, count: 0, of_day: 0 }; n_hours as usize];
     let mut last = first;
     for (start, values) in slots.range(first, end) {
         let of_day = (local::clock_minute(profile, start) / 60) as u8;
-        hours[(n_hours - before_end(start)) as usize] = Hour {
-            sum: values.sum,
-            count: values.count,
-            of_day,
-        };
+        hours[(n_hours - before_end(start)) as usize] =
+            Hour { sum: values.sum, count: values.count, of_day };
         last = start;
     }
     (hours, last)

@@ -84,11 +84,7 @@ struct Pending<T> {
 
 impl<T: Sums> Slots<T> {
     pub(crate) const fn new(retention: Retention) -> Self {
-        Self {
-            retention,
-            slots: VecDeque::new(),
-            pending: Vec::new(),
-        }
+        Self { retention, slots: VecDeque::new(), pending: Vec::new() }
     }
 
     /// Adds what a device measured in a minute.
@@ -99,11 +95,7 @@ impl<T: Sums> Slots<T> {
         let known = self.slots[at].primary & bit != 0;
         match source {
             Source::Other if known => return,
-            Source::Other => self.remember(Pending {
-                minute,
-                start,
-                sums: *new,
-            }),
+            Source::Other => self.remember(Pending { minute, start, sums: *new }),
             Source::Primary if !known => {
                 self.slots[at].primary |= bit;
                 self.displace(minute);
@@ -116,20 +108,14 @@ impl<T: Sums> Slots<T> {
     /// The hours that start in `[from, until)` with their sums, oldest first.
     pub(crate) fn range(&self, from: i64, until: i64) -> impl Iterator<Item = (i64, &T)> {
         let low = self.slots.partition_point(|slot| slot.start < from);
-        let high = self
-            .slots
-            .partition_point(|slot| slot.start < until)
-            .max(low);
-        self.slots
-            .range(low..high)
-            .map(|slot| (slot.start, &slot.sums))
+        let high = self.slots.partition_point(|slot| slot.start < until).max(low);
+        self.slots.range(low..high).map(|slot| (slot.start, &slot.sums))
     }
 
     /// Everything in `[from, until)` added up.
     pub(crate) fn total(&self, from: i64, until: i64) -> T {
         let mut total = T::default();
-        self.range(from, until)
-            .for_each(|(_, sums)| total.add(sums));
+        self.range(from, until).for_each(|(_, sums)| total.add(sums));
         total
     }
 
@@ -142,14 +128,10 @@ impl<T: Sums> Slots<T> {
     fn remember(&mut self, new: Pending<T>) {
         if self.pending.len() >= PENDING_MAX {
             let newest = self.pending.last().map_or(new.minute, |known| known.minute);
-            let old = self
-                .pending
-                .partition_point(|known| known.minute < newest - PENDING_MIN);
+            let old = self.pending.partition_point(|known| known.minute < newest - PENDING_MIN);
             self.pending.drain(..old.max(1));
         }
-        let at = self
-            .pending
-            .partition_point(|known| known.minute <= new.minute);
+        let at = self.pending.partition_point(|known| known.minute <= new.minute);
         self.pending.insert(at, new);
     }
 
@@ -159,11 +141,7 @@ impl<T: Sums> Slots<T> {
         let high = self.pending.partition_point(|known| known.minute <= minute);
         for gone in self.pending.drain(low..high) {
             let at = self.slots.partition_point(|slot| slot.start < gone.start);
-            if let Some(slot) = self
-                .slots
-                .get_mut(at)
-                .filter(|slot| slot.start == gone.start)
-            {
+            if let Some(slot) = self.slots.get_mut(at).filter(|slot| slot.start == gone.start) {
                 slot.sums.subtract(&gone.sums);
             }
         }
@@ -176,23 +154,14 @@ impl<T: Sums> Slots<T> {
         }
         let mut at = self.slots.partition_point(|slot| slot.start < start);
         if self.slots.get(at).is_none_or(|slot| slot.start != start) {
-            self.slots.insert(
-                at,
-                Slot {
-                    start,
-                    primary: 0,
-                    sums: T::default(),
-                },
-            );
+            self.slots.insert(at, Slot { start, primary: 0, sums: T::default() });
         }
         if self.retention == Retention::Live && start > newest {
             let oldest = start - RETAINED_HOURS * 60;
             let gone = self.slots.partition_point(|slot| slot.start < oldest);
             self.slots.drain(..gone);
             at -= gone;
-            let settled = self
-                .pending
-                .partition_point(|old| old.minute < start - PENDING_MIN);
+            let settled = self.pending.partition_point(|old| old.minute < start - PENDING_MIN);
             self.pending.drain(..settled);
         }
         Some(at)

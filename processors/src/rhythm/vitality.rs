@@ -105,11 +105,7 @@ pub fn composite(inputs: &Inputs<'_>, before: Option<EnergyState>) -> Composite 
         (PartName::Light, 0.05, light(inputs)),
     ]
     .into_iter()
-    .map(|(name, weight, value)| Part {
-        name,
-        weight,
-        value,
-    })
+    .map(|(name, weight, value)| Part { name, weight, value })
     .collect();
     let (mut weight, mut sum) = (0.0, 0.0);
     for part in &parts {
@@ -158,10 +154,7 @@ fn risks(inputs: &Inputs<'_>) -> Vec<String> {
         ("sleep<5h", mean_sleep < 5.0),
         ("hrv_z<-1.5 for 3 days", inputs.low_heart_days >= 3),
         ("SRI<40", inputs.sri.is_some_and(|sri| sri < 40.0)),
-        (
-            "resting_hr+10",
-            inputs.resting_rise_bpm.is_some_and(|rise| rise >= 10.0),
-        ),
+        ("resting_hr+10", inputs.resting_rise_bpm.is_some_and(|rise| rise >= 10.0)),
     ]
     .into_iter()
     .filter(|(_, stands)| *stands)
@@ -175,9 +168,7 @@ fn alertness(inputs: &Inputs<'_>) -> Option<f64> {
 
 /// The normal distribution function of z, clipped to ±3.
 fn heart(inputs: &Inputs<'_>) -> Option<f64> {
-    let base = inputs
-        .heart
-        .filter(|base| base.nights >= BASELINE_NIGHTS && base.sd > 0.0)?;
+    let base = inputs.heart.filter(|base| base.nights >= BASELINE_NIGHTS && base.sd > 0.0)?;
     let z = ((base.ln_rmssd_7d - base.mean) / base.sd).clamp(-3.0, 3.0);
     Some(0.5 * (1.0 + libm::erf(z * FRAC_1_SQRT_2)))
 }
@@ -187,20 +178,12 @@ fn regularity(inputs: &Inputs<'_>) -> Option<f64> {
     if inputs.rhythm_days < RHYTHM_DAYS {
         return None;
     }
-    weighted_mean([
-        (0.5, inputs.sri.map(|sri| sri / 100.0)),
-        (0.25, inputs.is),
-        (0.25, inputs.ra),
-    ])
+    weighted_mean([(0.5, inputs.sri.map(|sri| sri / 100.0)), (0.25, inputs.is), (0.25, inputs.ra)])
 }
 
 /// One less the deficit of the nights against need, at 2 h a night (Van Dongen 2003).
 fn sleep(inputs: &Inputs<'_>) -> Option<f64> {
-    let deficit: f64 = inputs
-        .sleep_h
-        .iter()
-        .map(|hours| (inputs.need_h - hours).max(0.0))
-        .sum();
+    let deficit: f64 = inputs.sleep_h.iter().map(|hours| (inputs.need_h - hours).max(0.0)).sum();
     let most = 2.0 * inputs.sleep_h.len() as f64;
     (most > 0.0).then(|| (1.0 - deficit / most).clamp(0.0, 1.0))
 }

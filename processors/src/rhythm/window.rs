@@ -103,12 +103,8 @@ impl Totals {
         let clock = local::clock_minute(profile, block.first()) as usize;
         if mask == ones(0, 60) && clock + 60 <= DAY_MIN as usize {
             let day = &mut self.sums[clock..clock + 60];
-            day.iter_mut()
-                .zip(block.values())
-                .for_each(|(sum, value)| *sum += value);
-            self.counts[clock..clock + 60]
-                .iter_mut()
-                .for_each(|count| *count += 1);
+            day.iter_mut().zip(block.values()).for_each(|(sum, value)| *sum += value);
+            self.counts[clock..clock + 60].iter_mut().for_each(|count| *count += 1);
             return;
         }
         for index in bits(mask) {
@@ -140,18 +136,10 @@ impl Totals {
     fn parts(&self, mask: u64, first: i64) -> impl Iterator<Item = HourPart> + use<> {
         let phase = (self.first_hour - first).rem_euclid(60);
         let later = (first + phase - self.first_hour).div_euclid(60);
-        let halves = [
-            (later - 1, mask & ones(0, phase)),
-            (later, mask & ones(phase, 60)),
-        ];
-        halves
-            .into_iter()
-            .filter(|(_, mask)| *mask != 0)
-            .filter_map(|(hour, mask)| {
-                usize::try_from(hour)
-                    .ok()
-                    .map(|hour| HourPart { hour, mask })
-            })
+        let halves = [(later - 1, mask & ones(0, phase)), (later, mask & ones(phase, 60))];
+        halves.into_iter().filter(|(_, mask)| *mask != 0).filter_map(|(hour, mask)| {
+            usize::try_from(hour).ok().map(|hour| HourPart { hour, mask })
+        })
     }
 }
 

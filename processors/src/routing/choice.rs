@@ -51,11 +51,7 @@ pub struct Choice {
 /// Chooses among `candidates`, which stand in registration order. None where there is none: no
 /// decision is made. A draw for decision `id` decides about exploring.
 pub fn choose(candidates: &[Candidate<'_>], policy: &Policy, id: &[u8]) -> Option<Choice> {
-    let epsilon = if policy.epsilon > 0.0 {
-        policy.epsilon.min(1.0)
-    } else {
-        0.0
-    };
+    let epsilon = if policy.epsilon > 0.0 { policy.epsilon.min(1.0) } else { 0.0 };
     let share = match candidates.len() {
         0 => return None,
         1 => 1.0,
@@ -65,12 +61,7 @@ pub fn choose(candidates: &[Candidate<'_>], policy: &Policy, id: &[u8]) -> Optio
         .iter()
         .map(|candidate| {
             let Score { mean, width } = candidate.arm.score(candidate.x);
-            Scored {
-                mean,
-                width,
-                ucb: mean + policy.alpha * width,
-                propensity: share,
-            }
+            Scored { mean, width, ucb: mean + policy.alpha * width, propensity: share }
         })
         .collect();
     let greedy = first_greatest(&scored);
@@ -79,19 +70,9 @@ pub fn choose(candidates: &[Candidate<'_>], policy: &Policy, id: &[u8]) -> Optio
     }
     let draw = Draw::new(policy.seed, id);
     let explore = draw.coin < epsilon;
-    let chosen = if explore {
-        draw.index(scored.len())
-    } else {
-        greedy
-    };
+    let chosen = if explore { draw.index(scored.len()) } else { greedy };
     let propensity = scored[chosen].propensity;
-    Some(Choice {
-        scored,
-        greedy,
-        chosen,
-        explore,
-        propensity,
-    })
+    Some(Choice { scored, greedy, chosen, explore, propensity })
 }
 
 fn first_greatest(scored: &[Scored]) -> usize {

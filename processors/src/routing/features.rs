@@ -70,9 +70,7 @@ pub fn features(
         analysis.composite.vitality.map_or(0.0, scaled_share),
         regularity(analysis).map_or(0.0, scaled_share),
         movement(analysis).unwrap_or(0.0),
-        analysis
-            .recent_light
-            .map_or(0.0, |light| light - LIGHT_CENTRE),
+        analysis.recent_light.map_or(0.0, |light| light - LIGHT_CENTRE),
         since_last(since_last_ms),
         if is_weekend(local.day) { 1.0 } else { 0.0 },
     ]

@@ -76,16 +76,8 @@ struct Stored {
 
 impl From<Stored> for Learner {
     fn from(stored: Stored) -> Self {
-        let Stored {
-            dimension,
-            lambda,
-            arms,
-        } = stored;
-        let mut learner = Self {
-            dimension,
-            lambda,
-            arms,
-        };
+        let Stored { dimension, lambda, arms } = stored;
+        let mut learner = Self { dimension, lambda, arms };
         learner.derive_all();
         learner
     }
@@ -94,11 +86,7 @@ impl From<Stored> for Learner {
 impl Learner {
     /// A learner without arms, for `dimension` features.
     pub const fn new(dimension: usize, lambda: f64) -> Self {
-        Self {
-            dimension,
-            lambda,
-            arms: Vec::new(),
-        }
+        Self { dimension, lambda, arms: Vec::new() }
     }
 
     /// Number of features.
@@ -113,9 +101,7 @@ impl Learner {
 
     /// The registration of `name` that is not removed.
     pub fn current(&self, name: &str) -> Option<&LearnerArm> {
-        self.arms
-            .iter()
-            .find(|arm| arm.status != ArmStatus::Removed && arm.name == name)
+        self.arms.iter().find(|arm| arm.status != ArmStatus::Removed && arm.name == name)
     }
 
     /// Takes over the prior and the arms in force, each with whether it is suspended. An arm not
@@ -135,16 +121,8 @@ impl Learner {
             }
         }
         for (name, suspended) in named {
-            let status = if suspended {
-                ArmStatus::Suspended
-            } else {
-                ArmStatus::Active
-            };
-            match self
-                .arms
-                .iter_mut()
-                .find(|a| a.status != ArmStatus::Removed && a.name == name)
-            {
+            let status = if suspended { ArmStatus::Suspended } else { ArmStatus::Active };
+            match self.arms.iter_mut().find(|a| a.status != ArmStatus::Removed && a.name == name) {
                 Some(arm) => arm.status = status,
                 None => self.register(name, status),
             }
@@ -167,10 +145,7 @@ impl Learner {
     }
 
     fn change(&mut self, name: &str, incarnation: u32, change: impl FnOnce(&mut ArmSums)) {
-        let arm = self
-            .arms
-            .iter_mut()
-            .find(|a| a.incarnation == incarnation && a.name == name);
+        let arm = self.arms.iter_mut().find(|a| a.incarnation == incarnation && a.name == name);
         if let Some(arm) = arm {
             change(&mut arm.sums);
             arm.derived = arm.sums.derive(self.lambda);
@@ -181,13 +156,7 @@ impl Learner {
         let incarnation = self.arms.iter().filter(|arm| arm.name == name).count() as u32;
         let sums = ArmSums::new(self.dimension);
         let derived = sums.derive(self.lambda);
-        self.arms.push(LearnerArm {
-            name: name.to_owned(),
-            incarnation,
-            status,
-            sums,
-            derived,
-        });
+        self.arms.push(LearnerArm { name: name.to_owned(), incarnation, status, sums, derived });
     }
 
     fn derive_all(&mut self) {

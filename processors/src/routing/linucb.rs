@@ -55,12 +55,7 @@ impl ArmSums {
 
     /// Replaces the reward learnt for `x`.
     pub fn correct(&mut self, x: &[i32], old: i32, new: i32) {
-        self.change(
-            x,
-            0,
-            i64::from(new) - i64::from(old),
-            square(new) - square(old),
-        );
+        self.change(x, 0, i64::from(new) - i64::from(old), square(new) - square(old));
     }
 
     /// Takes back what [`Self::learn`] did with the same values.
@@ -86,10 +81,7 @@ impl ArmSums {
         add(&mut self.reward_sq, other.reward_sq, &mut overflow);
         self.n = self.n.saturating_add(other.n);
         if overflow < 0 {
-            *self = Self {
-                refused: before.refused.saturating_add(other.n),
-                ..before
-            };
+            *self = Self { refused: before.refused.saturating_add(other.n), ..before };
         }
         self.refused = self.refused.saturating_add(other.refused);
     }
@@ -177,10 +169,7 @@ impl Derived {
             mean += w_b * p;
             squares += p * p;
         }
-        Score {
-            mean,
-            width: libm::sqrt(squares),
-        }
+        Score { mean, width: libm::sqrt(squares) }
     }
 }
 
@@ -231,9 +220,7 @@ fn rows(lower: &[f64], d: usize) -> impl Iterator<Item = &[f64]> {
 
 /// Sum of products in index order, as far as `row` reaches.
 fn dot(row: &[f64], values: impl Iterator<Item = f64>) -> f64 {
-    row.iter()
-        .zip(values)
-        .fold(0.0, |sum, (w, value)| sum + w * value)
+    row.iter().zip(values).fold(0.0, |sum, (w, value)| sum + w * value)
 }
 
 /// Entries of the first `rows` rows of a packed lower triangle.

@@ -26,10 +26,7 @@ impl Draw {
         let start = fnv1a64(id) ^ seed as u64;
         let first = mix(start.wrapping_add(GAMMA));
         let second = mix(start.wrapping_add(GAMMA.wrapping_mul(2)));
-        Self {
-            coin: (first >> 11) as f64 * COIN_STEP,
-            pick: second,
-        }
+        Self { coin: (first >> 11) as f64 * COIN_STEP, pick: second }
     }
 
     /// An index below `len` (0 where `len` is 0): the high half of pick times `len`.
@@ -47,9 +44,7 @@ pub const fn mix(state: u64) -> u64 {
 
 /// FNV-1a, 64 bit.
 fn fnv1a64(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(FNV_OFFSET, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)
-    })
+    bytes.iter().fold(FNV_OFFSET, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
 }
 
 #[cfg(test)]
@@ -62,10 +57,7 @@ mod tests {
     fn hash_and_generator_agree_with_published_values() {
         assert_eq!(fnv1a64(b"foobar"), 0x8594_4171_F739_67E8);
         let outputs = [1u64, 2].map(|i| mix(1_234_567u64.wrapping_add(GAMMA.wrapping_mul(i))));
-        assert_eq!(
-            outputs,
-            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
-        );
+        assert_eq!(outputs, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
     }
 
     #[test]

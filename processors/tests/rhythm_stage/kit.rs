@@ -31,44 +31,27 @@ pub(crate) struct Reading {
 impl Reading {
     pub(crate) fn epoch(start_ms: i64, epoch_s: i64, value: Value) -> Self {
         let ts = start_ms + epoch_s * 1000;
-        Self {
-            device: "watch",
-            ts,
-            recv_ts: ts + 5000,
-            epoch_s,
-            value,
-        }
+        Self { device: "watch", ts, recv_ts: ts + 5000, epoch_s, value }
     }
 
     pub(crate) fn with<R>(&self, then: impl FnOnce(&Accepted<'_>) -> R) -> R {
         let mut bytes = Vec::new();
         if let Value::Beats(rr_ms) = &self.value {
-            rr_ms
-                .iter()
-                .for_each(|rr| bytes.extend_from_slice(&rr.to_le_bytes()));
+            rr_ms.iter().for_each(|rr| bytes.extend_from_slice(&rr.to_le_bytes()));
         }
         let epoch_s = Some(self.epoch_s as f64);
         let values = match self.value {
-            Value::Counts(v) => Values::Imu(Imu {
-                activity_counts: Some(v),
-                epoch_s,
-                ..Imu::default()
-            }),
-            Value::Enmo(v) => Values::Imu(Imu {
-                enmo_mg: Some(v),
-                epoch_s,
-                ..Imu::default()
-            }),
-            Value::Intensity(v) => Values::Imu(Imu {
-                intensity: Some(v),
-                epoch_s,
-                ..Imu::default()
-            }),
+            Value::Counts(v) => {
+                Values::Imu(Imu { activity_counts: Some(v), epoch_s, ..Imu::default() })
+            }
+            Value::Enmo(v) => Values::Imu(Imu { enmo_mg: Some(v), epoch_s, ..Imu::default() }),
+            Value::Intensity(v) => {
+                Values::Imu(Imu { intensity: Some(v), epoch_s, ..Imu::default() })
+            }
             Value::Beats(_) => Values::Hrv(Doubles::from_le_bytes(&bytes)),
-            Value::Lux(v) => Values::Environment(Environment {
-                lux: Some(v),
-                ..Environment::default()
-            }),
+            Value::Lux(v) => {
+                Values::Environment(Environment { lux: Some(v), ..Environment::default() })
+            }
         };
         let accepted = ReadingAccepted {
             dropped_fields: FieldSet::default(),
@@ -120,25 +103,14 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new(profile: ProfileBody) -> Self {
-        Self {
-            tables: Tables::new(),
-            profile,
-            person: Person::initial(),
-            events: Vec::new(),
-        }
+        Self { tables: Tables::new(), profile, person: Person::initial(), events: Vec::new() }
     }
 
     pub(crate) fn feed(&mut self, readings: &[Reading]) {
         for reading in readings {
             let from = self.events.len();
             reading.with(|input| {
-                rhythm::decide(
-                    &self.tables,
-                    &self.person,
-                    &self.profile,
-                    input,
-                    &mut self.events,
-                );
+                rhythm::decide(&self.tables, &self.person, &self.profile, input, &mut self.events);
                 rhythm::apply_reading(&mut self.person, &self.profile, input);
             });
             for event in &self.events[from..] {
@@ -156,12 +128,7 @@ impl Run {
             assert_eq!(event.revision, next, "revisions count up: {key:?}");
             last.insert(key, event.clone());
         }
-        last.into_values()
-            .map(|event| RhythmAnalysed {
-                revision: 0,
-                ..event
-            })
-            .collect()
+        last.into_values().map(|event| RhythmAnalysed { revision: 0, ..event }).collect()
     }
 
     pub(crate) fn of_span(&self, span: Span) -> impl Iterator<Item = &RhythmAnalysed> {

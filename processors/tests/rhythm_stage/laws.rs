@@ -18,10 +18,7 @@ struct Noise(u64);
 
 impl Noise {
     fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         (self.0 >> 33) % n
     }
 
@@ -46,11 +43,7 @@ fn stream(seed: u64, days: i64) -> Vec<Reading> {
             gap = noise.below(40);
         }
         (zeros, gap) = (zeros.saturating_sub(1), gap.saturating_sub(1));
-        let counts = if zeros > 0 {
-            0.0
-        } else {
-            noise.below(400) as f64
-        };
+        let counts = if zeros > 0 { 0.0 } else { noise.below(400) as f64 };
         if gap == 0 && i % 3 == 0 {
             for half in [0, 30_000] {
                 readings.push(Reading::epoch(start + half, 30, Value::Counts(counts)));
@@ -60,19 +53,12 @@ fn stream(seed: u64, days: i64) -> Vec<Reading> {
         }
         if i % 7 == 0 {
             let phone = Reading::epoch(start, 60, Value::Counts(7.0));
-            readings.push(Reading {
-                device: "phone",
-                ..phone
-            });
+            readings.push(Reading { device: "phone", ..phone });
         }
         if i % 30 == 0 {
             let beats = (0..20).map(|_| 700.0 + noise.below(200) as f64).collect();
             readings.push(Reading::epoch(start, 60, Value::Beats(beats)));
-            readings.push(Reading::epoch(
-                start,
-                0,
-                Value::Lux(noise.below(1000) as f64),
-            ));
+            readings.push(Reading::epoch(start, 0, Value::Lux(noise.below(1000) as f64)));
         }
     }
     readings
@@ -81,19 +67,14 @@ fn stream(seed: u64, days: i64) -> Vec<Reading> {
 /// A reading that seals everything before it, and one after it that seals its own hour.
 fn closing(days: i64) -> Vec<Reading> {
     let end = START + days * DAY_MS;
-    [3, 5]
-        .map(|h| Reading::epoch(end + h * HOUR_MS, 60, Value::Counts(1.0)))
-        .into()
+    [3, 5].map(|h| Reading::epoch(end + h * HOUR_MS, 60, Value::Counts(1.0))).into()
 }
 
 fn traveller() -> ProfileBody {
     let mut profile = profile(330);
     profile.primary_device = Some("watch".into());
     let from_ms = START + 4 * DAY_MS + 5 * HOUR_MS;
-    profile.offsets = vec![OffsetChange {
-        from_ms,
-        offset_min: 390,
-    }];
+    profile.offsets = vec![OffsetChange { from_ms, offset_min: 390 }];
     profile
 }
 
@@ -101,10 +82,7 @@ fn last_revisions(profile: &ProfileBody, batches: &[&[Reading]], days: i64) -> V
     let mut run = Run::new(profile.clone());
     batches.iter().for_each(|batch| run.feed(batch));
     run.feed(&closing(days));
-    run.last_revisions()
-        .iter()
-        .map(|event| format!("{event:?}"))
-        .collect()
+    run.last_revisions().iter().map(|event| format!("{event:?}")).collect()
 }
 
 proptest! {
@@ -209,16 +187,9 @@ fn choi(series: &[Option<f64>]) -> Vec<(usize, usize)> {
     let mut flags: Vec<bool> = series.iter().map(|value| *value != Some(0.0)).collect();
     let mut i = 0;
     while i < series.len() {
-        let gap = series[i..]
-            .iter()
-            .take_while(|value| value.is_none())
-            .count();
+        let gap = series[i..].iter().take_while(|value| value.is_none()).count();
         if gap > 0 {
-            let flag = if i > 0 && gap <= 10 {
-                flags[i - 1]
-            } else {
-                true
-            };
+            let flag = if i > 0 && gap <= 10 { flags[i - 1] } else { true };
             flags[i..i + gap].fill(flag);
         }
         i += gap.max(1);

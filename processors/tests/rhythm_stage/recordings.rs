@@ -14,24 +14,12 @@ fn data() -> &'static Path {
 
 #[test]
 fn midnight_analyses_of_counts_every_30_s_equal_the_reference() {
-    assert_eq!(
-        rolling_7d(
-            &data().join("act10.csv.gz"),
-            &data().join("rhythm_act10.json")
-        ),
-        16
-    );
+    assert_eq!(rolling_7d(&data().join("act10.csv.gz"), &data().join("rhythm_act10.json")), 16);
 }
 
 #[test]
 fn midnight_analyses_of_enmo_every_minute_equal_the_reference() {
-    assert_eq!(
-        rolling_7d(
-            &data().join("act11.csv.gz"),
-            &data().join("rhythm_act11.json")
-        ),
-        4
-    );
+    assert_eq!(rolling_7d(&data().join("act11.csv.gz"), &data().join("rhythm_act11.json")), 4);
 }
 
 /// Compares every midnight that its grace of data follows; returns how many.
@@ -48,47 +36,29 @@ pub(crate) fn rolling_7d(recording: &Path, fixture: &Path) -> usize {
         if end + 130 * MINUTE_MS > last {
             continue;
         }
-        let got = run
-            .of_span(Span::Midnight)
-            .find(|event| event.window_end_ms == end)
-            .unwrap();
-        assert_eq!(
-            got.window_start_ms,
-            want["window_start_ms"].as_i64().unwrap()
-        );
-        for (got, name) in [
-            (&got.all_minutes, "all_minutes"),
-            (&got.wear_minutes, "wear_minutes"),
-        ] {
+        let got = run.of_span(Span::Midnight).find(|event| event.window_end_ms == end).unwrap();
+        assert_eq!(got.window_start_ms, want["window_start_ms"].as_i64().unwrap());
+        for (got, name) in [(&got.all_minutes, "all_minutes"), (&got.wear_minutes, "wear_minutes")]
+        {
             assert_eq!(got.is_none(), want[name].is_null(), "{name}");
             got.iter().for_each(|got| same(got, &want[name]));
         }
         compared += 1;
     }
-    assert_eq!(
-        run.of_span(Span::Midnight).count(),
-        compared,
-        "no other midnight is analysed"
-    );
+    assert_eq!(run.of_span(Span::Midnight).count(), compared, "no other midnight is analysed");
     compared
 }
 
 fn readings(path: &Path, column: &str, epoch_s: i64) -> Vec<Reading> {
     let mut text = String::new();
-    GzDecoder::new(fs::File::open(path).unwrap())
-        .read_to_string(&mut text)
-        .unwrap();
+    GzDecoder::new(fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
     let mut lines = text.lines().filter(|line| !line.starts_with('#'));
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
     let at = header.iter().position(|name| *name == column).unwrap();
     let read = |line: &str| {
         let fields: Vec<&str> = line.split(',').collect();
         let value: f64 = fields[at].parse().ok()?;
-        let value = if column == "enmo_mg" {
-            Value::Enmo(value)
-        } else {
-            Value::Counts(value)
-        };
+        let value = if column == "enmo_mg" { Value::Enmo(value) } else { Value::Counts(value) };
         Some(Reading::epoch(fields[0].parse().unwrap(), epoch_s, value))
     };
     lines.filter_map(read).collect()
@@ -96,14 +66,8 @@ fn readings(path: &Path, column: &str, epoch_s: i64) -> Vec<Reading> {
 
 fn same(got: &MinuteRhythm, want: &Json) {
     assert_eq!(Json::from(got.valid_minutes), want["valid_minutes"]);
-    assert_eq!(
-        got.l5_onset_min.map(Json::from).unwrap_or_default(),
-        want["L5_onset_min"]
-    );
-    assert_eq!(
-        got.m10_onset_min.map(Json::from).unwrap_or_default(),
-        want["M10_onset_min"]
-    );
+    assert_eq!(got.l5_onset_min.map(Json::from).unwrap_or_default(), want["L5_onset_min"]);
+    assert_eq!(got.m10_onset_min.map(Json::from).unwrap_or_default(), want["M10_onset_min"]);
     let (absolute, relative, angle) = ((1e-9, 0.0), (0.0, 1e-9), (1e-8, 0.0));
     for (name, got, (abs, rel)) in [
         ("IS", got.is, absolute),
@@ -117,11 +81,7 @@ fn same(got: &MinuteRhythm, want: &Json) {
         ("amplitude", got.amplitude, relative),
         ("acrophase_rad", got.acrophase_rad, angle),
         ("peak_h", got.peak_h, angle),
-        (
-            "orthophase_h",
-            got.orthophase_h,
-            (24.0 / 14400.0 + 1e-9, 0.0),
-        ),
+        ("orthophase_h", got.orthophase_h, (24.0 / 14400.0 + 1e-9, 0.0)),
     ] {
         match (got, want[name].as_f64()) {
             (Some(got), Some(want)) => {

@@ -32,10 +32,7 @@ fn compatible(one: &Schema, other: &Schema) -> bool {
 /// The released versions of a schema.
 fn history(name: &str) -> BTreeMap<u32, String> {
     let versions = files(&directory().join("history").join(name));
-    versions
-        .into_iter()
-        .map(|(version, text)| (version.parse().unwrap(), text))
-        .collect()
+    versions.into_iter().map(|(version, text)| (version.parse().unwrap(), text)).collect()
 }
 
 #[test]
@@ -57,10 +54,7 @@ fn every_schema_is_the_newest_version_of_its_history() {
     let current = files(&directory());
     for (name, text) in &current {
         let versions = history(name);
-        assert!(
-            versions.keys().copied().eq(1..=versions.len() as u32),
-            "{name}: {versions:?}"
-        );
+        assert!(versions.keys().copied().eq(1..=versions.len() as u32), "{name}: {versions:?}");
         assert_eq!(
             versions.last_key_value().unwrap().1,
             text,
@@ -69,38 +63,18 @@ fn every_schema_is_the_newest_version_of_its_history() {
         );
     }
     let past = fs::read_dir(directory().join("history")).unwrap();
-    let past: BTreeSet<_> = past
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert!(
-        past.iter().eq(current.keys()),
-        "a released schema is gone: {past:?}"
-    );
+    let past: BTreeSet<_> = past.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(past.iter().eq(current.keys()), "a released schema is gone: {past:?}");
 }
 
 #[test]
 fn an_incompatible_change_is_seen() {
     let current = schema("dead_lettered");
-    assert!(compatible(
-        current,
-        &parsed(include_str!("fixtures/field_with_default.avsc"))
-    ));
-    assert!(!compatible(
-        current,
-        &parsed(include_str!("fixtures/field_without_default.avsc"))
-    ));
-    assert!(!compatible(
-        current,
-        &parsed(include_str!("fixtures/new_symbol.avsc"))
-    ));
-    assert!(!compatible(
-        current,
-        &parsed(include_str!("fixtures/removed_field.avsc"))
-    ));
-    assert!(!compatible(
-        current,
-        &parsed(include_str!("fixtures/changed_type.avsc"))
-    ));
+    assert!(compatible(current, &parsed(include_str!("fixtures/field_with_default.avsc"))));
+    assert!(!compatible(current, &parsed(include_str!("fixtures/field_without_default.avsc"))));
+    assert!(!compatible(current, &parsed(include_str!("fixtures/new_symbol.avsc"))));
+    assert!(!compatible(current, &parsed(include_str!("fixtures/removed_field.avsc"))));
+    assert!(!compatible(current, &parsed(include_str!("fixtures/changed_type.avsc"))));
 }
 
 /// The schema without any field that has a default, as an extreme other version.
@@ -139,9 +113,7 @@ fn every_default_stands_in_for_its_field_in_both_directions() {
         let full: Value = serde_json::from_str(&files(&directory())[*name]).unwrap();
         let mut found = Vec::new();
         definitions(&full, &mut found);
-        let all = found
-            .iter()
-            .map(|d| (d["name"].as_str().unwrap().to_owned(), (*d).clone()));
+        let all = found.iter().map(|d| (d["name"].as_str().unwrap().to_owned(), (*d).clone()));
         let bare = bare(&full, &all.collect(), &mut BTreeSet::new());
         let bare = Schema::parse(&bare).unwrap();
         assert!(compatible(schema(name), &bare), "{name}");
@@ -157,14 +129,7 @@ fn every_default_stands_in_for_its_field_in_both_directions() {
 
 /// Data of one schema, read and written again under another.
 fn resolved(bytes: &[u8], writer: &Schema, reader: &Schema) -> Vec<u8> {
-    let resolving = GenericDatumReader::builder(writer)
-        .reader_schema(reader)
-        .build()
-        .unwrap();
+    let resolving = GenericDatumReader::builder(writer).reader_schema(reader).build().unwrap();
     let value = resolving.read_value(&mut &bytes[..]).unwrap();
-    GenericDatumWriter::builder(reader)
-        .build()
-        .unwrap()
-        .write_value_to_vec(value)
-        .unwrap()
+    GenericDatumWriter::builder(reader).build().unwrap().write_value_to_vec(value).unwrap()
 }

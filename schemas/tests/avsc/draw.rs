@@ -43,14 +43,7 @@ impl<'a> Dice<'a> {
     }
 
     fn text(&mut self) -> &'static str {
-        let texts = [
-            "",
-            "default",
-            "anna",
-            "zoë",
-            "𝄞\0\n\"",
-            "0123456789abcdef0123456789abcdef",
-        ];
+        let texts = ["", "default", "anna", "zoë", "𝄞\0\n\"", "0123456789abcdef0123456789abcdef"];
         texts[usize::from(self.byte()) % texts.len()]
     }
 
@@ -139,9 +132,7 @@ impl Drawn for f64 {
             0 => f64::from(dice.byte()),
             1 => -0.0,
             2 => f64::NEG_INFINITY,
-            _ => Some(f64::from_bits(dice.word()))
-                .filter(|d| !d.is_nan())
-                .unwrap_or(f64::MAX),
+            _ => Some(f64::from_bits(dice.word())).filter(|d| !d.is_nan()).unwrap_or(f64::MAX),
         }
     }
 }

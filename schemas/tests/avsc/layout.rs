@@ -193,9 +193,7 @@ fn every_schema_has_its_laws_or_is_empty() {
 fn a_double_keeps_its_bits_even_as_not_a_number() {
     for bits in [0x7ff8_0000_0000_0001_u64, 0xfff0_0000_0000_0001, 1 << 63, 1] {
         let bytes = to_bytes(&Response::Reward(f64::from_bits(bits)));
-        let Ok(Response::Reward(read)) = from_bytes(&bytes) else {
-            panic!("{bytes:?}")
-        };
+        let Ok(Response::Reward(read)) = from_bytes(&bytes) else { panic!("{bytes:?}") };
         assert_eq!(read.to_bits(), bits);
     }
 }
@@ -206,14 +204,8 @@ fn an_unsigned_integer_above_the_greatest_long_is_written_as_that_and_none_is_ne
     assert_eq!(greatest, to_bytes(&i64::MAX));
     assert_eq!(from_bytes::<u64>(&greatest), Ok(i64::MAX as u64));
     for negative in [-1, i64::MIN] {
-        assert_eq!(
-            from_bytes::<u64>(&to_bytes(&negative)),
-            Err(Malformed::Range)
-        );
-        assert_eq!(
-            from_bytes::<u16>(&to_bytes(&negative)),
-            Err(Malformed::Range)
-        );
+        assert_eq!(from_bytes::<u64>(&to_bytes(&negative)), Err(Malformed::Range));
+        assert_eq!(from_bytes::<u16>(&to_bytes(&negative)), Err(Malformed::Range));
     }
     assert_eq!(from_bytes::<i64>(&to_bytes(&i64::MIN)), Ok(i64::MIN));
 }
@@ -262,10 +254,7 @@ fn a_false_count_of_empty_items_ends_at_once() {
             Ok(Self)
         }
     }
-    assert_eq!(
-        from_bytes::<Vec<Empty>>(&to_bytes(&i64::MAX)),
-        Err(Malformed::Cut)
-    );
+    assert_eq!(from_bytes::<Vec<Empty>>(&to_bytes(&i64::MAX)), Err(Malformed::Cut));
 }
 
 #[test]

@@ -23,11 +23,7 @@ fn every_definition(texts: &BTreeMap<String, Value>) -> Vec<(&str, &Value)> {
     for (name, text) in texts {
         let mut found = Vec::new();
         definitions(text, &mut found);
-        all.extend(
-            found
-                .into_iter()
-                .map(|definition| (name.as_str(), definition)),
-        );
+        all.extend(found.into_iter().map(|definition| (name.as_str(), definition)));
     }
     all
 }
@@ -69,13 +65,7 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
 }
 
 fn strings(array: &Value, member: Option<&str>) -> Vec<String> {
-    let text = |item: &Value| {
-        member
-            .map_or(item, |m| &item[m])
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
+    let text = |item: &Value| member.map_or(item, |m| &item[m]).as_str().unwrap().to_owned();
     array.as_array().unwrap().iter().map(text).collect()
 }
 
@@ -92,9 +82,7 @@ fn fields_and_symbols_are_the_codecs_in_order_and_every_type_is_said() {
             "fixed" => continue,
             other => panic!("{file}: a {other} with a name"),
         };
-        let Some(expected) = all.get(name) else {
-            panic!("{file}: no Rust type {name}")
-        };
+        let Some(expected) = all.get(name) else { panic!("{file}: no Rust type {name}") };
         assert_eq!(names, *expected, "{file}: {name}");
         unsaid.remove(name);
     }
@@ -106,11 +94,7 @@ fn every_type_every_field_and_every_symbol_is_documented() {
     let texts = every_text();
     for (file, definition) in every_definition(&texts) {
         let doc = definition["doc"].as_str().unwrap_or_default();
-        assert!(
-            doc.ends_with('.'),
-            "{file}: {} says {doc:?}",
-            definition["name"]
-        );
+        assert!(doc.ends_with('.'), "{file}: {} says {doc:?}", definition["name"]);
         for symbol in definition["symbols"].as_array().into_iter().flatten() {
             let said = format!("{}: ", symbol.as_str().unwrap());
             assert!(doc.contains(&said), "{file}: {symbol} is not explained");
@@ -142,20 +126,11 @@ fn a_type_is_the_same_in_every_text_where_it_stands() {
     for (file, definition) in every_definition(&texts) {
         let mut alone = definition.as_object().unwrap().clone();
         alone.remove("namespace");
-        for field in alone
-            .get_mut("fields")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
+        for field in alone.get_mut("fields").and_then(Value::as_array_mut).into_iter().flatten() {
             field["type"] = by_reference(&field["type"]);
         }
         let name = definition["name"].as_str().unwrap();
-        assert_eq!(
-            *first.entry(name).or_insert_with(|| alone.clone()),
-            alone,
-            "{file}: {name}"
-        );
+        assert_eq!(*first.entry(name).or_insert_with(|| alone.clone()), alone, "{file}: {name}");
     }
 }
 
@@ -169,22 +144,12 @@ fn bit_sets_name_their_bits() {
     ];
     for (record, field, names) in sets {
         let all = every_definition(&texts);
-        let definition = all
-            .iter()
-            .find(|(_, definition)| definition["name"] == record)
-            .unwrap()
-            .1;
+        let definition = all.iter().find(|(_, definition)| definition["name"] == record).unwrap().1;
         let fields = definition["fields"].as_array().unwrap();
-        let field = fields
-            .iter()
-            .find(|candidate| candidate["name"] == field)
-            .unwrap();
+        let field = fields.iter().find(|candidate| candidate["name"] == field).unwrap();
         for (bit, name) in names.iter().enumerate() {
             let said = format!("{} {name}", 1 << bit);
-            assert!(
-                field["doc"].as_str().unwrap().contains(&said),
-                "{record}: {said}"
-            );
+            assert!(field["doc"].as_str().unwrap().contains(&said), "{record}: {said}");
         }
     }
 }

@@ -20,10 +20,7 @@ pub(crate) fn files(directory: &Path) -> BTreeMap<String, String> {
     fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "avsc")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "avsc"))
         .map(|path| {
             let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
             (stem, fs::read_to_string(path).unwrap())
@@ -40,31 +37,20 @@ pub(crate) fn parsed(text: &str) -> Schema {
 pub(crate) fn schema(name: &str) -> &'static Schema {
     static ALL: OnceLock<BTreeMap<String, Schema>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        files(&directory())
-            .into_iter()
-            .map(|(name, text)| (name, parsed(&text)))
-            .collect()
+        files(&directory()).into_iter().map(|(name, text)| (name, parsed(&text))).collect()
     });
-    all.get(name)
-        .unwrap_or_else(|| panic!("there is no schema {name}"))
+    all.get(name).unwrap_or_else(|| panic!("there is no schema {name}"))
 }
 
 /// Every record, enum and fixed defined in a text, outermost first.
 pub(crate) fn definitions<'a>(schema: &'a Value, found: &mut Vec<&'a Value>) {
     match schema {
-        Value::Array(branches) => branches
-            .iter()
-            .for_each(|branch| definitions(branch, found)),
+        Value::Array(branches) => branches.iter().for_each(|branch| definitions(branch, found)),
         Value::Object(object) => {
             if object.contains_key("name") {
                 found.push(schema);
             }
-            for field in object
-                .get("fields")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-            {
+            for field in object.get("fields").and_then(Value::as_array).into_iter().flatten() {
                 definitions(&field["type"], found);
             }
             if let Some(items) = object.get("items") {
