@@ -135,11 +135,10 @@ impl Cycle {
     }
 
     fn take_item(&mut self, batch: &Batch, item: &Item) {
-        if let Some(source) = &batch.source {
-            if item.line <= self.covered(&source.id) {
-                self.pending.counts.skipped += 1;
-                return;
-            }
+        let covered = batch.source.as_ref().map_or(0, |source| self.covered(&source.id));
+        if batch.source.is_some() && item.line <= covered {
+            self.pending.counts.skipped += 1;
+            return;
         }
         let place = self.place(batch.source.as_ref(), item.line);
         let bytes = &batch.bytes[item.input.clone()];

@@ -289,7 +289,7 @@ impl Session {
     pub fn hand_over(&mut self) -> Result<(), SessionError> {
         for (batch, partition) in self.batches.iter_mut().zip(0..) {
             if !batch.items.is_empty() {
-                let full = std::mem::take(batch);
+                let full = std::mem::replace(batch, self.runtime.empty_batch());
                 if self.runtime.submit(PartitionId(partition), full).is_err() {
                     return Err(self.why_stopped());
                 }

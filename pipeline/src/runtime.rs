@@ -38,6 +38,7 @@ pub struct Sizing {
 pub struct Runtime {
     cores: Vec<Core>,
     acks: Receiver<Result<Ack, AppendError>>,
+    spent: Receiver<Batch>,
     partitions: u16,
 }
 
@@ -62,6 +63,7 @@ impl Runtime {
         let partitions = states.len() as u16;
         let threads = sizing.threads.clamp(1, states.len().max(1));
         let (acks_in, acks) = unbounded();
+        let (spent_in, spent) = bounded(QUEUE_BATCHES);
         let mut shares: Vec<Vec<Cycle>> = (0..threads).map(|_| Vec::new()).collect();
         for state in states {
             let partition = state.partition();
@@ -80,6 +82,7 @@ impl Runtime {
                 completions,
                 completions_in,
                 acks: acks_in.clone(),
+                spent: spent_in.clone(),
                 actions: Vec::new(),
             };
             let name = format!("core-{number}");
@@ -87,7 +90,7 @@ impl Runtime {
             Ok(Core { batches, thread })
         };
         let cores = shares.into_iter().enumerate().map(start).collect::<std::io::Result<_>>()?;
-        Ok(Self { cores, acks, partitions })
+        Ok(Self { cores, acks, spent, partitions })
     }
 
     /// How many core threads run.
@@ -104,6 +107,11 @@ impl Runtime {
     pub fn submit(&self, partition: PartitionId, batch: Batch) -> Result<(), Stopped> {
         let core = &self.cores[usize::from(partition.0) % self.cores.len()];
         core.batches.send((partition, batch)).map_err(|_| Stopped)
+    }
+
+    /// An empty batch, with the memory of one that is done with where there is one.
+    pub fn empty_batch(&self) -> Batch {
+        self.spent.try_recv().unwrap_or_default()
     }
 
     /// What became durable, or the failure that stopped a core.
@@ -144,6 +152,7 @@ struct Worker {
     completions: Receiver<Appended>,
     completions_in: Sender<Appended>,
     acks: Sender<Result<Ack, AppendError>>,
+    spent: Sender<Batch>,
     actions: Vec<Action>,
 }
 
@@ -160,7 +169,7 @@ impl Worker {
                 },
                 recv(queue) -> batch => {
                     match batch {
-                        Ok((partition, batch)) => self.take(partition, &batch),
+                        Ok((partition, batch)) => self.take(partition, batch),
                         Err(_) => open = false,
                     }
                     false
@@ -189,7 +198,7 @@ impl Worker {
                 break;
             }
             let Ok((partition, batch)) = self.queue.try_recv() else { break };
-            self.take(partition, &batch);
+            self.take(partition, batch);
         }
         false
     }
@@ -198,10 +207,13 @@ impl Worker {
         usize::from(partition.0) / self.threads
     }
 
-    fn take(&mut self, partition: PartitionId, batch: &Batch) {
+    fn take(&mut self, partition: PartitionId, mut batch: Batch) {
         let index = self.index(partition);
-        self.cycles[index].take(batch, &mut self.actions);
+        self.cycles[index].take(&batch, &mut self.actions);
         self.act(index);
+        batch.clear();
+        // Where enough are waiting already, this one's memory goes back to the system.
+        drop(self.spent.try_send(batch));
     }
 
     fn complete(&mut self, appended: Appended) -> bool {

@@ -6,8 +6,9 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zeitgeber_schemas::{
     ConfigurationBody, DeadLettered, Envelope, Event, FeedbackBody, PartitionId, ProfileBody,
     ReadingAccepted, ReadingBody, Reason, RhythmAnalysed, Span, SubjectOpened, Unreadable,
@@ -90,7 +91,7 @@ pub struct State {
     partition: PartitionId,
     people: Vec<Person>,
     #[serde(skip)]
-    subjects: HashMap<String, u64, Xxh3DefaultBuilder>,
+    subjects: HashMap<String, u64, FixedState>,
     refused: RefusedMemory,
     /// Routing: configuration and learner.
     pub routing: routing::Shared,

@@ -13,7 +13,7 @@ use zeitgeber_schemas::{
 mod memory;
 mod refused;
 
-pub use memory::{IdMemory, RUNS, STEMS};
+pub use memory::{IdKey, IdMemory, RUNS, STEMS};
 pub use refused::{REMEMBER_MAX, REMEMBER_MS, RefusedMemory};
 
 /// How far a measurement may lie ahead of its arrival, ms.
@@ -86,8 +86,9 @@ pub fn decide(person: Option<&Person>, arrival: &Arrival<'_>) -> Verdict {
         return refuse(Reason::UnknownUser, "the person has no profile".into());
     };
     let kind = arrival.body.kind();
-    if person.ids.contains(arrival.envelope.id) {
-        return if person.ids.is_copy(kind, arrival.envelope.id, arrival.content) {
+    let id = IdKey::of(arrival.envelope.id);
+    if person.ids.contains(&id) {
+        return if person.ids.is_copy(kind, &id, arrival.content) {
             Verdict::Repeat
         } else {
             refuse(Reason::Duplicate, "the id was accepted before with other content".into())
@@ -114,7 +115,8 @@ pub fn decide(person: Option<&Person>, arrival: &Arrival<'_>) -> Verdict {
 
 /// Folds an accepted reading.
 pub fn apply(person: &mut Person, arrival: &Arrival<'_>, accepted: &ReadingAccepted) {
-    person.ids.insert(arrival.body.kind(), arrival.envelope.id, arrival.content);
+    let id = IdKey::of(arrival.envelope.id);
+    person.ids.insert(arrival.body.kind(), &id, arrival.content);
     if let Values::Environment(environment) = &arrival.body.values {
         person.still = next_still(person.still, environment, accepted.dropped_fields);
     }

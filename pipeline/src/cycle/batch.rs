@@ -24,6 +24,15 @@ pub struct Batch {
     pub items: Vec<Item>,
 }
 
+impl Batch {
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.source = None;
+        self.bytes.clear();
+        self.items.clear();
+    }
+}
+
 /// One input.
 #[derive(Debug)]
 pub struct Item {

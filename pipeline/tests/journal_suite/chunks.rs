@@ -84,7 +84,8 @@ proptest! {
     ) {
         let (bytes, header) = build(&numbers, repeats);
         let entries: Vec<Entry> = numbers.iter().map(|n| entry(*n)).collect();
-        prop_assert_eq!(header.events as usize, entries.iter().map(|e| e.events.len()).sum());
+        let events: usize = entries.iter().map(|e| e.events.len()).sum();
+        prop_assert_eq!(header.events as usize, events);
         prop_assert_eq!(header.min_ts, entries.iter().map(|e| e.ts).min().unwrap_or(0));
         prop_assert_eq!(header.max_ts, entries.iter().map(|e| e.ts).max().unwrap_or(0));
         let expected = (header, entries);

@@ -46,26 +46,46 @@ struct Opaque {
     next: Vec<u8>,
 }
 
+/// An id, taken apart once.
+#[derive(Debug, Clone, Copy)]
+pub struct IdKey {
+    numbered: Option<(u64, u64)>,
+    opaque: u64,
+}
+
+impl IdKey {
+    /// Takes an id apart.
+    pub fn of(id: &str) -> Self {
+        match numbered(id) {
+            // Only an id whose stem finds no place needs the other fingerprint too.
+            Some((stem, number)) => {
+                let opaque = stem ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                Self { numbered: Some((stem, number)), opaque: opaque.max(1) }
+            }
+            None => Self { numbered: None, opaque: xxh3_64(id.as_bytes()).max(1) },
+        }
+    }
+}
+
 impl IdMemory {
     /// Whether the id was accepted before.
-    pub fn contains(&self, id: &str) -> bool {
-        if let Some((stem, number)) = numbered(id)
+    pub fn contains(&self, id: &IdKey) -> bool {
+        if let Some((stem, number)) = id.numbered
             && let Some(stem) = self.stems.iter().find(|known| known.fingerprint == stem)
         {
             return stem.contains(number);
         }
-        let fingerprint = opaque_fingerprint(id);
-        self.opaque.iter().any(|opaque| opaque.contains(fingerprint))
+        self.opaque.iter().any(|opaque| opaque.contains(id.opaque))
     }
 
     /// Whether the id was accepted with this very content.
-    pub fn is_copy(&self, kind: Kind, id: &str, content: u64) -> bool {
+    pub fn is_copy(&self, kind: Kind, id: &IdKey, content: u64) -> bool {
         let (slot, mark) = copy_slot(id, content);
         self.copies[kind as usize].get(slot) == Some(&mark)
     }
 
     /// Remembers an accepted id.
-    pub fn insert(&mut self, kind: Kind, id: &str, content: u64) {
+    pub fn insert(&mut self, kind: Kind, id: &IdKey, content: u64) {
         self.insert_id(kind, id);
         let copies = &mut self.copies[kind as usize];
         if copies.is_empty() {
@@ -75,8 +95,8 @@ impl IdMemory {
         copies[slot] = mark;
     }
 
-    fn insert_id(&mut self, kind: Kind, id: &str) {
-        if let Some((fingerprint, number)) = numbered(id) {
+    fn insert_id(&mut self, kind: Kind, id: &IdKey) {
+        if let Some((fingerprint, number)) = id.numbered {
             if let Some(stem) = self.stems.iter_mut().find(|s| s.fingerprint == fingerprint) {
                 return stem.insert(number);
             }
@@ -84,7 +104,7 @@ impl IdMemory {
                 return self.stems.push(Stem { fingerprint, runs: vec![(number, number)] });
             }
         }
-        self.opaque[kind as usize].insert(opaque_fingerprint(id));
+        self.opaque[kind as usize].insert(id.opaque);
     }
 
     /// Memory held, bytes.
@@ -151,11 +171,6 @@ fn bucket(fingerprint: u64) -> usize {
     fingerprint as usize % BUCKETS
 }
 
-/// Zero marks an empty slot.
-fn opaque_fingerprint(id: &str) -> u64 {
-    xxh3_64(id.as_bytes()).max(1)
-}
-
 /// Splits `stem` and decimal number. Leading zeros make the width part of the stem, so that `07`
 /// and `7` stay two ids.
 fn numbered(id: &str) -> Option<(u64, u64)> {
@@ -170,14 +185,12 @@ fn numbered(id: &str) -> Option<(u64, u64)> {
     Some((xxh3_64_with_seed(stem, width), number))
 }
 
-/// Numbered ids take turns in the slots, so that the last 512 are always there.
-fn copy_slot(id: &str, content: u64) -> (usize, u64) {
-    let (stem, number) = numbered(id).unwrap_or_else(|| {
-        let fingerprint = opaque_fingerprint(id);
-        (fingerprint, fingerprint)
-    });
-    let mark = content ^ stem.rotate_left(17) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (number as usize % COPIES, mark.max(1))
+/// Numbered ids take turns in the slots, so that the last 512 are always there. Zero marks an
+/// empty slot.
+fn copy_slot(id: &IdKey, content: u64) -> (usize, u64) {
+    let turn = id.numbered.map_or(id.opaque, |(_, number)| number);
+    let mark = content ^ id.opaque.rotate_left(17);
+    (turn as usize % COPIES, mark.max(1))
 }
 
 #[cfg(test)]
@@ -188,6 +201,10 @@ mod tests {
 
     use super::*;
 
+    fn key(id: &str) -> IdKey {
+        IdKey::of(id)
+    }
+
     proptest! {
         #[test]
         fn numbered_ids_are_remembered_in_any_order(
@@ -197,14 +214,14 @@ mod tests {
             let mut memory = IdMemory::default();
             let order: Vec<u64> = numbers.iter().copied().rev().collect();
             for number in order {
-                memory.insert(Kind::Imu, &format!("u-{number:06}"), number);
+                memory.insert(Kind::Imu, &key(&format!("u-{number:06}")), number);
             }
-            prop_assert_eq!(memory.contains(&format!("u-{probe:06}")), numbers.contains(&probe));
-            memory.insert(Kind::Imu, &format!("u-{probe:06}"), 9);
+            prop_assert_eq!(memory.contains(&key(&format!("u-{probe:06}"))), numbers.contains(&probe));
+            memory.insert(Kind::Imu, &key(&format!("u-{probe:06}")), 9);
             numbers.insert(probe);
             for number in 0..600 {
                 prop_assert_eq!(
-                    memory.contains(&format!("u-{number:06}")), numbers.contains(&number)
+                    memory.contains(&key(&format!("u-{number:06}"))), numbers.contains(&number)
                 );
             }
         }
@@ -214,30 +231,30 @@ mod tests {
     fn widths_stems_and_unnumbered_ids_are_told_apart() {
         let mut memory = IdMemory::default();
         for id in ["7", "a7", "uuid-x", "007"] {
-            assert!(!memory.contains(id), "{id}");
-            memory.insert(Kind::Hrv, id, 1);
-            assert!(memory.contains(id), "{id}");
+            assert!(!memory.contains(&key(id)), "{id}");
+            memory.insert(Kind::Hrv, &key(id), 1);
+            assert!(memory.contains(&key(id)), "{id}");
         }
-        assert!(!memory.contains("07") && !memory.contains("b7"));
+        assert!(!memory.contains(&key("07")) && !memory.contains(&key("b7")));
     }
 
     #[test]
     fn an_exact_copy_is_told_from_a_conflicting_one() {
         let mut memory = IdMemory::default();
-        memory.insert(Kind::Imu, "u-1", 42);
-        assert!(memory.is_copy(Kind::Imu, "u-1", 42));
-        assert!(!memory.is_copy(Kind::Imu, "u-1", 43));
+        memory.insert(Kind::Imu, &key("u-1"), 42);
+        assert!(memory.is_copy(Kind::Imu, &key("u-1"), 42));
+        assert!(!memory.is_copy(Kind::Imu, &key("u-1"), 43));
     }
 
     #[test]
     fn memory_stays_bounded_for_any_ids() {
         let mut memory = IdMemory::default();
         for i in 0..40_000u64 {
-            memory.insert(Kind::Imu, &format!("{:x}-{}x", i * 7919, i), i);
-            memory.insert(Kind::Imu, &format!("gap-{}", i * 2), i);
-            memory.insert(Kind::Imu, &format!("stem{i}-1"), i);
+            memory.insert(Kind::Imu, &key(&format!("{:x}-{}x", i * 7919, i)), i);
+            memory.insert(Kind::Imu, &key(&format!("gap-{}", i * 2)), i);
+            memory.insert(Kind::Imu, &key(&format!("stem{i}-1")), i);
         }
         assert!(memory.heap_bytes() < 120_000, "{}", memory.heap_bytes());
-        assert!(memory.contains("gap-79998") && !memory.contains("gap-2"));
+        assert!(memory.contains(&key("gap-79998")) && !memory.contains(&key("gap-2")));
     }
 }
