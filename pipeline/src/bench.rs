@@ -79,8 +79,10 @@ pub struct Figures {
 /// What one run did.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunCounts {
-    /// Seconds.
+    /// Seconds by the wall clock.
     pub seconds: f64,
+    /// Seconds of processor time of the whole process, user and system.
+    pub cpu_seconds: f64,
     /// How many of what.
     #[serde(flatten)]
     pub counts: Counts,
@@ -174,9 +176,21 @@ fn open(
 }
 
 /// The counts of the readings alone: profiles and configuration came before the clock started.
-fn since(before: Counts, after: Counts, started: Instant) -> RunCounts {
-    let seconds = started.elapsed().as_secs_f64();
-    RunCounts { seconds, counts: after.since(before) }
+fn since(before: Counts, after: Counts, started: (Instant, f64)) -> RunCounts {
+    let (wall, cpu) = started;
+    RunCounts {
+        seconds: wall.elapsed().as_secs_f64(),
+        cpu_seconds: cpu_seconds() - cpu,
+        counts: after.since(before),
+    }
+}
+
+/// Processor time of this process so far, from `/proc/self/stat` (fields 14 and 15, in 1/100 s).
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn avro_run(
@@ -187,7 +201,7 @@ fn avro_run(
 ) -> Result<(RunCounts, usize), BenchError> {
     let mut session = open(dir, load, settings, configuration)?;
     let before = *session.counts();
-    let started = Instant::now();
+    let started = (Instant::now(), cpu_seconds());
     for (datum, number) in load.avro().zip(1..) {
         take_avro(&mut session, number, datum)?;
     }
@@ -219,7 +233,7 @@ fn ndjson_run(
     let before = *session.counts();
     let options = Options { backfill: false, door_now_ms: i64::MAX };
     let stop = AtomicBool::new(false);
-    let started = Instant::now();
+    let started = (Instant::now(), cpu_seconds());
     let file = files::open(file, LINE_BYTES_MAX).map_err(FileError::from)?;
     session.readings_file(file, &options, LINE_BYTES_MAX, &stop, |_, _| {})?;
     session.settle()?;

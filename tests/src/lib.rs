@@ -151,7 +151,8 @@ pub fn sample_dir() -> PathBuf {
 pub fn sample_lines() -> &'static [Vec<u8>] {
     static LINES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     LINES.get_or_init(|| {
-        let packed = fs::read(sample_dir().join("readings.jsonl.zst")).expect("the sample is there");
+        let packed =
+            fs::read(sample_dir().join("readings.jsonl.zst")).expect("the sample is there");
         let plain = zstd::stream::decode_all(packed.as_slice()).expect("the sample is whole");
         let text = plain.strip_suffix(b"\n").unwrap_or(&plain);
         text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()

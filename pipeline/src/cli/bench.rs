@@ -74,9 +74,10 @@ fn print(args: &Args, figures: &Figures) -> Result<(), Failure> {
     let run = |name: &str, run: &RunCounts| {
         let counts = &run.counts;
         format!(
-            "  {name:<7} {:.2} s: {} accepted, {} refused, {} repeats, {} analyses ({} midnights), \
+            "  {name:<7} {:.2} s ({:.2} us of processor a reading): {} accepted, {} refused, {} repeats, {} analyses ({} midnights), \
              {} decisions, {:.1} MB synced\n",
             run.seconds,
+            run.cpu_seconds * 1e6 / counts.inputs() as f64,
             counts.accepted,
             counts.refused,
             counts.repeats,

@@ -22,6 +22,8 @@ pub const RUNS: usize = 256;
 const BUCKETS: usize = 64;
 const BUCKET: usize = 64;
 const COPIES: usize = 512;
+/// Slots that are made at a time.
+const COPIES_STEP: usize = 64;
 /// Longest number that is read as one; longer ones are opaque.
 const DIGITS: usize = 18;
 
@@ -36,8 +38,10 @@ pub struct IdMemory {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Stem {
     fingerprint: u64,
-    /// Inclusive, ascending, never adjacent.
-    runs: Vec<(u64, u64)>,
+    /// The highest run: an ordinary reading looks no further.
+    last: (u64, u64),
+    /// The runs below it: inclusive, ascending, never adjacent.
+    earlier: Vec<(u64, u64)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
@@ -88,10 +92,10 @@ impl IdMemory {
     pub fn insert(&mut self, kind: Kind, id: &IdKey, content: u64) {
         self.insert_id(kind, id);
         let copies = &mut self.copies[kind as usize];
-        if copies.is_empty() {
-            *copies = vec![0; COPIES];
-        }
         let (slot, mark) = copy_slot(id, content);
+        if copies.len() <= slot {
+            copies.resize((slot / COPIES_STEP + 1) * COPIES_STEP, 0);
+        }
         copies[slot] = mark;
     }
 
@@ -101,7 +105,8 @@ impl IdMemory {
                 return stem.insert(number);
             }
             if self.stems.len() < STEMS {
-                return self.stems.push(Stem { fingerprint, runs: vec![(number, number)] });
+                let last = (number, number);
+                return self.stems.push(Stem { fingerprint, last, earlier: Vec::new() });
             }
         }
         self.opaque[kind as usize].insert(id.opaque);
@@ -109,7 +114,7 @@ impl IdMemory {
 
     /// Memory held, bytes.
     pub fn heap_bytes(&self) -> usize {
-        let stems: usize = self.stems.iter().map(|stem| stem.runs.capacity() * 16).sum();
+        let stems: usize = self.stems.iter().map(|stem| stem.earlier.capacity() * 16).sum();
         let opaque: usize = self.opaque.iter().map(|o| o.fingerprints.capacity() * 8).sum();
         let copies: usize = self.copies.iter().map(|copies| copies.capacity() * 8).sum();
         self.stems.capacity() * size_of::<Stem>() + stems + opaque + copies
@@ -118,33 +123,54 @@ impl IdMemory {
 
 impl Stem {
     fn contains(&self, number: u64) -> bool {
-        let after = self.runs.partition_point(|run| run.0 <= number);
-        after > 0 && self.runs[after - 1].1 >= number
+        if number >= self.last.0 {
+            return number <= self.last.1;
+        }
+        let after = self.earlier.partition_point(|run| run.0 <= number);
+        after > 0 && self.earlier[after - 1].1 >= number
     }
 
     fn insert(&mut self, number: u64) {
-        if let Some(last) = self.runs.last_mut()
-            && last.1 + 1 == number
-        {
-            last.1 = number;
+        if number == self.last.1 + 1 {
+            self.last.1 = number;
+        } else if number > self.last.1 {
+            self.earlier.push(self.last);
+            self.last = (number, number);
+            self.forget();
+        } else if number < self.last.0 {
+            self.insert_earlier(number);
+            self.join_last();
+        }
+    }
+
+    fn insert_earlier(&mut self, number: u64) {
+        let at = self.earlier.partition_point(|run| run.0 <= number);
+        if at > 0 && self.earlier[at - 1].1 >= number {
             return;
         }
-        let at = self.runs.partition_point(|run| run.0 <= number);
-        if at > 0 && self.runs[at - 1].1 >= number {
-            return;
-        }
-        let joins_left = at > 0 && self.runs[at - 1].1 + 1 == number;
-        let joins_right = self.runs.get(at).is_some_and(|run| number + 1 == run.0);
+        let joins_left = at > 0 && self.earlier[at - 1].1 + 1 == number;
+        let joins_right = self.earlier.get(at).is_some_and(|run| number + 1 == run.0);
         match (joins_left, joins_right) {
-            (true, true) => self.runs[at - 1].1 = self.runs.remove(at).1,
-            (true, false) => self.runs[at - 1].1 = number,
-            (false, true) => self.runs[at].0 = number,
+            (true, true) => self.earlier[at - 1].1 = self.earlier.remove(at).1,
+            (true, false) => self.earlier[at - 1].1 = number,
+            (false, true) => self.earlier[at].0 = number,
             (false, false) => {
-                self.runs.insert(at, (number, number));
-                if self.runs.len() > RUNS {
-                    self.runs.remove(0);
-                }
+                self.earlier.insert(at, (number, number));
+                self.forget();
             }
+        }
+    }
+
+    /// Joins the run below the last one to it where they have become adjacent.
+    fn join_last(&mut self) {
+        if let Some(below) = self.earlier.pop_if(|below| below.1 + 1 == self.last.0) {
+            self.last.0 = below.0;
+        }
+    }
+
+    fn forget(&mut self) {
+        if self.earlier.len() >= RUNS {
+            self.earlier.remove(0);
         }
     }
 }

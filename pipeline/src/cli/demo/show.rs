@@ -1,9 +1,10 @@
 //! What the demo shows: vitality, a drawn actogram, what was learned, the last decisions.
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use zeitgeber::demo::{Days, Decided};
 use zeitgeber_processors::{exact::FEATURE_ONE, flow::State};
 use zeitgeber_schemas::PartName;
+
+use crate::cli::output::{self, number, right};
 
 /// Columns of a drawn day: half hours.
 const COLUMNS: usize = 48;
@@ -11,35 +12,29 @@ const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '
 
 /// Everybody's last vitality and its parts.
 pub(super) fn vitality(states: &[State]) -> String {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
-    let mut header = vec!["person".into(), "vitality".into(), "confidence".into()];
-    header.extend(PartName::ALL.iter().map(|name| name.as_str().to_owned()));
-    header.extend(["KSS".into(), "energy".into()]);
-    table.set_header(header);
+    let parts = PartName::ALL.iter().map(|name| name.as_str());
+    let headings: Vec<&str> =
+        ["person", "vitality", "confidence"].into_iter().chain(parts).chain(["KSS", "energy"]).collect();
+    let mut table = output::table(&headings);
     let mut people: Vec<_> = states.iter().flat_map(State::people).collect();
     people.sort_by(|a, b| a.key.cmp(&b.key));
     for person in people {
         let Some(latest) = &person.latest else { continue };
         let composite = &latest.composite;
         let mut row = vec![
-            person.key.clone(),
-            optional(composite.vitality),
-            format!("{:.2}", composite.confidence),
+            right(&person.key),
+            right(number(composite.vitality, 2)),
+            right(number(Some(composite.confidence), 2)),
         ];
         for name in PartName::ALL {
             let part = composite.parts.iter().find(|part| part.name == *name);
-            row.push(optional(part.and_then(|part| part.value)));
+            row.push(right(number(part.and_then(|part| part.value), 2)));
         }
-        row.push(format!("{:.1}", latest.kss));
-        row.push(composite.energy.map_or_else(|| "-".into(), |energy| energy.to_string()));
+        row.push(right(number(Some(latest.kss), 1)));
+        row.push(right(composite.energy.map_or("-", |energy| energy.as_str())));
         table.add_row(row);
     }
     format!("{table}\n\n")
-}
-
-fn optional(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".into(), |value| format!("{value:.2}"))
 }
 
 /// A person's days, two a line so that a night stands in one piece: mean movement by half hour.
@@ -92,11 +87,9 @@ pub(super) fn learned(states: &[State]) -> String {
         }
     }
     arms.sort_by(|a, b| mean(b).total_cmp(&mean(a)));
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
-    table.set_header(["arm", "rewards", "mean reward"]);
+    let mut table = output::table(&["arm", "rewards", "mean reward"]);
     for arm in &arms {
-        table.add_row([arm.0.clone(), arm.1.to_string(), format!("{:.2}", mean(arm))]);
+        table.add_row([right(&arm.0), right(arm.1), right(format!("{:.2}", mean(arm)))]);
     }
     format!("What the learner took in (from simulated answers)\n{table}\n\n")
 }
