@@ -135,8 +135,8 @@ impl Cycle {
     }
 
     fn take_item(&mut self, batch: &Batch, item: &Item) {
-        let covered = batch.source.as_ref().map_or(0, |source| self.covered(&source.id));
-        if batch.source.is_some() && item.line <= covered {
+        let resumable = batch.source.as_ref().filter(|source| source.is_resumable());
+        if resumable.is_some_and(|source| item.line <= self.covered(&source.id)) {
             self.pending.counts.skipped += 1;
             return;
         }
@@ -214,7 +214,9 @@ impl Cycle {
         let Some(source) = source else { return Place { source: 0, line } };
         let index = self.builder.source(source.id, &source.name);
         self.builder.cover(index, line);
-        self.tail.cursors.insert(source.id, line);
+        if source.is_resumable() {
+            self.tail.cursors.insert(source.id, line);
+        }
         Place { source: index + 1, line }
     }
 

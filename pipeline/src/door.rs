@@ -17,6 +17,7 @@ mod fields;
 pub mod files;
 pub mod json;
 pub mod lines;
+mod live;
 pub mod profile;
 mod speculative;
 

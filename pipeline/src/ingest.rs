@@ -297,7 +297,7 @@ impl Session {
         }
         (self.pending_bytes, self.pending_items) = (0, 0);
         while let Ok(ack) = self.runtime.acks().try_recv() {
-            self.take_ack(ack?);
+            self.take_ack(ack.map_err(|error| self.diagnose(error))?);
         }
         Ok(())
     }
@@ -307,8 +307,8 @@ impl Session {
         self.hand_over()?;
         while self.in_flight() > 0 {
             match self.runtime.acks().recv() {
-                Ok(ack) => self.take_ack(ack?),
-                Err(_) => return Err(Stopped.into()),
+                Ok(ack) => self.take_ack(ack.map_err(|error| self.diagnose(error))?),
+                Err(_) => return Err(self.why_stopped()),
             }
         }
         Ok(())
@@ -316,13 +316,14 @@ impl Session {
 
     /// Waits for everything, leaves the durable mark and the snapshots.
     pub fn finish(mut self) -> Result<Summary, SessionError> {
-        self.hand_over()?;
+        let handed_over = self.hand_over();
         let threads = self.runtime.threads();
         let finished = self.runtime.finish();
+        handed_over?;
         let mut summary =
             Summary { counts: self.counts, threads, states: Vec::new(), lines: self.lines };
         for ack in finished.acks.try_iter() {
-            let ack = ack?;
+            let ack = ack.map_err(|error| diagnose(&self.store, error))?;
             summary.counts += ack.counts;
             summary.lines.extend(ack.lines);
         }
@@ -426,12 +427,28 @@ impl Session {
 
     /// The failure that stopped a core, where one was told.
     fn why_stopped(&self) -> SessionError {
-        for ack in self.runtime.acks().try_iter() {
-            if let Err(error) = ack {
-                return error.into();
-            }
+        let told = self.runtime.acks().try_iter().find_map(Result::err);
+        match told {
+            Some(error) => self.diagnose(error),
+            None => match self.store.journal().close() {
+                Err(failure) => failure.into(),
+                Ok(()) => Stopped.into(),
+            },
         }
-        Stopped.into()
+    }
+
+    fn diagnose(&self, error: AppendError) -> SessionError {
+        diagnose(&self.store, error)
+    }
+}
+
+/// A core may hear of a failed write only that it failed; the journal knows which and why.
+fn diagnose(store: &Store, error: AppendError) -> SessionError {
+    match error {
+        AppendError::Poisoned | AppendError::Closed => {
+            store.journal().close().err().unwrap_or(error).into()
+        }
+        error => error.into(),
     }
 }
 

@@ -51,7 +51,8 @@ symbols! {
 record! {
     /// How far a source of inputs is covered by this chunk and the ones before it.
     Cursor {
-        /// The source: for a file the BLAKE3 hash of its content, cut to 16 bytes.
+        /// The source: for a file the BLAKE3 hash of its content, cut to 16 bytes; zeros for a
+        /// stream, which cannot be resumed.
         source: [u8; 16],
         /// Its name for people (a file name).
         name: String,

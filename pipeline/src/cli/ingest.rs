@@ -3,7 +3,10 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -94,7 +97,12 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let taken = take(args, &mut session, line_limit, &stop, outcomes.as_mut(), &mut reports);
     // Whatever ended the files, what was taken becomes durable and the log stops cleanly.
     let summary = session.finish();
-    let mut summary = summary?;
+    let mut summary = match (summary, taken.as_ref().err()) {
+        (Ok(summary), _) => summary,
+        // Where both failed, the first failure is the one that explains.
+        (Err(error), None) => return Err(error.into()),
+        (Err(_), Some(_)) => return taken.map(|_| ExitCode::FAILURE),
+    };
     if let Some(outcomes) = &mut outcomes {
         outcomes.add(std::mem::take(&mut summary.lines))?;
         outcomes.release()?;
@@ -119,7 +127,7 @@ fn take(
     args: &Args,
     session: &mut Session,
     line_limit: usize,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
     mut outcomes: Option<&mut OutcomeLog>,
     reports: &mut Vec<FileReport>,
 ) -> Result<u64, Failure> {
@@ -148,11 +156,16 @@ fn readings(
     session: &mut Session,
     path: &Path,
     line_limit: usize,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
     mut outcomes: Option<&mut OutcomeLog>,
 ) -> Result<FileReport, Failure> {
     let options = Options { backfill: args.backfill, door_now_ms: now_ms() };
-    let file = files::open(path, line_limit).map_err(FileError::from)?;
+    let file = if path.as_os_str() == "-" {
+        files::live(line_limit, Arc::clone(stop))
+    } else {
+        files::open(path, line_limit)
+    };
+    let file = file.map_err(FileError::from)?;
     if let Some(outcomes) = outcomes.as_deref_mut() {
         begin_outcomes(session, &file, outcomes)?;
     }

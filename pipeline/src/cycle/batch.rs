@@ -7,10 +7,23 @@ use zeitgeber_schemas::{RawBytes, SchemaId};
 /// Where inputs come from.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
-    /// For a file the BLAKE3 hash of its content, cut to 16 bytes.
+    /// For a file the BLAKE3 hash of its content, cut to 16 bytes; zeros for a stream, which
+    /// cannot be resumed.
     pub id: [u8; 16],
     /// Its name for people.
     pub name: String,
+}
+
+impl Source {
+    /// A stream: its inputs have a place, and nothing of it is skipped.
+    pub fn stream(name: &str) -> Self {
+        Self { id: [0; 16], name: name.into() }
+    }
+
+    /// Whether the same source may come again and go on.
+    pub fn is_resumable(&self) -> bool {
+        self.id != [0; 16]
+    }
 }
 
 /// Inputs of one partition, in order, with one buffer for all their bytes.

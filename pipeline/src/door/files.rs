@@ -7,16 +7,17 @@
 use std::{
     fs::File,
     io::{self, Cursor, ErrorKind, Read},
+    os::fd::AsFd,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use flate2::read::MultiGzDecoder;
 
-use super::{Options, avro, container, lines, short_hash};
+use super::{Options, avro, container, lines, live::Live, short_hash};
 
 /// Bytes read at a time for the hash.
 const HASH_BYTES: usize = 1 << 20;
@@ -170,6 +171,21 @@ pub fn open(path: &Path, limit: usize) -> Result<Source, OpenError> {
     let hash = hash_of(&mut file).map_err(failed)?;
     file = File::open(path).map_err(failed)?;
     from_reader(&name, Some(hash), Some(about.len()), Box::new(file), limit)
+}
+
+/// Opens standard input as a stream that may pause: while nothing comes, `next` fails with
+/// `WouldBlock` and can be called again; once `stop` is set it fails for good.
+pub fn live(limit: usize, stop: Arc<AtomicBool>) -> Result<Source, OpenError> {
+    let lends = Arc::new(AtomicBool::new(false));
+    let failed = |source| OpenError::Io { name: "-".into(), source };
+    let standard_input = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
+    let input = Live::new(standard_input, stop, Arc::clone(&lends));
+    let source = from_reader("-", None, None, Box::new(input), limit)?;
+    // A packed stream cannot pause in the middle of its decoder.
+    if let Content::Lines(lines) = &source.content {
+        lends.store(matches!(lines.place.packing, Packing::Plain), Ordering::Relaxed);
+    }
+    Ok(source)
 }
 
 /// Opens bytes that come from anywhere, whose form is told as for a file.

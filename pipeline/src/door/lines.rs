@@ -58,7 +58,8 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next line and its number. An error of the reader comes after every whole line before
-    /// it; a line that it cut is not delivered, and nothing is read after it.
+    /// it; a line that it cut is not delivered, and nothing is read after it. But after
+    /// `WouldBlock` the next call goes on.
     #[expect(clippy::should_implement_trait, reason = "the line is lent, which Iterator cannot")]
     pub fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         loop {
@@ -107,7 +108,10 @@ impl<R: Read> Lines<R> {
             if self.ended {
                 break;
             }
-            self.fill()?;
+            match self.fill() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                filled => filled?,
+            }
         }
         self.scanned = 0;
         self.line += 1;
@@ -122,6 +126,8 @@ impl<R: Read> Lines<R> {
                 Ok(0) => self.ended = true,
                 Ok(count) => self.end += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                // Nothing for now: what is buffered stays, and the next call reads on.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
                 Err(error) => {
                     (self.start, self.end, self.scanned, self.ended) = (0, 0, 0, true);
                     return Err(error);

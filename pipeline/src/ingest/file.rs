@@ -90,6 +90,13 @@ fn whose(refusal: &Refusal) -> String {
     refusal.user_id.as_ref().map_or_else(String::new, |user| format!(" of `{user}`"))
 }
 
+fn source_of(file: &files::Source) -> Source {
+    match file.hash {
+        Some(id) => Source { id, name: file.name.clone() },
+        None => Source::stream(&file.name),
+    }
+}
+
 impl Session {
     /// Takes the readings of an opened file (NDJSON, plain or packed, or an Avro container). What
     /// an earlier run covered of the same content is skipped.
@@ -101,7 +108,7 @@ impl Session {
         stop: &AtomicBool,
         mut progress: impl FnMut(&mut Self, Progress),
     ) -> Result<FileReport, FileError> {
-        self.set_source(file.hash.map(|id| Source { id, name: file.name.clone() }))?;
+        self.set_source(Some(source_of(&file)))?;
         let is_live = file.hash.is_none();
         let mut handed_over = Instant::now();
         let mut inputs = 0;
@@ -124,7 +131,14 @@ impl Session {
                 Ok(false) => break false,
                 Err(FileError::Read { source, .. }) => {
                     self.hand_over()?;
-                    return Err(FileError::Read { source, inputs });
+                    let pauses = source.source.kind() == io::ErrorKind::WouldBlock;
+                    if stop.load(Ordering::Relaxed) {
+                        break true;
+                    } else if pauses {
+                        progress(self, Progress { inputs, bytes: 0, total: None });
+                    } else {
+                        return Err(FileError::Read { source, inputs });
+                    }
                 }
                 Err(error) => return Err(error),
             }
@@ -230,7 +244,7 @@ impl Session {
         stop: &AtomicBool,
     ) -> Result<FileReport, FileError> {
         let mut file = files::open(path, line_limit)?;
-        self.set_source(file.hash.map(|id| Source { id, name: file.name.clone() }))?;
+        self.set_source(Some(source_of(&file)))?;
         let mut inputs = 0;
         if let Content::Lines(lines) = &mut file.content {
             while !stop.load(Ordering::Relaxed) {

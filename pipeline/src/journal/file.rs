@@ -161,8 +161,9 @@ impl FileJournal {
     /// and the hashes that the durable mark holds.
     pub fn open(dir: &Path, mode: Mode) -> Result<(Self, Recovery), OpenError> {
         let journal = journal_dir(dir);
-        let nothing = match disk::last_segment(&journal) {
-            Ok(last) => last.is_none() && !journal.join(disk::MARK).exists(),
+        let marked = journal.join(disk::MARK).exists();
+        let nothing = match left_by_an_attempt(&journal, &disk::segment_path(&journal, 0)) {
+            Ok(attempted) => attempted && !marked,
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => true,
             Err(source) => {

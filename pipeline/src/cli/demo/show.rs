@@ -13,8 +13,11 @@ const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '
 /// Everybody's last vitality and its parts.
 pub(super) fn vitality(states: &[State]) -> String {
     let parts = PartName::ALL.iter().map(|name| name.as_str());
-    let headings: Vec<&str> =
-        ["person", "vitality", "confidence"].into_iter().chain(parts).chain(["KSS", "energy"]).collect();
+    let headings: Vec<&str> = ["person", "vitality", "confidence"]
+        .into_iter()
+        .chain(parts)
+        .chain(["KSS", "energy"])
+        .collect();
     let mut table = output::table(&headings);
     let mut people: Vec<_> = states.iter().flat_map(State::people).collect();
     people.sort_by(|a, b| a.key.cmp(&b.key));
