@@ -17,10 +17,12 @@ use crate::{
     journal::{Append, AppendError, Appended, Journal, Tail},
 };
 
-/// Batches that may wait for one core.
-const QUEUE_BATCHES: usize = 32;
-/// Batches a core takes before it flushes.
-const TAKE_BATCHES: usize = 64;
+/// Hand-overs that may wait for one core.
+const QUEUE_SHARES: usize = 8;
+/// Spent batches that may wait to be filled again.
+const SPENT_BATCHES: usize = 64;
+/// Hand-overs a core takes before it flushes.
+const TAKE_SHARES: usize = 4;
 
 /// How a runtime is sized.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +46,13 @@ pub struct Runtime {
 
 #[derive(Debug)]
 struct Core {
-    batches: Sender<(PartitionId, Batch)>,
+    batches: Sender<Share>,
     thread: JoinHandle<Vec<Cycle>>,
 }
+
+/// What one hand-over holds for one core: its partitions' batches travel together, so that their
+/// chunks meet in one commit.
+type Share = Vec<(PartitionId, Batch)>;
 
 /// The cores stopped because the journal failed; the acknowledgements say how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +69,7 @@ impl Runtime {
         let partitions = states.len() as u16;
         let threads = sizing.threads.clamp(1, states.len().max(1));
         let (acks_in, acks) = unbounded();
-        let (spent_in, spent) = bounded(QUEUE_BATCHES);
+        let (spent_in, spent) = bounded(SPENT_BATCHES);
         let mut shares: Vec<Vec<Cycle>> = (0..threads).map(|_| Vec::new()).collect();
         for state in states {
             let partition = state.partition();
@@ -72,7 +78,7 @@ impl Runtime {
             shares[usize::from(partition.0) % threads].push(cycle);
         }
         let start = |(number, cycles)| {
-            let (batches, queue) = bounded(QUEUE_BATCHES);
+            let (batches, queue) = bounded(QUEUE_SHARES);
             let (completions_in, completions) = unbounded();
             let worker = Worker {
                 cycles,
@@ -103,10 +109,18 @@ impl Runtime {
         self.partitions
     }
 
-    /// Hands a batch to its partition's core; waits while the core is behind.
-    pub fn submit(&self, partition: PartitionId, batch: Batch) -> Result<(), Stopped> {
-        let core = &self.cores[usize::from(partition.0) % self.cores.len()];
-        core.batches.send((partition, batch)).map_err(|_| Stopped)
+    /// Hands batches to their partitions' cores; waits while a core is behind.
+    pub fn submit(&self, batches: Vec<(PartitionId, Batch)>) -> Result<(), Stopped> {
+        let mut shares: Vec<Share> = self.cores.iter().map(|_| Vec::new()).collect();
+        for (partition, batch) in batches {
+            shares[usize::from(partition.0) % self.cores.len()].push((partition, batch));
+        }
+        for (core, share) in self.cores.iter().zip(shares) {
+            if !share.is_empty() {
+                core.batches.send(share).map_err(|_| Stopped)?;
+            }
+        }
+        Ok(())
     }
 
     /// An empty batch, with the memory of one that is done with where there is one.
@@ -148,7 +162,7 @@ struct Worker {
     cycles: Vec<Cycle>,
     threads: usize,
     journal: Arc<dyn Journal>,
-    queue: Receiver<(PartitionId, Batch)>,
+    queue: Receiver<Share>,
     completions: Receiver<Appended>,
     completions_in: Sender<Appended>,
     acks: Sender<Result<Ack, AppendError>>,
@@ -167,9 +181,9 @@ impl Worker {
                     Ok(appended) => self.complete(appended),
                     Err(_) => true,
                 },
-                recv(queue) -> batch => {
-                    match batch {
-                        Ok((partition, batch)) => self.take(partition, batch),
+                recv(queue) -> share => {
+                    match share {
+                        Ok(share) => self.take(share),
                         Err(_) => open = false,
                     }
                     false
@@ -193,12 +207,12 @@ impl Worker {
                 return true;
             }
         }
-        for _ in 0..TAKE_BATCHES {
+        for _ in 0..TAKE_SHARES {
             if self.cycles.iter().any(Cycle::is_full) {
                 break;
             }
-            let Ok((partition, batch)) = self.queue.try_recv() else { break };
-            self.take(partition, batch);
+            let Ok(share) = self.queue.try_recv() else { break };
+            self.take(share);
         }
         false
     }
@@ -207,13 +221,15 @@ impl Worker {
         usize::from(partition.0) / self.threads
     }
 
-    fn take(&mut self, partition: PartitionId, mut batch: Batch) {
-        let index = self.index(partition);
-        self.cycles[index].take(&batch, &mut self.actions);
-        self.act(index);
-        batch.clear();
-        // Where enough are waiting already, this one's memory goes back to the system.
-        drop(self.spent.try_send(batch));
+    fn take(&mut self, share: Share) {
+        for (partition, mut batch) in share {
+            let index = self.index(partition);
+            self.cycles[index].take(&batch, &mut self.actions);
+            self.act(index);
+            batch.clear();
+            // Where enough are waiting already, this one's memory goes back to the system.
+            drop(self.spent.try_send(batch));
+        }
     }
 
     fn complete(&mut self, appended: Appended) -> bool {

@@ -88,6 +88,12 @@ impl Shared {
         self.open.get(&decision_id).map(|open| open.subject)
     }
 
+    /// Whether a decision that is still open has had this very feedback: it then causes nothing.
+    pub fn has_seen(&self, decision_id: DecisionId, feedback_id: &str) -> bool {
+        let open = self.open.get(&decision_id);
+        open.is_some_and(|open| open.seen.contains(&hash(feedback_id)))
+    }
+
     fn is_past(&self, at_ms: i64, clock_ms: i64) -> bool {
         clock_ms.saturating_sub(at_ms) > self.policy.window_ms
     }

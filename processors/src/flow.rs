@@ -20,6 +20,8 @@ use crate::{
     validation::{self, Arrival, RefusedMemory, Verdict},
 };
 
+mod fold;
+
 /// Version of the deciding code. It changes when the same inputs would cause other events.
 pub const DECIDE_VERSION: u32 = 1;
 /// Version of the fold. A snapshot of another version is ignored.
@@ -178,12 +180,13 @@ impl State {
         self.subjects.get(&*person_key(tenant, user_id)).copied().unwrap_or(0)
     }
 
-    /// The subject an input concerns: by key, or for feedback without one by its decision.
+    /// The subject an input concerns: by key, but for feedback by its decision where it is open.
     pub fn subject_of(&self, input: &Input<'_>) -> u64 {
         match input.body {
-            Body::Feedback(body) if input.envelope.user_id.is_empty() => {
-                self.feedback.subject_of(body.decision_id).unwrap_or(0)
-            }
+            Body::Feedback(body) => self
+                .feedback
+                .subject_of(body.decision_id)
+                .unwrap_or_else(|| self.subject(input.envelope.tenant, input.envelope.user_id)),
             Body::Configuration(_) => 0,
             _ => self.subject(input.envelope.tenant, input.envelope.user_id),
         }
@@ -224,6 +227,9 @@ impl State {
                     return Outcome::Repeated(None);
                 }
                 out.push(Event::ConfigurationSet);
+            }
+            Body::Feedback(body) if self.feedback.has_seen(body.decision_id, input.envelope.id) => {
+                return Outcome::Repeated(None);
             }
             Body::Feedback(body) => match feedback::decide(&self.feedback, &input.envelope, body) {
                 Ok(recorded) => out.push(Event::FeedbackRecorded(recorded)),
@@ -317,92 +323,6 @@ impl State {
                 intervention::Outcome::Suppressed(event) => Event::InterventionSuppressed(event),
             });
         }
-    }
-
-    /// Folds one event of an input of `subject`. Total: it cannot fail.
-    pub fn apply(
-        &mut self,
-        subject: u64,
-        input: &Input<'_>,
-        event: &Event,
-        raw_hash: impl FnOnce() -> [u8; 16],
-    ) {
-        match (event, input.body) {
-            (Event::SubjectOpened(event), Body::Profile(profile)) => {
-                self.open(input.envelope.tenant, &event.user_id, profile);
-            }
-            (Event::ConfigurationSet, Body::Configuration(body)) => {
-                routing::apply_configuration(&mut self.routing, body);
-                intervention::apply_configuration(&mut self.intervention, body);
-                feedback::apply_configuration(&mut self.feedback, body);
-            }
-            (Event::DeadLettered(_), _) => self.refused.insert(raw_hash()),
-            (Event::FeedbackRecorded(event), _) => {
-                routing::apply_feedback(&mut self.routing, event);
-                feedback::apply_recorded(&mut self.feedback, event);
-            }
-            (Event::OutcomeExpired(event), _) => {
-                routing::apply_expired(&mut self.routing, event);
-                feedback::apply_expired(&mut self.feedback, event);
-            }
-            _ => self.apply_to_person(subject, input, event),
-        }
-    }
-
-    fn apply_to_person(&mut self, subject: u64, input: &Input<'_>, event: &Event) {
-        let Some(index) = usize::try_from(subject).ok().and_then(|n| n.checked_sub(1)) else {
-            return;
-        };
-        let Some(person) = self.people.get_mut(index) else { return };
-        match (event, input.body) {
-            (Event::ReadingAccepted(accepted), Body::Reading(body)) => {
-                let envelope = input.envelope;
-                let arrival = Arrival { envelope, body, content: input.content };
-                validation::apply(&mut person.validation, &arrival, accepted);
-                let reading = rhythm::Accepted { envelope, body, accepted };
-                rhythm::apply_reading(&mut person.rhythm, &person.profile, &reading);
-                self.refused.advance(envelope.received());
-            }
-            (Event::ProfileSet, Body::Profile(profile)) => person.profile = profile.clone(),
-            (Event::RhythmAnalysed(event), _) => {
-                rhythm::apply_analysed(&mut person.rhythm, event);
-                routing::apply_analysed(&mut person.routing, event);
-                if event.span == Span::Hour {
-                    let clock_ms = person.rhythm.clock_ms().unwrap_or(i64::MIN);
-                    feedback::apply_clock(&mut self.feedback, &mut person.feedback, clock_ms);
-                    let newer = |old: &RhythmAnalysed| event.window_end_ms >= old.window_end_ms;
-                    if person.latest.as_deref().is_none_or(newer) {
-                        person.latest = Some(event.clone());
-                    }
-                }
-            }
-            (Event::DecisionMade(event), _) => {
-                routing::apply_decision(&mut person.routing, event);
-                feedback::apply_decision(&mut self.feedback, &mut person.feedback, subject, event);
-            }
-            (Event::InterventionIssued(event), _) => {
-                routing::apply_issued(&mut person.routing, &person.profile, event);
-                intervention::apply_issued(&mut person.intervention, &person.profile, event);
-            }
-            _ => {}
-        }
-    }
-
-    fn open(&mut self, tenant: &str, user_id: &str, profile: &ProfileBody) {
-        let key = person_key(tenant, user_id).into_owned();
-        self.subjects.insert(key.clone(), self.next_subject());
-        self.people.push(Person {
-            tenant: tenant.into(),
-            user_id: user_id.into(),
-            key,
-            profile: profile.clone(),
-            latest: None,
-            validation: validation::Person::initial(),
-            rhythm: rhythm::Person::initial(),
-            routing: routing::Person::initial(),
-            intervention: intervention::Person::initial(),
-            feedback: feedback::Person::initial(),
-        });
     }
 }
 

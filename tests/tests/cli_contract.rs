@@ -237,7 +237,7 @@ fn feedback_is_learnt_once_and_can_be_corrected() {
     let status = |of: &Value| text(&of["recorded"], "status").to_owned();
     let statuses: Vec<String> =
         told["feedback"].as_array().into_iter().flatten().map(status).collect();
-    assert_eq!(statuses, ["applied", "duplicate", "duplicate", "corrected"]);
+    assert_eq!(statuses, ["applied", "duplicate", "corrected"], "an exact repeat is not stored");
     verify(log);
 }
 

@@ -27,14 +27,9 @@ type Verdict = Result<String, String>;
 #[test]
 fn routing_fixtures_agree() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = tests
-        .parent()
-        .expect("the tests crate lies in the repository");
+    let root = tests.parent().expect("the tests crate lies in the repository");
     let named = std::env::var(VARIABLE).unwrap_or_default();
-    let further = named
-        .split(':')
-        .filter(|part| !part.is_empty())
-        .map(|part| root.join(part));
+    let further = named.split(':').filter(|part| !part.is_empty()).map(|part| root.join(part));
     let (mut passed, mut failures) = (0, Vec::new());
     for directory in std::iter::once(tests.join("fixtures/bandit")).chain(further) {
         let files = match fixtures_in(&directory) {
@@ -69,11 +64,7 @@ fn fixtures_in(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.ends_with(".json") || name.ends_with(".json.gz") {
             files.push(path);
         }
@@ -88,9 +79,7 @@ fn run(file: &Path) -> Result<Option<String>, String> {
     if file.extension().is_some_and(|extension| extension == "gz") {
         let mut plain = Vec::new();
         let mut decoder = flate2::read::MultiGzDecoder::new(bytes.as_slice());
-        decoder
-            .read_to_end(&mut plain)
-            .map_err(|error| error.to_string())?;
+        decoder.read_to_end(&mut plain).map_err(|error| error.to_string())?;
         bytes = plain;
     }
     let fixture: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
@@ -98,11 +87,7 @@ fn run(file: &Path) -> Result<Option<String>, String> {
         Some("linucb-events/1") => events::run(&fixture).map(Some),
         Some("soak/1") => soak::run(&fixture).map(Some),
         other => {
-            println!(
-                "left: {}: schema {}",
-                file.display(),
-                other.unwrap_or("not named")
-            );
+            println!("left: {}: schema {}", file.display(), other.unwrap_or("not named"));
             Ok(None)
         }
     }

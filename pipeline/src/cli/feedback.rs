@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde_json::json;
-use zeitgeber::{cycle::OutcomeDetail, door::feedback::Feedback, ingest::now_ms, query};
+use zeitgeber::{
+    cycle::OutcomeDetail, door::feedback::Feedback, ingest::now_ms, query, store::Store,
+};
 use zeitgeber_schemas::{DecisionId, FeedbackBody, Response};
 
 use super::{DataDir, Failure, Layers, say, session};
@@ -60,21 +62,17 @@ enum Outcome {
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let response = response(args)?;
     let config = session::config(layers)?;
+    let found = query::explain(&*Store::read(&args.data.dir)?.journal(), &args.decision)?;
+    let (decision_id, decided_at) = (found.decision.decision_id, found.decision.at_ms);
     let mut writer = session::open(&args.data.dir, &config, OutcomeDetail::Counts)?;
-    let found = query::explain(&*writer.store().journal(), &args.decision);
-    let (decision_id, decided_at) = match found {
-        Ok(found) => (found.decision.decision_id, found.decision.at_ms),
-        Err(error) => {
-            writer.finish()?;
-            return Err(error.into());
-        }
-    };
     let feedback = feedback(args, decision_id, decided_at, response);
-    writer.take_feedback(0, &feedback)?;
+    writer.take_feedback(0, &feedback, &[])?;
     writer.settle()?;
     let summary = writer.finish()?;
     let told = if summary.counts.rewards > 0 {
         "recorded"
+    } else if summary.counts.others > 0 {
+        "not learnt: the decision has an outcome, or its window is over"
     } else if summary.counts.refused > 0 {
         "refused"
     } else {

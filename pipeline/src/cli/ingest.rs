@@ -84,6 +84,10 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     if let Some(threads) = args.threads {
         config.runtime.threads = threads;
     }
+    for path in args.files.iter().chain(&args.profiles) {
+        // A file that is not there must not leave a new log behind.
+        files::check(path)?;
+    }
     let stop = session::stop_flag()?;
     let detail = match args.outcomes {
         Some(_) => OutcomeDetail::PerLine,

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use zeitgeber_processors::flow::{Input, Person};
 use zeitgeber_schemas::{
-    DecisionMade, Event, InterventionIssued, PartitionId, ReadingAccepted, Reason, SchemaId, Span,
+    DecisionMade, Event, FeedbackStatus, InterventionIssued, PartitionId, ReadingAccepted, Reason,
+    SchemaId, Span,
 };
 
 use super::kind_name;
@@ -113,7 +114,11 @@ impl Counts {
                 }
                 Event::DecisionMade(_) => self.decisions += 1,
                 Event::InterventionIssued(_) => self.interventions += 1,
-                Event::FeedbackRecorded(_) => self.rewards += 1,
+                Event::FeedbackRecorded(event) => {
+                    let learnt =
+                        matches!(event.status, FeedbackStatus::Applied | FeedbackStatus::Corrected);
+                    self.rewards += u64::from(learnt);
+                }
                 _ => {}
             }
         }

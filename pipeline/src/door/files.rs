@@ -173,6 +173,19 @@ pub fn open(path: &Path, limit: usize) -> Result<Source, OpenError> {
     from_reader(&name, Some(hash), Some(about.len()), Box::new(file), limit)
 }
 
+/// Whether a path can be opened at all; `-` always can.
+pub fn check(path: &Path) -> Result<(), OpenError> {
+    if path.as_os_str() == "-" {
+        return Ok(());
+    }
+    let given = path.display().to_string();
+    match File::open(path).and_then(|file| file.metadata()) {
+        Ok(about) if about.is_dir() => Err(OpenError::Directory { name: given }),
+        Ok(_) => Ok(()),
+        Err(source) => Err(explain(given, source)),
+    }
+}
+
 /// Opens standard input as a stream that may pause: while nothing comes, `next` fails with
 /// `WouldBlock` and can be called again; once `stop` is set it fails for good.
 pub fn live(limit: usize, stop: Arc<AtomicBool>) -> Result<Source, OpenError> {

@@ -220,11 +220,12 @@ impl Session {
         self.profile(number, &envelope, &profile.body, &[])
     }
 
-    /// Takes one piece of feedback as the door read it.
+    /// Takes one piece of feedback as the door read it from `raw`; none where it came as no bytes.
     pub fn take_feedback(
         &mut self,
         number: u64,
         feedback: &feedback::Feedback,
+        raw: &[u8],
     ) -> Result<(), SessionError> {
         let envelope = Envelope {
             tenant: &feedback.tenant,
@@ -233,7 +234,7 @@ impl Session {
             ts: feedback.ts,
             recv_ts: feedback.recv_ts,
         };
-        self.feedback(number, &envelope, &feedback.body, &[])
+        self.feedback(number, &envelope, &feedback.body, raw)
     }
 
     /// Takes a file of feedback, one JSON object a line.
@@ -252,7 +253,7 @@ impl Session {
                 match lines.next().map_err(broken)? {
                     None => break,
                     Some((number, Line::Whole(line))) => match feedback::feedback(line) {
-                        Ok(feedback) => self.take_feedback(number, &feedback)?,
+                        Ok(feedback) => self.take_feedback(number, &feedback, line)?,
                         Err(refusal) => self.refused_bytes(number, &refusal, line)?,
                     },
                     Some((number, Line::Oversized(raw))) => {

@@ -56,14 +56,8 @@ impl Events {
             config: ConfigurationBody {
                 version: "fixture".into(),
                 policy,
-                limits: Limits {
-                    cooldown_min: 0,
-                    daily_budget: u32::MAX,
-                },
-                feedback: FeedbackPolicy {
-                    window_ms,
-                    missing: Missing::Drop,
-                },
+                limits: Limits { cooldown_min: 0, daily_budget: u32::MAX },
+                feedback: FeedbackPolicy { window_ms, missing: Missing::Drop },
                 arms: Vec::new(),
             },
             registered: Vec::new(),
@@ -79,10 +73,7 @@ impl Events {
             events.take(index, kind, event).map_err(at)?;
         }
         events.check_sums(&fixture["final"])?;
-        let counted: Vec<_> = counts
-            .iter()
-            .map(|(kind, n)| format!("{n} {kind}"))
-            .collect();
+        let counted: Vec<_> = counts.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         Ok(counted.join(", "))
     }
 
@@ -106,11 +97,7 @@ impl Events {
             ("arm_resume", Some(at)) => arms[at].suspended = false,
             _ => return Err(format!("no such change of arm {name}")),
         }
-        let named = self
-            .config
-            .arms
-            .iter()
-            .map(|arm| (arm.name.as_str(), arm.suspended));
+        let named = self.config.arms.iter().map(|arm| (arm.name.as_str(), arm.suspended));
         self.learner.configure(self.config.policy.lambda, named);
         feedback::apply_configuration(&mut self.shared, &self.config);
         Ok(())
@@ -118,10 +105,8 @@ impl Events {
 
     fn decide(&mut self, event: &Value) -> Result<(), String> {
         let (id, expect) = (text(&event["id"])?, &event["expect"]);
-        let names: Vec<&str> = array(&event["eligible"])?
-            .iter()
-            .map(text)
-            .collect::<Result<_, _>>()?;
+        let names: Vec<&str> =
+            array(&event["eligible"])?.iter().map(text).collect::<Result<_, _>>()?;
         let contexts: Vec<Vec<i32>> = names
             .iter()
             .enumerate()
@@ -129,10 +114,7 @@ impl Events {
             .collect::<Result<_, _>>()?;
         let mut candidates = Vec::new();
         for (name, x) in names.iter().zip(&contexts) {
-            let arm = self
-                .learner
-                .current(name)
-                .filter(|arm| arm.status() == ArmStatus::Active);
+            let arm = self.learner.current(name).filter(|arm| arm.status() == ArmStatus::Active);
             let arm = arm.ok_or(format!("eligible arm {name} is not active"))?;
             candidates.push(Candidate { arm, x });
         }
@@ -182,11 +164,7 @@ impl Events {
             return integers(x);
         }
         let registered = self.registered.iter().rposition(|arm| arm == name);
-        let own = if list.len() == eligible {
-            Some(place)
-        } else {
-            registered
-        };
+        let own = if list.len() == eligible { Some(place) } else { registered };
         let own = own.and_then(|own| list.get(own));
         integers(own.ok_or(format!("no features for {name}"))?)
     }
@@ -195,13 +173,8 @@ impl Events {
         let decision_id = self.ids.get(text(&event["decision"])?).copied();
         let ts = integer(&event["ts"])?;
         let id = format!("feedback-{index}");
-        let envelope = Envelope {
-            tenant: "default",
-            user_id: "fixture",
-            id: &id,
-            ts,
-            recv_ts: None,
-        };
+        let envelope =
+            Envelope { tenant: "default", user_id: "fixture", id: &id, ts, recv_ts: None };
         let reward = integer(&event["reward"])?;
         let body = FeedbackBody {
             decision_id: decision_id.unwrap_or(DecisionId(0)),
@@ -217,8 +190,7 @@ impl Events {
                 feedback::apply_recorded(&mut self.shared, &recorded);
                 if recorded.status == FeedbackStatus::Applied {
                     let (arm, x) = (&recorded.arm, &recorded.features);
-                    self.learner
-                        .learn(arm, recorded.incarnation, x, recorded.reward);
+                    self.learner.learn(arm, recorded.incarnation, x, recorded.reward);
                 }
                 recorded.status.as_str()
             }
@@ -234,10 +206,7 @@ impl Events {
             let at = |difference| format!("final {name}: {difference}");
             same("n", &sums.n.into(), &wanted["n"]).map_err(at)?;
             same("b_int", &sums.b.clone().into(), &wanted["b_int"]).map_err(at)?;
-            let rows = array(&wanted["A_int"])?
-                .iter()
-                .map(array)
-                .collect::<Result<Vec<_>, _>>()?;
+            let rows = array(&wanted["A_int"])?.iter().map(array).collect::<Result<Vec<_>, _>>()?;
             let lower: Vec<Value> = rows
                 .iter()
                 .enumerate()
@@ -253,13 +222,7 @@ fn check_choice(choice: &Choice, names: &[&str], expect: &Value) -> Result<(), S
     same("greedy", &names[choice.greedy].into(), &expect["greedy"])?;
     same("chosen", &names[choice.chosen].into(), &expect["chosen"])?;
     same("explore", &choice.explore.into(), &expect["explore"])?;
-    near(
-        "propensity",
-        choice.propensity,
-        &expect["propensity"],
-        1e-12,
-        0.0,
-    )?;
+    near("propensity", choice.propensity, &expect["propensity"], 1e-12, 0.0)?;
     let scored = &choice.scored;
     let all = |value: fn(&Scored) -> f64| scored.iter().map(value).collect::<Vec<f64>>();
     for (field, values, absolute, relative) in [
@@ -270,11 +233,7 @@ fn check_choice(choice: &Choice, names: &[&str], expect: &Value) -> Result<(), S
     ] {
         let wanted = array(&expect[field]).map_err(|error| format!("{field}: {error}"))?;
         if wanted.len() != values.len() {
-            return Err(format!(
-                "{field}: {} values, expected {}",
-                values.len(),
-                wanted.len()
-            ));
+            return Err(format!("{field}: {} values, expected {}", values.len(), wanted.len()));
         }
         for (value, wanted) in values.into_iter().zip(wanted) {
             near(field, value, wanted, absolute, relative)?;

@@ -7,11 +7,7 @@ pub(crate) const GRID: i64 = 4096;
 
 /// A difference unless the values are equal.
 pub(crate) fn same(field: &str, value: &Value, wanted: &Value) -> Result<(), String> {
-    if value == wanted {
-        Ok(())
-    } else {
-        Err(format!("{field} is {value}, expected {wanted}"))
-    }
+    if value == wanted { Ok(()) } else { Err(format!("{field} is {value}, expected {wanted}")) }
 }
 
 /// A difference unless the value is within `absolute + relative * |wanted|`.
@@ -31,9 +27,7 @@ pub(crate) fn near(
 
 /// The value as a list.
 pub(crate) fn array(value: &Value) -> Result<&Vec<Value>, String> {
-    value
-        .as_array()
-        .ok_or_else(|| format!("{value} is not a list"))
+    value.as_array().ok_or_else(|| format!("{value} is not a list"))
 }
 
 /// The value as text.
@@ -43,16 +37,12 @@ pub(crate) fn text(value: &Value) -> Result<&str, String> {
 
 /// The value as a number.
 pub(crate) fn float(value: &Value) -> Result<f64, String> {
-    value
-        .as_f64()
-        .ok_or_else(|| format!("{value} is not a number"))
+    value.as_f64().ok_or_else(|| format!("{value} is not a number"))
 }
 
 /// The value as an integer.
 pub(crate) fn integer(value: &Value) -> Result<i64, String> {
-    value
-        .as_i64()
-        .ok_or_else(|| format!("{value} is not an integer"))
+    value.as_i64().ok_or_else(|| format!("{value} is not an integer"))
 }
 
 /// The value as a list of integers of the grid.

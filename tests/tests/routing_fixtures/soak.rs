@@ -34,12 +34,7 @@ impl Stream {
         x[0] = GRID as i32;
         let last = x.len() - 1;
         x[last] = x[1] + (x[last] >> 7);
-        let signal: i64 = self
-            .weights
-            .iter()
-            .zip(x)
-            .map(|(c, xj)| c * i64::from(*xj))
-            .sum();
+        let signal: i64 = self.weights.iter().zip(x).map(|(c, xj)| c * i64::from(*xj)).sum();
         ((signal >> 4) + (noise >> 2)).clamp(-32_768, 32_767) as i32
     }
 }
@@ -59,14 +54,7 @@ fn soak_case(case: &Value) -> Result<(), String> {
     let seed = case["seed"].as_u64().ok_or("seed is not a number from 0")?;
     let d = integer(&case["d"])? as usize;
     let weights = (0..d as i64).map(|j| 37 * j % 17 - 8).collect();
-    let (mut stream, mut x) = (
-        Stream {
-            seed,
-            drawn: 0,
-            weights,
-        },
-        vec![0; d],
-    );
+    let (mut stream, mut x) = (Stream { seed, drawn: 0, weights }, vec![0; d]);
     let mut sums = ArmSums::new(d);
     for step in 0..integer(&case["n"])? {
         let reward = stream.step(&mut x);
@@ -78,22 +66,10 @@ fn soak_case(case: &Value) -> Result<(), String> {
     }
     same("n", &sums.n.into(), &case["n"])?;
     same("A_int_00", &sums.a[0].into(), &case["A_int_00"])?;
-    same(
-        "A_int_last",
-        &sums.a[sums.a.len() - 1].into(),
-        &case["A_int_last"],
-    )?;
+    same("A_int_last", &sums.a[sums.a.len() - 1].into(), &case["A_int_last"])?;
     same("b_int_0", &sums.b[0].into(), &case["b_int_0"])?;
-    same(
-        "hash of A",
-        &sha256(&sums.a).into(),
-        &case["A_int_sha256_le_i64_lower_rows"],
-    )?;
-    same(
-        "hash of b",
-        &sha256(&sums.b).into(),
-        &case["b_int_sha256_le_i64"],
-    )?;
+    same("hash of A", &sha256(&sums.a).into(), &case["A_int_sha256_le_i64_lower_rows"])?;
+    same("hash of b", &sha256(&sums.b).into(), &case["b_int_sha256_le_i64"])?;
     let lambda = 2f64.powi(integer(&case["lambda_log2"])? as i32);
     let (alpha, derived) = (float(&case["alpha"])?, sums.derive(lambda));
     for probe in array(&case["probes"])? {
@@ -101,13 +77,7 @@ fn soak_case(case: &Value) -> Result<(), String> {
         let score = derived.score(&x);
         near("mean", score.mean, &probe["mean"], 1e-9, 1e-8)?;
         near("width", score.width, &probe["width"], 1e-9, 1e-8)?;
-        near(
-            "ucb",
-            score.mean + alpha * score.width,
-            &probe["ucb"],
-            1e-9,
-            1e-8,
-        )?;
+        near("ucb", score.mean + alpha * score.width, &probe["ucb"], 1e-9, 1e-8)?;
     }
     Ok(())
 }
@@ -115,8 +85,5 @@ fn soak_case(case: &Value) -> Result<(), String> {
 fn sha256(sums: &[i64]) -> String {
     let mut hash = Sha256::new();
     sums.iter().for_each(|sum| hash.update(sum.to_le_bytes()));
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
