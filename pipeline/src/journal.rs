@@ -76,6 +76,12 @@ pub trait Journal: Send + Sync {
     /// queued bytes is pending.
     fn submit(&self, append: Append, done: Done);
 
+    /// Appends several chunks as if they were submitted one after the other. What is submitted
+    /// together can become durable together.
+    fn submit_all(&self, appends: Vec<(Append, Done)>) {
+        appends.into_iter().for_each(|(append, done)| self.submit(append, done));
+    }
+
     /// Reads stored chunks in log order.
     fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError>;
 

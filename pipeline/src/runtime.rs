@@ -14,7 +14,7 @@ use zeitgeber_schemas::PartitionId;
 
 use crate::{
     cycle::{Ack, Action, Batch, Cycle, OutcomeDetail},
-    journal::{Append, AppendError, Appended, Journal, Tail},
+    journal::{Append, AppendError, Appended, Done, Journal, Tail},
 };
 
 /// Hand-overs that may wait for one core.
@@ -90,6 +90,7 @@ impl Runtime {
                 acks: acks_in.clone(),
                 spent: spent_in.clone(),
                 actions: Vec::new(),
+                appends: Vec::new(),
             };
             let name = format!("core-{number}");
             let thread = Builder::new().name(name).spawn(move || worker.run())?;
@@ -168,6 +169,7 @@ struct Worker {
     acks: Sender<Result<Ack, AppendError>>,
     spent: Sender<Batch>,
     actions: Vec<Action>,
+    appends: Vec<(Append, Done)>,
 }
 
 impl Worker {
@@ -195,6 +197,9 @@ impl Worker {
             for index in 0..self.cycles.len() {
                 self.cycles[index].flush(&mut self.actions);
                 self.act(index);
+            }
+            if !self.appends.is_empty() {
+                self.journal.submit_all(std::mem::take(&mut self.appends));
             }
         }
         self.cycles
@@ -238,7 +243,8 @@ impl Worker {
         self.act(index)
     }
 
-    /// Performs the actions of one cycle; tells whether the core must stop.
+    /// Performs the actions of one cycle and tells whether the core must stop. Appends gather
+    /// until every cycle is flushed, so that they meet in one commit.
     fn act(&mut self, index: usize) -> bool {
         let mut stop = false;
         for action in self.actions.drain(..) {
@@ -248,12 +254,8 @@ impl Worker {
                     let partition = self.cycles[index].state().partition();
                     let append = Append { partition, expected_chunk: chunk.header().number, chunk };
                     // The receiver is this thread; it outlives every append it waits for.
-                    self.journal.submit(
-                        append,
-                        Box::new(move |appended| {
-                            drop(done.send(appended));
-                        }),
-                    );
+                    let done: Done = Box::new(move |appended| drop(done.send(appended)));
+                    self.appends.push((append, done));
                 }
                 Action::Acknowledge(ack) => drop(self.acks.send(Ok(ack))),
                 Action::Stop(error) => {

@@ -240,7 +240,11 @@ impl Journal for FileJournal {
     }
 
     fn submit(&self, append: Append, done: Done) {
-        self.shared.submit(append, done);
+        self.shared.submit([(append, done)]);
+    }
+
+    fn submit_all(&self, appends: Vec<(Append, Done)>) {
+        self.shared.submit(appends);
     }
 
     fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError> {

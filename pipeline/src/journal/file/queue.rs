@@ -93,28 +93,38 @@ impl Shared {
         self.state.lock().expect("nothing panics while the state is held")
     }
 
-    /// Queues an append, or completes it at once where it cannot be taken.
-    pub(super) fn submit(&self, append: Append, done: Done) {
+    /// Queues appends, or completes those at once that cannot be taken. The writer wakes when all
+    /// of them are queued, so that they meet in one frame.
+    pub(super) fn submit(&self, appends: impl IntoIterator<Item = (Append, Done)>) {
         let full =
             |state: &mut State| state.phase == Phase::Open && state.queued_bytes > MAX_QUEUED_BYTES;
-        let mut state = self
-            .room
-            .wait_while(self.state(), full)
-            .expect("nothing panics while the state is held");
-        let admitted = match state.phase {
-            Phase::Open => state.submitted.admit(&append),
-            Phase::Poisoned => Err(AppendError::Poisoned),
-            Phase::Closing | Phase::Dropped | Phase::Closed => Err(AppendError::Closed),
-        };
-        let pending = Pending { append, done };
-        if let Err(error) = admitted {
-            drop(state);
-            return pending.complete(Err(error));
+        let mut refused = Vec::new();
+        let mut state = self.state();
+        for (append, done) in appends {
+            if full(&mut state) {
+                self.work.notify_one();
+                state = self
+                    .room
+                    .wait_while(state, full)
+                    .expect("nothing panics while the state is held");
+            }
+            let admitted = match state.phase {
+                Phase::Open => state.submitted.admit(&append),
+                Phase::Poisoned => Err(AppendError::Poisoned),
+                Phase::Closing | Phase::Dropped | Phase::Closed => Err(AppendError::Closed),
+            };
+            let pending = Pending { append, done };
+            match admitted {
+                Err(error) => refused.push((pending, error)),
+                Ok(()) => {
+                    state.queued_bytes += pending.append.chunk.bytes().len();
+                    state.queue.push_back(pending);
+                }
+            }
         }
-        state.queued_bytes += pending.append.chunk.bytes().len();
-        state.queue.push_back(pending);
         drop(state);
         self.work.notify_one();
+        refused.into_iter().for_each(|(pending, error)| pending.complete(Err(error)));
     }
 
     /// Waits for work: fills `batch` with one frame's chunks, or says why there will be none.
