@@ -20,7 +20,7 @@ use crate::{
     cycle::{Counts, OutcomeDetail},
     door::{Options, avro, files, lines::LINE_BYTES_MAX},
     fold::Fold,
-    ingest::{FileError, Session, SessionError, SessionSettings},
+    ingest::{Configure, FileError, Session, SessionError, SessionSettings},
     journal::ScanFrom,
     store::{Store, StoreError, fold_chunk},
 };
@@ -167,7 +167,7 @@ fn open(
     settings: &SessionSettings,
     configuration: &ConfigurationBody,
 ) -> Result<Session, BenchError> {
-    let mut session = Session::open(dir, settings, configuration)?;
+    let mut session = Session::open(dir, settings, configuration, Configure::Keep)?;
     for (profile, number) in load.profiles().zip(1..) {
         session.take_profile(number, &profile)?;
     }

@@ -2,8 +2,8 @@
 //!
 //! Events come in (a batch arrived, an append finished), actions go out (append this chunk,
 //! acknowledge those inputs). Threads and channels only carry them; no rule lives there. The
-//! append of chunk n and the computing of chunk n + 1 overlap: at most [`IN_FLIGHT`] chunks wait
-//! for the disk, and an input is acknowledged only when its chunk is durable (CYCLE-1).
+//! append of chunk n and the computing of chunk n + 1 overlap: once more than [`IN_FLIGHT`] chunks
+//! wait for the disk, no further batch is taken; and an input is acknowledged only when its chunk is durable (CYCLE-1).
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -22,7 +22,7 @@ mod batch;
 pub use ack::{Ack, Announced, Counts, LineOutcome, OutcomeDetail};
 pub use batch::{Batch, Item, Raw, Source};
 
-/// Chunks of one partition that may wait for the disk.
+/// Chunks of one partition that may wait for the disk before its core stops taking batches.
 pub const IN_FLIGHT: usize = 2;
 
 /// What the shell is to do.
@@ -97,14 +97,15 @@ impl Cycle {
 
     /// Whether the disk is so far behind that the next batch should wait.
     pub fn is_full(&self) -> bool {
-        self.waiting.len() >= IN_FLIGHT && self.builder.len() >= self.chunk_bytes
+        self.waiting.len() > IN_FLIGHT
     }
 
     /// Decides and applies every input of a batch.
     pub fn take(&mut self, batch: &Batch, actions: &mut Vec<Action>) {
         for item in &batch.items {
             self.take_item(batch, item);
-            if self.builder.len() >= self.chunk_bytes && self.waiting.len() < IN_FLIGHT {
+            // Also while the disk is behind: what waits then is bounded by what one core takes.
+            if self.builder.len() >= self.chunk_bytes {
                 self.seal(actions);
             }
         }

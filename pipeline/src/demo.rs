@@ -129,6 +129,7 @@ fn give(
         response: response.clone(),
         corrects: None,
         simulated: true,
+        user_id: Some(announced.user_id.clone()),
     };
     session.feedback(0, &envelope, &body, &[])
 }

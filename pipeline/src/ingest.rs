@@ -3,6 +3,7 @@
 //! A [`Session`] is one writer's stay in a data directory: open, take inputs, finish cleanly.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -25,7 +26,7 @@ mod file;
 mod intake;
 mod outcomes;
 
-pub use file::{FileError, FileReport, Progress};
+pub use file::{FileError, FileReport, InputKind, Progress, source_of};
 pub use outcomes::{OutcomeLog, OutcomeLogError};
 
 /// Bytes of pending batches at which they are handed over.
@@ -39,6 +40,8 @@ pub struct Session {
     store: Store,
     runtime: Runtime,
     known: Vec<Tail>,
+    /// Sources taken up in this session.
+    begun: BTreeSet<[u8; 16]>,
     batches: Vec<Batch>,
     source: Option<Arc<Source>>,
     paused: Option<Arc<Source>>,
@@ -51,6 +54,7 @@ pub struct Session {
     counts: Counts,
     lines: Vec<LineOutcome>,
     announced: Vec<Announced>,
+    announce: bool,
 }
 
 /// How a session works.
@@ -66,6 +70,17 @@ pub struct SessionSettings {
     pub chunk_bytes: usize,
     /// Whether outcomes are told line by line.
     pub outcomes: OutcomeDetail,
+    /// Whether decisions are announced to whoever takes them ([`Session::take_announced`]).
+    pub announce: bool,
+}
+
+/// What becomes of a configuration that the log has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Configure {
+    /// It stays in force.
+    Keep,
+    /// The given one takes its place.
+    Replace,
 }
 
 /// Why a session could not go on.
@@ -99,15 +114,20 @@ pub struct Summary {
 }
 
 impl Session {
-    /// Opens a data directory for writing and puts `configuration` in force where it differs.
+    /// Opens a data directory for writing. `configuration` is put in force where a partition has
+    /// none yet, and with [`Configure::Replace`] where another one is.
     pub fn open(
         dir: &Path,
         settings: &SessionSettings,
         configuration: &ConfigurationBody,
+        configure: Configure,
     ) -> Result<Self, SessionError> {
         let store = Store::write(dir, settings.partitions, settings.segment_bytes)?;
         let states = store.states()?;
-        let differs = |state: &&State| state.routing.configuration.as_ref() != Some(configuration);
+        let differs = |state: &&State| match &state.routing.configuration {
+            None => true,
+            Some(known) => configure == Configure::Replace && known != configuration,
+        };
         let stale: Vec<PartitionId> = states.iter().filter(differs).map(State::partition).collect();
         let threads = match settings.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -119,6 +139,7 @@ impl Session {
             Runtime::start(&store.journal(), states, sizing).map_err(SessionError::Threads)?;
         let mut session = Self {
             known: store.tails(),
+            begun: BTreeSet::new(),
             batches: store.partitions().map(|_| Batch::default()).collect(),
             store,
             runtime,
@@ -133,6 +154,7 @@ impl Session {
             counts: Counts::default(),
             lines: Vec::new(),
             announced: Vec::new(),
+            announce: settings.announce,
         };
         for partition in stale {
             session.configuration(partition, configuration)?;
@@ -164,6 +186,7 @@ impl Session {
     pub fn set_source(&mut self, source: Option<Source>) -> Result<(), SessionError> {
         self.hand_over()?;
         self.source = source.map(Arc::new);
+        self.begun.extend(self.source.as_ref().map(|source| source.id));
         Ok(())
     }
 
@@ -184,9 +207,10 @@ impl Session {
         self.taken - self.counts.inputs() - self.counts.skipped
     }
 
-    /// Whether an earlier run covered inputs of this source.
+    /// Whether an earlier run, or this one, covered inputs of this source.
     pub fn resumes(&self, source: &[u8; 16]) -> bool {
-        self.known.iter().any(|tail| tail.cursors.contains_key(source))
+        self.begun.contains(source)
+            || self.known.iter().any(|tail| tail.cursors.contains_key(source))
     }
 
     /// Hands every pending batch to its core, then takes in what became durable.
@@ -241,7 +265,9 @@ impl Session {
     fn take_ack(&mut self, ack: Ack) {
         self.counts += ack.counts;
         self.lines.extend(ack.lines);
-        self.announced.extend(ack.decisions);
+        if self.announce {
+            self.announced.extend(ack.decisions);
+        }
     }
 
     /// The failure that stopped a core, where one was told.

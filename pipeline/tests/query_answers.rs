@@ -8,7 +8,7 @@ use zeitgeber::{
     config::Config,
     cycle::{LineOutcome, OutcomeDetail, Source},
     door::{Options, profile::profile},
-    ingest::{Session, SessionSettings},
+    ingest::{Configure, Session, SessionSettings},
     query::{
         self, AvroExport, DeadLetterFilter, EventFilter, EventRow, Moment, QueryError, Range,
         Until, Walk,
@@ -56,8 +56,9 @@ fn session(dir: &TempDir) -> Session {
         threads: 2,
         chunk_bytes: 16 << 10,
         outcomes: OutcomeDetail::PerLine,
+        announce: false,
     };
-    Session::open(dir.path(), &settings, &config.configuration()).unwrap()
+    Session::open(dir.path(), &settings, &config.configuration(), Configure::Keep).unwrap()
 }
 
 fn reading(user: &str, minute: i64) -> String {
@@ -120,6 +121,7 @@ fn log() -> Log {
         response: Response::Rating(4.0),
         corrects: None,
         simulated: true,
+        user_id: None,
     };
     session.feedback(0, &envelope, &body, b"by hand").unwrap();
     let mut lines = session.take_lines();

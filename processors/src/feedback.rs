@@ -1,6 +1,7 @@
 //! Feedback: joins an outcome to its decision and says what reward the learner takes.
 //!
-//! A decision is open from when it is made until its window has passed. Its features are the
+//! A decision waits for its outcome for one window, and is remembered for another one, so that
+//! what comes late is told from what never had a decision. Its features are the
 //! logged ones, kept here, never computed again. What one feedback input does, first match:
 //!
 //! | | result |
@@ -8,16 +9,16 @@
 //! | the decision is not open (any more) | dead letter, `orphan` |
 //! | the response is not a number in its range | dead letter, `out_of_range` |
 //! | this feedback id was seen, or [`MOST_SEEN`] were | `Duplicate` |
+//! | the arm was removed since | `Retired` |
+//! | the window is over and a reward was imputed | `Corrected`, replacing the imputed one |
 //! | it arrived after the window | `Expired` |
 //! | a reward was learnt and nothing is corrected | `Duplicate` |
 //! | a reward was learnt and is corrected | `Corrected`, replacing the reward that stands |
-//! | the arm was removed since | `Retired` |
 //! | else | `Applied` |
 //!
 //! Windows close at sealed hours: at each one the caller runs [`decide_expiry`], folds its events,
 //! and then folds [`apply_clock`] with the same instant, live and in replay. The clock's fold drops
-//! every decision past its window; those with an outcome close without an event that way. An
-//! `OutcomeExpired` may be folded before or after it.
+//! every decision two windows old. An `OutcomeExpired` may be folded before or after it.
 
 use alloc::{
     collections::{BTreeMap, VecDeque},
@@ -60,7 +61,9 @@ struct Open {
     learnt: Option<i32>,
     /// The arm was removed after the decision.
     retired: bool,
-    /// Hashes of the feedback ids that counted.
+    /// The window passed without an outcome.
+    expired: bool,
+    /// Hashes of the feedback ids that were taken in.
     seen: Vec<u64>,
 }
 
@@ -144,10 +147,11 @@ fn join(
     let seen = open.seen.contains(&hash(feedback_id)) || open.seen.len() >= MOST_SEEN;
     let status = match open.learnt {
         _ if seen => FeedbackStatus::Duplicate,
+        _ if open.retired => FeedbackStatus::Retired,
+        Some(imputed) if open.expired => return (FeedbackStatus::Corrected, Some(imputed)),
         _ if is_late => FeedbackStatus::Expired,
         Some(_) if !corrects => FeedbackStatus::Duplicate,
         Some(old) => return (FeedbackStatus::Corrected, Some(old)),
-        None if open.retired => FeedbackStatus::Retired,
         None => FeedbackStatus::Applied,
     };
     (status, None)
@@ -184,7 +188,11 @@ pub fn decide_expiry(
         if !shared.is_past(*at_ms, clock_ms) {
             return;
         }
-        let open = shared.open.get(decision_id).filter(|open| open.seen.is_empty());
+        let waits = |open: &&Open| {
+            let answered = open.learnt.is_some() || (open.retired && !open.seen.is_empty());
+            !open.expired && !answered
+        };
+        let open = shared.open.get(decision_id).filter(waits);
         out.extend(open.map(|open| OutcomeExpired {
             decision_id: *decision_id,
             arm: open.arm.clone(),
@@ -225,6 +233,7 @@ pub fn apply_decision(
         at_ms: event.at_ms,
         learnt: None,
         retired: false,
+        expired: false,
         seen: Vec::new(),
     };
     shared.open.insert(event.decision_id, open);
@@ -237,21 +246,24 @@ pub fn apply_recorded(shared: &mut Shared, event: &FeedbackRecorded) {
     };
     match event.status {
         FeedbackStatus::Applied | FeedbackStatus::Corrected => open.learnt = Some(event.reward),
-        FeedbackStatus::Retired => {}
-        FeedbackStatus::Duplicate | FeedbackStatus::Expired => return,
+        FeedbackStatus::Retired | FeedbackStatus::Expired => {}
+        FeedbackStatus::Duplicate => return,
     }
     open.seen.push(hash(&event.feedback_id));
 }
 
-/// Closes a decision whose outcome never came.
+/// Notes that a decision's outcome did not come in time, and what was learnt in its place.
 pub fn apply_expired(shared: &mut Shared, event: &OutcomeExpired) {
-    shared.open.remove(&event.decision_id);
+    if let Some(open) = shared.open.get_mut(&event.decision_id) {
+        open.expired = true;
+        open.learnt = event.imputed;
+    }
 }
 
-/// Closes the person's decisions whose window has passed by `clock_ms`.
+/// Forgets the person's decisions that are two windows old by `clock_ms`.
 pub fn apply_clock(shared: &mut Shared, person: &mut Person, clock_ms: i64) {
     while let Some(&(at_ms, decision_id)) = person.open.front()
-        && shared.is_past(at_ms, clock_ms)
+        && shared.is_past(at_ms, clock_ms.saturating_sub(shared.policy.window_ms))
     {
         person.open.pop_front();
         shared.open.remove(&decision_id);

@@ -231,6 +231,11 @@ impl State {
             Body::Feedback(body) if self.feedback.has_seen(body.decision_id, input.envelope.id) => {
                 return Outcome::Repeated(None);
             }
+            Body::Feedback(body) if self.is_anothers(subject, &input.envelope, body) => {
+                let detail = "the decision concerns somebody else than the feedback's person";
+                let refusal = DeadLettered { reason: Reason::Orphan, detail: detail.into() };
+                return self.refuse(refusal, raw_hash, out);
+            }
             Body::Feedback(body) => match feedback::decide(&self.feedback, &input.envelope, body) {
                 Ok(recorded) => out.push(Event::FeedbackRecorded(recorded)),
                 Err(refusal) => return self.refuse(refusal, raw_hash, out),
@@ -241,6 +246,15 @@ impl State {
             }
         }
         Outcome::Stored
+    }
+
+    /// Whether feedback claims to be from somebody else than its decision's person.
+    fn is_anothers(&self, subject: u64, envelope: &Envelope<'_>, body: &FeedbackBody) -> bool {
+        let (Some(claimed), Some(person)) = (&body.user_id, self.person(subject)) else {
+            return false;
+        };
+        self.feedback.subject_of(body.decision_id).is_some()
+            && (person.tenant != envelope.tenant || person.user_id != *claimed)
     }
 
     fn refuse(

@@ -23,7 +23,7 @@ use zeitgeber_schemas::{
 use self::{
     choice::{Candidate, Choice, choose},
     features::{DIMENSION, FEATURE_VERSION, features},
-    learner::{Learner, LearnerArm},
+    learner::{ArmStatus, Learner, LearnerArm},
     mask::Moment,
 };
 use crate::ledger::{Ledger, LocalTime, NO_INTERVENTION};
@@ -154,15 +154,17 @@ fn eligibility<'a>(
     moment: &Moment<'_>,
 ) -> (Vec<&'a LearnerArm>, Vec<Masked>) {
     let (mut arms, mut masked) = (Vec::new(), Vec::new());
-    for arm in &configuration.arms {
-        let reason = if arm.name == NO_INTERVENTION { None } else { moment.mask(arm) };
+    // In order of registration, which a later configuration cannot change: ties go to the first.
+    for known in learner.arms().iter().filter(|arm| arm.status() != ArmStatus::Removed) {
+        let configured = configuration.arms.iter().find(|arm| arm.name == known.name());
+        let reason = match configured {
+            Some(arm) if arm.name != NO_INTERVENTION => moment.mask(arm),
+            _ => None,
+        };
         match reason {
-            Some(reason) => masked.push(Masked { arm: arm.name.clone(), reason }),
-            None => arms.extend(learner.current(&arm.name)),
+            Some(reason) => masked.push(Masked { arm: known.name().to_owned(), reason }),
+            None => arms.push(known),
         }
-    }
-    if !configuration.arms.iter().any(|arm| arm.name == NO_INTERVENTION) {
-        arms.extend(learner.current(NO_INTERVENTION));
     }
     (arms, masked)
 }

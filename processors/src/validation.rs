@@ -20,6 +20,8 @@ pub use refused::{REMEMBER_MAX, REMEMBER_MS, RefusedMemory};
 pub const CLOCK_AHEAD_MS: i64 = 5 * 60_000;
 /// How long after its measurement a reading may arrive, ms.
 pub const TOO_LATE_MS: i64 = 48 * 3_600_000;
+/// No reading is older than the year 2000: a clock that says so was reset. ms UTC.
+pub const EARLIEST_MS: i64 = 946_684_800_000;
 /// Greatest movement value.
 pub const IMU_MAX: f64 = 200_000.0;
 /// Greatest magnitude of a raw acceleration, g.
@@ -88,10 +90,10 @@ pub fn decide(person: Option<&Person>, arrival: &Arrival<'_>) -> Verdict {
     let kind = arrival.body.kind();
     let id = IdKey::of(arrival.envelope.id);
     if person.ids.contains(&id) {
-        return if person.ids.is_copy(kind, &id, arrival.content) {
-            Verdict::Repeat
-        } else {
+        return if person.ids.is_conflict(kind, &id, arrival.content) {
             refuse(Reason::Duplicate, "the id was accepted before with other content".into())
+        } else {
+            Verdict::Repeat
         };
     }
     if let Some((reason, detail)) = untimely(&arrival.envelope) {
@@ -139,6 +141,10 @@ fn untimely(envelope: &Envelope<'_>) -> Option<Fault> {
     if ahead > CLOCK_AHEAD_MS {
         let detail = format!("measured {ahead} ms after it arrived; at most {CLOCK_AHEAD_MS} ms");
         return Some((Reason::ClockAhead, detail));
+    }
+    if envelope.ts < EARLIEST_MS {
+        let detail = format!("measured at {} ms, before the year 2000", envelope.ts);
+        return Some((Reason::TooLate, detail));
     }
     let late = envelope.received().saturating_sub(envelope.ts);
     (late > TOO_LATE_MS).then(|| {

@@ -79,7 +79,8 @@ impl Given {
         let decision_id = DecisionId(1);
         let envelope = Envelope { tenant: "default", user_id: "ada", id, ts, recv_ts: None };
         let corrects = corrects.map(Into::into);
-        let body = FeedbackBody { decision_id, response, corrects, simulated: false };
+        let body =
+            FeedbackBody { decision_id, response, corrects, simulated: false, user_id: None };
         let recorded = feedback::decide(&self.shared, &envelope, &body)?;
         feedback::apply_recorded(&mut self.shared, &recorded);
         Ok(recorded)
@@ -226,10 +227,21 @@ fn windows_close_at_the_clock_with_and_without_an_outcome() {
     assert_eq!(given.status("f", 5), FeedbackStatus::Applied);
     assert_eq!(given.expire(WINDOW_MS), []);
     assert_eq!(given.expire(WINDOW_MS + 15), [(11, Some(0))], "the first had its outcome");
-    assert_eq!(given.shared.open_decisions(), 1);
-    let dead = given.when("f2", 30, Response::Accepted, None).expect_err("a dead letter");
-    assert_eq!(dead.reason, Reason::Orphan);
     assert_eq!(given.expire(WINDOW_MS + 15), [], "each expires once");
+    assert_eq!(given.shared.open_decisions(), 3, "remembered for another window");
+    assert_eq!(given.status("f2", WINDOW_MS + 15), FeedbackStatus::Expired);
+    assert_eq!(given.expire(2 * WINDOW_MS + 15), [(21, Some(0))]);
+    assert_eq!(given.shared.open_decisions(), 1);
+    let dead = given.when("f3", 30, Response::Accepted, None).expect_err("a dead letter");
+    assert_eq!(dead.reason, Reason::Orphan);
+}
+
+#[test]
+fn a_late_outcome_corrects_the_imputed_one() {
+    let mut given = Given::decisions(Missing::ImputeZero, &[decision(1, "walk", 0)]);
+    assert_eq!(given.expire(WINDOW_MS + 1), [(1, Some(0))]);
+    assert_eq!(given.status("f", WINDOW_MS + 2), FeedbackStatus::Corrected);
+    assert_eq!(given.status("f", WINDOW_MS + 3), FeedbackStatus::Duplicate);
 }
 
 #[test]

@@ -76,6 +76,8 @@ record! {
         corrects: Option<String>,
         /// It was made up by a simulation.
         simulated: bool,
+        /// Whose feedback it claims to be, where it says so: it must be the decision's person.
+        user_id: Option<String>,
     }
 }
 

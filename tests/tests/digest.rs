@@ -10,7 +10,7 @@ use zeitgeber::{
     cycle::OutcomeDetail,
     demo::sample_profiles,
     door::{Options, json::Scratch, json::reading},
-    ingest::{Session, SessionSettings},
+    ingest::{Configure, Session, SessionSettings},
 };
 use zeitgeber_schemas::catalogue;
 use zeitgeber_tests::{
@@ -93,9 +93,10 @@ fn lines_taken_one_by_one_give_the_digest_of_one_batch() {
         threads: 1,
         chunk_bytes: 16 << 10,
         outcomes: OutcomeDetail::Counts,
+        announce: false,
     };
-    let mut session =
-        Session::open(&single, &settings, &config.configuration()).expect("a new log opens");
+    let mut session = Session::open(&single, &settings, &config.configuration(), Configure::Keep)
+        .expect("a new log opens");
     for (profile, number) in sample_profiles().expect("the sample is sound").iter().zip(1..) {
         session.take_profile(number, profile).expect("a profile is taken");
     }

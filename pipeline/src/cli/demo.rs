@@ -12,6 +12,7 @@ use serde::Serialize;
 use zeitgeber::{
     cycle::{Counts, OutcomeDetail},
     demo::{self, Played},
+    ingest::{Session, SessionSettings},
     store::Store,
 };
 use zeitgeber_processors::flow::State;
@@ -57,7 +58,10 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         None => fresh_dir()?,
     };
     let started = Instant::now();
-    let mut writer = session::open(&dir, &config, OutcomeDetail::Counts)?;
+    let settings = session::settings(&config, OutcomeDetail::Counts);
+    let settings = SessionSettings { announce: true, ..settings };
+    let configure = session::configure(&config);
+    let mut writer = Session::open(&dir, &settings, &config.configuration(), configure)?;
     let bar = progress_bar();
     let played = demo::play(&mut writer, &stop, |lines, total, counts| {
         bar.set_length(total);

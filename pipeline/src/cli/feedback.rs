@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde_json::json;
 use zeitgeber::{
-    cycle::OutcomeDetail, door::feedback::Feedback, ingest::now_ms, query, store::Store,
+    cycle::OutcomeDetail,
+    door::feedback::Feedback,
+    ingest::{Configure, now_ms},
+    query,
+    store::Store,
 };
 use zeitgeber_schemas::{DecisionId, FeedbackBody, Response};
 
@@ -64,7 +68,8 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let config = session::config(layers)?;
     let found = query::explain(&*Store::read(&args.data.dir)?.journal(), &args.decision)?;
     let (decision_id, decided_at) = (found.decision.decision_id, found.decision.at_ms);
-    let mut writer = session::open(&args.data.dir, &config, OutcomeDetail::Counts)?;
+    let mut writer =
+        session::open(&args.data.dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
     let feedback = feedback(args, decision_id, decided_at, response);
     writer.take_feedback(0, &feedback, &[])?;
     writer.settle()?;
@@ -116,6 +121,7 @@ fn feedback(args: &Args, decision_id: DecisionId, decided_at: i64, response: Res
             response,
             corrects: args.corrects.clone(),
             simulated: false,
+            user_id: None,
         },
     }
 }

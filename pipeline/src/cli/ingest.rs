@@ -16,7 +16,10 @@ use serde::Serialize;
 use zeitgeber::{
     cycle::{Counts, OutcomeDetail},
     door::{Options, files},
-    ingest::{FileError, FileReport, OutcomeLog, Progress, Session, now_ms},
+    ingest::{
+        FileError, FileReport, InputKind as ReadAs, OutcomeLog, Progress, Session, now_ms,
+        source_of,
+    },
     query,
 };
 
@@ -93,9 +96,17 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         Some(_) => OutcomeDetail::PerLine,
         None => OutcomeDetail::Counts,
     };
-    let mut outcomes = args.outcomes.as_deref().map(OutcomeLog::open).transpose()?;
     let started = Instant::now();
-    let mut session = session::open(&args.data.dir, &config, detail)?;
+    let configure = session::configure(&config);
+    let mut session = session::open(&args.data.dir, &config, detail, configure)?;
+    // Only who holds the log's lock may touch the outcomes that go with it.
+    let mut outcomes = match args.outcomes.as_deref().map(OutcomeLog::open).transpose() {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            session.finish()?;
+            return Err(error.into());
+        }
+    };
     let line_limit = config.line_bytes_max();
     let mut reports = Vec::new();
     let taken = take(args, &mut session, line_limit, &stop, outcomes.as_mut(), &mut reports);
@@ -145,17 +156,17 @@ fn take(
         }
         match args.kind {
             InputKind::Profiles => profiles += session.profiles_file(path)?,
-            InputKind::Feedback => reports.push(session.feedback_file(path, line_limit, stop)?),
-            InputKind::Readings => {
+            InputKind::Readings | InputKind::Feedback => {
                 let outcomes = outcomes.as_deref_mut();
-                reports.push(readings(args, session, path, line_limit, stop, outcomes)?);
+                reports.push(file(args, session, path, line_limit, stop, outcomes)?);
             }
         }
     }
     Ok(profiles)
 }
 
-fn readings(
+/// Takes one file of readings or feedback, and its outcomes as they become known.
+fn file(
     args: &Args,
     session: &mut Session,
     path: &Path,
@@ -163,7 +174,6 @@ fn readings(
     stop: &Arc<AtomicBool>,
     mut outcomes: Option<&mut OutcomeLog>,
 ) -> Result<FileReport, Failure> {
-    let options = Options { backfill: args.backfill, door_now_ms: now_ms() };
     let file = if path.as_os_str() == "-" {
         files::live(line_limit, Arc::clone(stop))
     } else {
@@ -171,9 +181,31 @@ fn readings(
     };
     let file = file.map_err(FileError::from)?;
     if let Some(outcomes) = outcomes.as_deref_mut() {
-        begin_outcomes(session, &file, outcomes)?;
+        begin_outcomes(args, session, &file, outcomes)?;
     }
-    let bar = progress_bar(path);
+    let report = if args.kind == InputKind::Feedback {
+        session.feedback_file(file, line_limit, stop)?
+    } else {
+        readings(args, session, file, line_limit, stop, outcomes.as_deref_mut())?
+    };
+    session.settle()?;
+    if let Some(outcomes) = outcomes {
+        outcomes.add(session.take_lines())?;
+        outcomes.release()?;
+    }
+    Ok(report)
+}
+
+fn readings(
+    args: &Args,
+    session: &mut Session,
+    file: files::Source,
+    line_limit: usize,
+    stop: &AtomicBool,
+    mut outcomes: Option<&mut OutcomeLog>,
+) -> Result<FileReport, Failure> {
+    let options = Options { backfill: args.backfill, door_now_ms: now_ms() };
+    let bar = progress_bar(&file.name);
     let mut failed = None;
     let report = session.readings_file(file, &options, line_limit, stop, |session, at| {
         show(&bar, at);
@@ -186,39 +218,41 @@ fn readings(
         }
     });
     bar.finish_and_clear();
-    if let Some(error) = failed {
-        return Err(error.into());
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(report?),
     }
-    let report = report?;
-    session.settle()?;
-    if let Some(outcomes) = outcomes {
-        outcomes.add(session.take_lines())?;
-        outcomes.release()?;
-    }
-    Ok(report)
 }
 
 /// Adds what an interrupted run left out: outcomes of inputs that the log already covers.
 fn begin_outcomes(
+    args: &Args,
     session: &Session,
     file: &files::Source,
     outcomes: &mut OutcomeLog,
 ) -> Result<(), Failure> {
-    let covered = file.hash.filter(|hash| session.resumes(hash));
-    outcomes.begin(&file.name, covered.is_none())?;
-    if let Some(hash) = covered {
-        let missing = query::outcomes(session.store(), &hash, &|line| !outcomes.contains(line))?;
+    let read_as = match args.kind {
+        InputKind::Feedback => ReadAs::Feedback,
+        _ if args.backfill => ReadAs::Backfill,
+        _ => ReadAs::Readings,
+    };
+    let source = source_of(file, read_as);
+    let is_covered = source.is_resumable() && session.resumes(&source.id);
+    outcomes.begin(&source, !is_covered)?;
+    if is_covered {
+        let missing = |line| !outcomes.contains(line);
+        let missing = query::outcomes(session.store(), &source.id, &missing)?;
         outcomes.add(missing)?;
     }
     Ok(())
 }
 
-fn progress_bar(path: &Path) -> ProgressBar {
+fn progress_bar(name: &str) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {per_sec} ETA {eta}");
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_message(path.display().to_string());
+    bar.set_message(name.to_owned());
     bar
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
-use zeitgeber::{cycle::OutcomeDetail, door};
+use zeitgeber::{cycle::OutcomeDetail, door, ingest::Configure};
 
 use super::{DataDir, Failure, Layers, say, session};
 
@@ -54,7 +54,8 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let profile = door::profile::profile(document.to_string().as_bytes())
         .map_err(|refusal| format!("{} ({})", refusal.detail, refusal.reason))?;
     let config = session::config(layers)?;
-    let mut writer = session::open(&args.data.dir, &config, OutcomeDetail::Counts)?;
+    let mut writer =
+        session::open(&args.data.dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
     writer.take_profile(0, &profile)?;
     writer.settle()?;
     let summary = writer.finish()?;

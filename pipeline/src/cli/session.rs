@@ -7,9 +7,9 @@ use std::{
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use zeitgeber::{
-    config::Config,
+    config::{Config, Origin, Setting},
     cycle::OutcomeDetail,
-    ingest::{Session, SessionSettings},
+    ingest::{Configure, Session, SessionSettings},
 };
 
 use super::{Failure, Layers, say};
@@ -27,6 +27,7 @@ pub(super) fn settings(config: &Config, outcomes: OutcomeDetail) -> SessionSetti
         threads: usize::from(config.runtime.threads),
         chunk_bytes: (config.log.chunk_kib as usize) << 10,
         outcomes,
+        announce: false,
     }
 }
 
@@ -35,8 +36,10 @@ pub(super) fn open(
     dir: &Path,
     config: &Config,
     outcomes: OutcomeDetail,
+    configure: Configure,
 ) -> Result<Session, Failure> {
-    let session = Session::open(dir, &settings(config, outcomes), &config.configuration())?;
+    let session =
+        Session::open(dir, &settings(config, outcomes), &config.configuration(), configure)?;
     if let Some(cut) = session.store().cut() {
         say::note(&format!(
             "recovered: cut {} bytes that were never acknowledged from byte {} of {}",
@@ -46,6 +49,18 @@ pub(super) fn open(
         ));
     }
     Ok(session)
+}
+
+/// Decisions of a log stay as they were configured, unless this command line, file or environment
+/// says something about them.
+pub(super) fn configure(config: &Config) -> Configure {
+    let says = |setting: &&Setting| {
+        setting.key.starts_with("decisions.") && setting.origin != Origin::Default
+    };
+    match config.effective().iter().find(says) {
+        Some(_) => Configure::Replace,
+        None => Configure::Keep,
+    }
 }
 
 /// A flag that SIGINT or SIGTERM raises; a second signal ends the process at once.

@@ -69,6 +69,7 @@ fn fields(object: &Object) -> Result<Feedback, Fault> {
             response: response(object)?,
             corrects: optional_text(object, "corrects")?.map(Into::into),
             simulated,
+            user_id: optional_text(object, "user_id")?.map(Into::into),
         },
     })
 }

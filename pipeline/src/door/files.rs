@@ -194,10 +194,8 @@ pub fn live(limit: usize, stop: Arc<AtomicBool>) -> Result<Source, OpenError> {
     let standard_input = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
     let input = Live::new(standard_input, stop, Arc::clone(&lends));
     let source = from_reader("-", None, None, Box::new(input), limit)?;
-    // A packed stream cannot pause in the middle of its decoder.
-    if let Content::Lines(lines) = &source.content {
-        lends.store(matches!(lines.place.packing, Packing::Plain), Ordering::Relaxed);
-    }
+    // Lines can pause, packed or not: their decoders go on where they were. A container cannot.
+    lends.store(matches!(source.content, Content::Lines(_)), Ordering::Relaxed);
     Ok(source)
 }
 

@@ -18,6 +18,7 @@ use crate::{
         lines::Line,
         profile,
     },
+    record::raw_hash,
 };
 
 /// Largest file of profiles, bytes: it is read whole.
@@ -66,6 +67,9 @@ pub enum FileError {
     /// The log.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// Feedback comes as JSON lines.
+    #[error("feedback is read from JSON lines, not from an Avro container of readings")]
+    NotFeedback,
     /// A profiles file could not be read.
     #[error("could not read {}: {source}", file.display())]
     Profiles {
@@ -90,11 +94,27 @@ fn whose(refusal: &Refusal) -> String {
     refusal.user_id.as_ref().map_or_else(String::new, |user| format!(" of `{user}`"))
 }
 
-fn source_of(file: &files::Source) -> Source {
-    match file.hash {
-        Some(id) => Source { id, name: file.name.clone() },
-        None => Source::stream(&file.name),
-    }
+/// What a file was read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    /// Readings as they arrived.
+    Readings,
+    /// Readings loaded after the fact.
+    Backfill,
+    /// Feedback.
+    Feedback,
+}
+
+/// The source that a file is when it is read as `kind`: the same bytes read as something else are
+/// another source, of which nothing is covered yet.
+pub fn source_of(file: &files::Source, kind: InputKind) -> Source {
+    let Some(content) = file.hash else { return Source::stream(&file.name) };
+    let id = match kind {
+        InputKind::Readings => content,
+        InputKind::Backfill => raw_hash(&[&content[..], b"backfill"].concat()),
+        InputKind::Feedback => raw_hash(&[&content[..], b"feedback"].concat()),
+    };
+    Source { id, name: file.name.clone() }
 }
 
 impl Session {
@@ -108,7 +128,8 @@ impl Session {
         stop: &AtomicBool,
         mut progress: impl FnMut(&mut Self, Progress),
     ) -> Result<FileReport, FileError> {
-        self.set_source(Some(source_of(&file)))?;
+        let kind = if options.backfill { InputKind::Backfill } else { InputKind::Readings };
+        self.set_source(Some(source_of(&file, kind)))?;
         let is_live = file.hash.is_none();
         let mut handed_over = Instant::now();
         let mut inputs = 0;
@@ -237,36 +258,52 @@ impl Session {
         self.feedback(number, &envelope, &feedback.body, raw)
     }
 
-    /// Takes a file of feedback, one JSON object a line.
+    /// Takes an opened file of feedback, one JSON object a line.
     pub fn feedback_file(
         &mut self,
-        path: &Path,
+        mut file: files::Source,
         line_limit: usize,
         stop: &AtomicBool,
     ) -> Result<FileReport, FileError> {
-        let mut file = files::open(path, line_limit)?;
-        self.set_source(Some(source_of(&file)))?;
+        self.set_source(Some(source_of(&file, InputKind::Feedback)))?;
         let mut inputs = 0;
-        if let Content::Lines(lines) = &mut file.content {
-            while !stop.load(Ordering::Relaxed) {
-                let broken = |source| FileError::Read { source, inputs };
-                match lines.next().map_err(broken)? {
-                    None => break,
-                    Some((number, Line::Whole(line))) => match feedback::feedback(line) {
-                        Ok(feedback) => self.take_feedback(number, &feedback, line)?,
-                        Err(refusal) => self.refused_bytes(number, &refusal, line)?,
-                    },
-                    Some((number, Line::Oversized(raw))) => {
-                        let refusal = Refusal::oversized_line(raw.length, line_limit);
-                        let head = raw.head.0.clone();
-                        self.refused(number, &refusal, &head, Raw::Kept(Box::new(raw)))?;
+        while !stop.load(Ordering::Relaxed) {
+            match self.next_feedback(&mut file.content, line_limit) {
+                Ok(true) => inputs += 1,
+                Ok(false) => break,
+                Err(FileError::Read { source, .. }) => {
+                    self.hand_over()?;
+                    let stopped = stop.load(Ordering::Relaxed);
+                    if !stopped && source.source.kind() != io::ErrorKind::WouldBlock {
+                        return Err(FileError::Read { source, inputs });
                     }
                 }
-                inputs += 1;
+                Err(error) => return Err(error),
             }
         }
         self.set_source(None)?;
         let interrupted = stop.load(Ordering::Relaxed);
         Ok(FileReport { name: file.name, inputs, interrupted })
+    }
+
+    fn next_feedback(
+        &mut self,
+        content: &mut Content,
+        line_limit: usize,
+    ) -> Result<bool, FileError> {
+        let Content::Lines(lines) = content else { return Err(FileError::NotFeedback) };
+        match lines.next().map_err(|source| FileError::Read { source, inputs: 0 })? {
+            None => return Ok(false),
+            Some((number, Line::Whole(line))) => match feedback::feedback(line) {
+                Ok(feedback) => self.take_feedback(number, &feedback, line)?,
+                Err(refusal) => self.refused_bytes(number, &refusal, line)?,
+            },
+            Some((number, Line::Oversized(raw))) => {
+                let refusal = Refusal::oversized_line(raw.length, line_limit);
+                let head = raw.head.0.clone();
+                self.refused(number, &refusal, &head, Raw::Kept(Box::new(raw)))?;
+            }
+        }
+        Ok(true)
     }
 }

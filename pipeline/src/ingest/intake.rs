@@ -175,9 +175,13 @@ impl Session {
     ) -> Result<(), SessionError> {
         let batch = &mut self.batches[usize::from(partition.0)];
         let start = batch.bytes.len();
+        let kept = match &raw {
+            Raw::Kept(raw) => raw.head.0.len(),
+            Raw::Slice(_) => 0,
+        };
         batch.bytes.extend_from_slice(&self.encoded);
         batch.items.push(Item { line, schema, input: start..batch.bytes.len(), raw });
-        let bytes = batch.bytes.len() - start;
+        let bytes = batch.bytes.len() - start + kept;
         self.counted(partition, bytes)
     }
 

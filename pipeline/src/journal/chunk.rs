@@ -22,6 +22,8 @@ pub const FORMAT: u32 = 1;
 pub const TARGET_CHUNK_BYTES: usize = 1 << 20;
 /// A chunk above this size is refused, bytes.
 pub const MAX_CHUNK_BYTES: usize = 8 << 20;
+/// What a counted repeat takes besides its texts, bytes at most.
+const REPEAT_BYTES: usize = 24;
 /// Space kept in front of the entries for the header, bytes. A longer header costs one copy.
 const HEADROOM: usize = 1 << 10;
 
@@ -38,6 +40,8 @@ pub struct ChunkBuilder {
     min_ts: i64,
     max_ts: i64,
     cursors: Vec<Cursor>,
+    /// About what the counted repeats take in the header, bytes.
+    repeat_bytes: usize,
 }
 
 impl ChunkBuilder {
@@ -53,6 +57,7 @@ impl ChunkBuilder {
             min_ts: i64::MAX,
             max_ts: i64::MIN,
             cursors: Vec::new(),
+            repeat_bytes: 0,
         }
     }
 
@@ -76,6 +81,8 @@ impl ChunkBuilder {
     /// Notes an input that caused nothing; covers its line.
     pub fn repeat(&mut self, index: u32, repeat: Repeat) {
         self.cover(index, repeat.line);
+        let texts = [&repeat.user_id, &repeat.kind].into_iter().flatten();
+        self.repeat_bytes += texts.fold(REPEAT_BYTES, |sum, text| sum + text.len());
         if let Some(cursor) = self.cursors.get_mut(index as usize) {
             cursor.repeats.push(repeat);
         }
@@ -91,9 +98,9 @@ impl ChunkBuilder {
         self.max_ts = self.max_ts.max(ts);
     }
 
-    /// Bytes of entries so far.
+    /// Bytes of entries and of counted repeats so far.
     pub fn len(&self) -> usize {
-        self.buffer.len() - HEADROOM
+        self.buffer.len() - HEADROOM + self.repeat_bytes
     }
 
     /// Whether there is nothing to store: no entry and no cursor.
@@ -149,7 +156,7 @@ impl ChunkBuilder {
         let mut buffer = std::mem::replace(&mut self.buffer, next);
         let start = HEADROOM.saturating_sub(front.len());
         buffer.splice(start..HEADROOM, front);
-        (self.entries, self.events) = (0, 0);
+        (self.entries, self.events, self.repeat_bytes) = (0, 0, 0);
         (self.min_ts, self.max_ts) = (i64::MAX, i64::MIN);
         let hash = *blake3::hash(&buffer[start..]).as_bytes();
         SealedChunk { buffer, start, hash, header }

@@ -33,6 +33,11 @@ impl RefusedMemory {
 
     /// Folds the arrival time of an accepted input.
     pub fn advance(&mut self, received_ms: i64) {
+        if self.newest_ms == i64::MIN {
+            // What was refused before any clock was known was refused now.
+            self.order.iter_mut().for_each(|(at, _)| *at = received_ms);
+            self.since.values_mut().for_each(|at| *at = received_ms);
+        }
         self.newest_ms = self.newest_ms.max(received_ms);
     }
 
@@ -67,6 +72,14 @@ mod tests {
         assert!(memory.contains([7; 16]));
         memory.advance(1_001 + REMEMBER_MS);
         assert!(!memory.contains([7; 16]));
+    }
+
+    #[test]
+    fn what_is_refused_before_the_first_accepted_input_is_remembered_from_there() {
+        let mut memory = RefusedMemory::initial();
+        memory.insert([7; 16]);
+        memory.advance(1_000);
+        assert!(memory.contains([7; 16]));
     }
 
     #[test]

@@ -243,7 +243,7 @@ records! {
         seed }
     InterventionIssued { decision_id, arm, channel, message, at_ms, valid_until_ms }
     InterventionSuppressed { decision_id, arm, reason }
-    FeedbackBody { decision_id, response, corrects, simulated }
+    FeedbackBody { decision_id, response, corrects, simulated, user_id }
     FeedbackRecorded { decision_id, feedback_id, status, arm, incarnation, features, reward,
         replaces }
     OutcomeExpired { decision_id, arm, incarnation, features, imputed }

@@ -181,6 +181,7 @@ impl Events {
             response: Response::Reward(reward as f64 / GRID as f64),
             corrects: None,
             simulated: false,
+            user_id: None,
         };
         let status = match feedback::decide(&self.shared, &envelope, &body) {
             Err(dead) if dead.reason == Reason::Orphan => "orphan",
