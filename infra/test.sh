@@ -12,7 +12,7 @@ step "lints"
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
-step "build"
-cargo build --release --quiet --workspace --all-targets
 step "tests"
-cargo test --release --workspace --no-fail-fast -- --nocapture
+cargo test --workspace --no-fail-fast
+step "fixtures"
+cargo test --quiet --package zeitgeber-tests --test routing_fixtures -- --nocapture

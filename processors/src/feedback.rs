@@ -72,6 +72,8 @@ struct Open {
 pub struct Person {
     /// Open decisions, oldest first: when each was made (ms UTC), and its id.
     open: VecDeque<(i64, DecisionId)>,
+    /// How many of them, from the oldest, have been looked at when their window passed.
+    settled: usize,
 }
 
 impl Shared {
@@ -105,7 +107,7 @@ impl Shared {
 impl Person {
     /// No decision is open.
     pub const fn initial() -> Self {
-        Self { open: VecDeque::new() }
+        Self { open: VecDeque::new(), settled: 0 }
     }
 }
 
@@ -184,7 +186,7 @@ pub fn decide_expiry(
     clock_ms: i64,
     out: &mut Vec<OutcomeExpired>,
 ) {
-    for (at_ms, decision_id) in &person.open {
+    for (at_ms, decision_id) in person.open.range(person.settled.min(person.open.len())..) {
         if !shared.is_past(*at_ms, clock_ms) {
             return;
         }
@@ -266,8 +268,12 @@ pub fn apply_clock(shared: &mut Shared, person: &mut Person, clock_ms: i64) {
         && shared.is_past(at_ms, clock_ms.saturating_sub(shared.policy.window_ms))
     {
         person.open.pop_front();
+        person.settled = person.settled.saturating_sub(1);
         shared.open.remove(&decision_id);
     }
+    let settled = |(at_ms, _): &&(i64, DecisionId)| shared.is_past(*at_ms, clock_ms);
+    let from = person.settled.min(person.open.len());
+    person.settled = from + person.open.range(from..).take_while(settled).count();
 }
 
 fn hash(feedback_id: &str) -> u64 {
