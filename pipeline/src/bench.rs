@@ -4,12 +4,10 @@
 //! measured beside the commit, so that the two can be read as a ratio.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
-    os::unix::fs::FileExt,
+    fs, io,
     path::Path,
     sync::atomic::AtomicBool,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use serde::Serialize;
@@ -25,8 +23,10 @@ use crate::{
     store::{Store, StoreError, fold_chunk},
 };
 
+mod commit;
 mod load;
 
+use commit::Commits;
 pub use load::{Load, LoadError};
 
 /// Readings of one commit in the latency run.
@@ -60,6 +60,8 @@ pub struct Figures {
     pub replay_events_per_s_per_core: f64,
     /// Median time from the hand-over of 100 readings that the door has read to their
     /// acknowledgement: every stage, the chunks, write and sync, us.
+    pub acknowledge_p50_us: f64,
+    /// Median time from a chunk of 100 readings appended to the log until it is durable, us.
     pub commit_p50_us: f64,
     /// Median time of a write of as many bytes and an fdatasync on the same file system, us.
     pub raw_fdatasync_p50_us: f64,
@@ -149,9 +151,10 @@ pub fn run(
         ingest_avro_readings_per_s: rate(&avro.bulk),
         ingest_ndjson_readings_per_s: rate(&ndjson),
         replay_events_per_s_per_core: replay,
-        commit_p50_us: avro.commit_us,
-        raw_fdatasync_p50_us: avro.raw_us,
-        commit_ratio: avro.commit_us / avro.raw_us,
+        acknowledge_p50_us: avro.commits.acknowledged,
+        commit_p50_us: avro.commits.commit,
+        raw_fdatasync_p50_us: avro.commits.raw,
+        commit_ratio: avro.commits.commit / avro.commits.raw,
         state_bytes_per_user: state_bytes,
         rss_mib: peak_rss_mib(),
         avro: avro.bulk,
@@ -197,8 +200,7 @@ fn cpu_seconds() -> f64 {
 struct AvroRun {
     bulk: RunCounts,
     threads: usize,
-    commit_us: f64,
-    raw_us: f64,
+    commits: Commits,
 }
 
 fn avro_run(
@@ -217,8 +219,8 @@ fn avro_run(
     session.settle()?;
     let bulk = since(before, *session.counts(), started);
     let rest: Vec<&[u8]> = load.avro().skip(load.len() - singly).collect();
-    let (commit_us, raw_us) = commit_run(dir, &mut session, &rest)?;
-    Ok(AvroRun { bulk, threads: session.finish()?.threads, commit_us, raw_us })
+    let commits = commit::run(dir, &mut session, &rest)?;
+    Ok(AvroRun { bulk, threads: session.finish()?.threads, commits })
 }
 
 fn take_avro(session: &mut Session, number: u64, datum: &[u8]) -> Result<(), SessionError> {
@@ -270,63 +272,10 @@ fn replay_run(dir: &Path) -> Result<f64, BenchError> {
     Ok(events as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Median times of a commit of 100 readings, and of a raw write and sync of as many bytes, us.
-fn commit_run(dir: &Path, session: &mut Session, data: &[&[u8]]) -> Result<(f64, f64), BenchError> {
-    let raw_file = dir.join("raw.tmp");
-    let io = |source| BenchError::Io { dir: dir.display().to_string(), source };
-    let raw = RawSync::new(&raw_file).map_err(io)?;
-    let (mut commits, mut raws) = (Vec::new(), Vec::new());
-    for batch in data.chunks(COMMIT_READINGS) {
-        let bytes_before = session.counts().bytes;
-        for (datum, number) in batch.iter().zip(1..) {
-            take_avro(session, number, datum)?;
-        }
-        let started = Instant::now();
-        session.settle()?;
-        commits.push(started.elapsed());
-        let bytes = session.counts().bytes - bytes_before;
-        raws.push(raw.once(bytes as usize).map_err(io)?);
-    }
-    fs::remove_file(&raw_file).map_err(io)?;
-    Ok((median_us(&mut commits), median_us(&mut raws)))
-}
-
-/// A write into allocated space and an fdatasync: what any log on this disk pays.
-struct RawSync {
-    file: File,
-    offset: std::cell::Cell<u64>,
-}
-
-impl RawSync {
-    fn new(path: &Path) -> io::Result<Self> {
-        let mut file = File::create(path)?;
-        file.write_all(&vec![0; 64 << 20])?;
-        file.sync_all()?;
-        Ok(Self { file, offset: std::cell::Cell::new(0) })
-    }
-
-    fn once(&self, bytes: usize) -> io::Result<Duration> {
-        let buffer = vec![7; bytes.max(1)];
-        let at = if self.offset.get() + bytes as u64 > 64 << 20 { 0 } else { self.offset.get() };
-        let started = Instant::now();
-        self.file.write_all_at(&buffer, at)?;
-        self.file.sync_data()?;
-        self.offset.set(at + bytes as u64);
-        Ok(started.elapsed())
-    }
-}
-
 /// State of the largest person after the whole sample, bytes.
 fn state_run(load: &Load, configuration: &ConfigurationBody) -> Result<usize, BenchError> {
     let state = load.fold_sample(PartitionId(0), configuration)?;
     Ok(state.people().iter().map(|person| person.state_bytes()).max().unwrap_or(0))
-}
-
-fn median_us(times: &mut [Duration]) -> f64 {
-    let warm_up = WARM_UP.min(times.len().saturating_sub(1));
-    let measured = &mut times[warm_up..];
-    measured.sort_unstable();
-    measured.get(measured.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
 }
 
 /// Greatest resident set of this process, from `/proc/self/status`.

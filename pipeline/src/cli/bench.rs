@@ -92,7 +92,8 @@ fn print(args: &Args, figures: &Figures) -> Result<(), Failure> {
          {:>12.0} readings/s  Avro in process, durable\n\
          {:>12.0} readings/s  NDJSON file, durable\n\
          {:>12.0} events/s    replay, one core\n\
-         {:>12.0} us          commit of 100 readings, p50\n\
+         {:>12.0} us          100 readings through every stage, until acknowledged, p50\n\
+         {:>12.0} us          a chunk of 100 readings appended, until durable, p50\n\
          {:>12.0} us          raw write + fdatasync of as many bytes, p50 (ratio {:.2})\n\
          {:>12} bytes       state of the largest person of the sample\n\
          {:>12.0} MiB         peak resident memory, the load included\n\
@@ -105,6 +106,7 @@ fn print(args: &Args, figures: &Figures) -> Result<(), Failure> {
         figures.ingest_avro_readings_per_s,
         figures.ingest_ndjson_readings_per_s,
         figures.replay_events_per_s_per_core,
+        figures.acknowledge_p50_us,
         figures.commit_p50_us,
         figures.raw_fdatasync_p50_us,
         figures.commit_ratio,
