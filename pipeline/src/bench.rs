@@ -3,12 +3,7 @@
 //! Every figure is taken in one run on one machine; the raw fdatasync of the same file system is
 //! measured beside the commit, so that the two can be read as a ratio.
 
-use std::{
-    fs, io,
-    path::Path,
-    sync::atomic::AtomicBool,
-    time::Instant,
-};
+use std::{fs, io, path::Path, sync::atomic::AtomicBool, time::Instant};
 
 use serde::Serialize;
 use zeitgeber_processors::flow::State;

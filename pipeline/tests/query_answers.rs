@@ -56,7 +56,7 @@ fn session(dir: &TempDir) -> Session {
         threads: 2,
         chunk_bytes: 16 << 10,
         outcomes: OutcomeDetail::PerLine,
-        announce: false,
+        announce: true,
     };
     Session::open(dir.path(), &settings, &config.configuration(), Configure::Keep).unwrap()
 }

@@ -9,9 +9,9 @@
 //! | the decision is not open (any more) | dead letter, `orphan` |
 //! | the response is not a number in its range | dead letter, `out_of_range` |
 //! | this feedback id was seen, or [`MOST_SEEN`] were | `Duplicate` |
-//! | the arm was removed since | `Retired` |
 //! | the window is over and a reward was imputed | `Corrected`, replacing the imputed one |
 //! | it arrived after the window | `Expired` |
+//! | the arm was removed since | `Retired` |
 //! | a reward was learnt and nothing is corrected | `Duplicate` |
 //! | a reward was learnt and is corrected | `Corrected`, replacing the reward that stands |
 //! | else | `Applied` |
@@ -149,9 +149,11 @@ fn join(
     let seen = open.seen.contains(&hash(feedback_id)) || open.seen.len() >= MOST_SEEN;
     let status = match open.learnt {
         _ if seen => FeedbackStatus::Duplicate,
-        _ if open.retired => FeedbackStatus::Retired,
-        Some(imputed) if open.expired => return (FeedbackStatus::Corrected, Some(imputed)),
+        Some(imputed) if open.expired && !open.retired => {
+            return (FeedbackStatus::Corrected, Some(imputed));
+        }
         _ if is_late => FeedbackStatus::Expired,
+        _ if open.retired => FeedbackStatus::Retired,
         Some(_) if !corrects => FeedbackStatus::Duplicate,
         Some(old) => return (FeedbackStatus::Corrected, Some(old)),
         None => FeedbackStatus::Applied,

@@ -65,7 +65,7 @@ fn profiles_that_cannot_be_used_are_named_and_no_reading_is_lost_to_them() {
         ingest.arg(&file).arg("--profiles").arg(&users);
         ingest
     };
-    says(&refused(&mut ingest()), &["people.json", "No such file"]);
+    says(&refused(&mut ingest()), &["people.json", "no such file"]);
     let faults: [(&[u8], &[&str]); 5] = [
         (b"{\"users\": [{\"user_id\": \"ada\"", &["people.json", "not_json"]),
         (b"\xff\x00\x01 rubbish", &["people.json", "not_json"]),
