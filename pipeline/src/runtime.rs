@@ -198,9 +198,7 @@ impl Worker {
                 self.cycles[index].flush(&mut self.actions);
                 self.act(index);
             }
-            if !self.appends.is_empty() {
-                self.journal.submit_all(std::mem::take(&mut self.appends));
-            }
+            self.submit();
         }
         self.cycles
     }
@@ -216,10 +214,19 @@ impl Worker {
             if self.cycles.iter().any(Cycle::is_full) {
                 break;
             }
+            // What the last share filled goes to the disk while the next one is computed.
+            self.submit();
             let Ok(share) = self.queue.try_recv() else { break };
             self.take(share);
         }
         false
+    }
+
+    /// Hands the gathered appends to the journal together.
+    fn submit(&mut self) {
+        if !self.appends.is_empty() {
+            self.journal.submit_all(std::mem::take(&mut self.appends));
+        }
     }
 
     fn index(&self, partition: PartitionId) -> usize {
