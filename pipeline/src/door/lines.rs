@@ -126,7 +126,7 @@ impl<R: Read> Lines<R> {
                 Ok(0) => self.ended = true,
                 Ok(count) => self.end += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                // Nothing for now: what is buffered stays, and the next call reads on.
+                // Nothing yet: what is buffered stays, and the next call reads on.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
                 Err(error) => {
                     (self.start, self.end, self.scanned, self.ended) = (0, 0, 0, true);

@@ -12,7 +12,7 @@ use super::linucb::{ArmSums, Derived, Score};
 pub enum ArmStatus {
     /// It may.
     Active,
-    /// Not for now; it keeps learning from earlier decisions.
+    /// Not at present; it keeps learning from earlier decisions.
     Suspended,
     /// Never again. Its sums stay; the same name comes back as a new incarnation.
     Removed,
