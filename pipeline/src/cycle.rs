@@ -18,9 +18,11 @@ use crate::{
 
 mod ack;
 mod batch;
+mod reply;
 
 pub use ack::{Ack, Announced, Counts, LineOutcome, OutcomeDetail};
 pub use batch::{Batch, Item, Raw, Source};
+pub use reply::{Answer, Ask, Outgoing, Reply, Settled, Told, Unsettled};
 
 /// Chunks of one partition that may wait for the disk before its core stops taking batches.
 pub const IN_FLIGHT: usize = 2;
@@ -50,6 +52,8 @@ pub struct Cycle {
     waiting: VecDeque<Ack>,
     chunk_bytes: usize,
     outcomes: bool,
+    /// Outcomes of the batch in hand, where somebody waits for them.
+    told: Option<Vec<LineOutcome>>,
 }
 
 impl Cycle {
@@ -67,6 +71,7 @@ impl Cycle {
             waiting: VecDeque::new(),
             chunk_bytes,
             outcomes: outcomes == OutcomeDetail::PerLine,
+            told: None,
         }
     }
 
@@ -102,6 +107,7 @@ impl Cycle {
 
     /// Decides and applies every input of a batch.
     pub fn take(&mut self, batch: &Batch, actions: &mut Vec<Action>) {
+        self.told = batch.reply.as_ref().map(|_| Vec::with_capacity(batch.items.len()));
         for item in &batch.items {
             self.take_item(batch, item);
             // Also while the disk is behind: what waits then is bounded by what one core takes.
@@ -109,6 +115,40 @@ impl Cycle {
                 self.seal(actions);
             }
         }
+        if let (Some(reply), Some(lines)) = (&batch.reply, self.told.take()) {
+            let reached = self.next_position();
+            self.outgoing().delivery(reply.clone(), lines, reached);
+        }
+    }
+
+    /// Answers a question about the state as it is now, once all of it is durable.
+    pub fn ask(&mut self, ask: Ask) {
+        let position = self.next_position();
+        let answer = ask(&mut self.state, position);
+        if self.is_idle() {
+            answer();
+        } else {
+            self.outgoing().answer(answer);
+        }
+    }
+
+    /// Position of the next event.
+    pub fn next_position(&self) -> u64 {
+        self.tail.next_position + u64::from(self.builder.events())
+    }
+
+    /// What goes out once everything decided so far is durable.
+    fn outgoing(&mut self) -> &mut Outgoing {
+        match self.waiting.back_mut() {
+            Some(last) if self.builder.is_empty() => &mut last.outgoing,
+            _ => &mut self.pending.outgoing,
+        }
+    }
+
+    /// Gives up what waits: whoever waits for it learns that it is not settled.
+    pub fn abandon(&mut self) {
+        self.waiting.clear();
+        self.pending = Ack::default();
     }
 
     /// Seals what is open, if the disk is ready for it.
@@ -117,7 +157,7 @@ impl Cycle {
             if self.waiting.len() < IN_FLIGHT {
                 self.seal(actions);
             }
-        } else if self.waiting.is_empty() && self.pending.counts != Counts::default() {
+        } else if self.waiting.is_empty() && !self.pending.is_empty() {
             actions.push(Action::Acknowledge(self.take_pending()));
         }
     }
@@ -195,11 +235,18 @@ impl Cycle {
         if self.outcomes && place.source > 0 {
             self.pending.lines.push(LineOutcome::stored(item.line, input, &self.events));
         }
+        if let Some(told) = &mut self.told {
+            told.push(LineOutcome::answer(item.line, &self.events));
+        }
         self.pending.announce(subject, &self.events, self.state.people());
     }
 
     fn repeated(&mut self, item: &Item, input: &Input<'_>, place: Place, reason: Option<Reason>) {
         self.pending.counts.repeats += 1;
+        if let Some(told) = &mut self.told {
+            let reason = reason.unwrap_or(Reason::Duplicate);
+            told.push(LineOutcome::refused(item.line, None, None, reason));
+        }
         let outcome = LineOutcome::repeated(item.line, input, reason);
         if let Some(index) = place.source.checked_sub(1) {
             let (user_id, kind) = (outcome.user_id.clone(), outcome.kind.clone());

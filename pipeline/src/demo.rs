@@ -8,11 +8,11 @@
 use std::{io::Read, sync::atomic::AtomicBool};
 
 use xxhash_rust::xxh3::xxh3_64;
-use zeitgeber_schemas::{DecisionMade, Envelope, FeedbackBody, Response};
+use zeitgeber_schemas::{DecisionMade, FeedbackBody, Response};
 
 use crate::{
     cycle::{Announced, Counts, Source},
-    door::{Options, Refusal, profile},
+    door::{Options, Refusal, feedback::Feedback, profile},
     ingest::{Session, SessionError, now_ms},
 };
 
@@ -117,13 +117,6 @@ fn give(
     let decision = &announced.decision;
     let at = decision.at_ms + ANSWER_MS;
     let id = format!("simulated-{}", decision.decision_id);
-    let envelope = Envelope {
-        tenant: &announced.tenant,
-        user_id: &announced.user_id,
-        id: &id,
-        ts: at,
-        recv_ts: Some(at),
-    };
     let body = FeedbackBody {
         decision_id: decision.decision_id,
         response: response.clone(),
@@ -131,7 +124,15 @@ fn give(
         simulated: true,
         user_id: Some(announced.user_id.clone()),
     };
-    session.feedback(0, &envelope, &body, &[])
+    let feedback = Feedback {
+        tenant: announced.tenant.clone(),
+        user_id: Some(announced.user_id.clone()),
+        id,
+        ts: at,
+        recv_ts: Some(at),
+        body,
+    };
+    session.take_feedback(0, &feedback, &[])
 }
 
 /// How a simulated person answers; one in five never does.

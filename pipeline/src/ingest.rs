@@ -15,42 +15,34 @@ use zeitgeber_schemas::{
 };
 
 use crate::{
-    cycle::{Ack, Announced, Batch, Counts, LineOutcome, OutcomeDetail, Source},
-    door::json,
+    cycle::{Ack, Announced, Counts, LineOutcome, OutcomeDetail, Source},
     journal::{AppendError, Tail},
-    runtime::{Runtime, Sizing, Stopped},
+    runtime::{CoreDoors, QUEUE_SHARES, Runtime, Sizing, Stopped},
     store::{Store, StoreError},
 };
 
 mod file;
 mod intake;
 mod outcomes;
+mod taken;
 
 pub use file::{FileError, FileReport, InputKind, Progress, source_of};
+pub use intake::Intake;
 pub use outcomes::{OutcomeLog, OutcomeLogError};
-
-/// Bytes of pending batches at which they are handed over.
-const HAND_OVER_BYTES: usize = 1 << 20;
-/// Inputs of pending batches at which they are handed over.
-const HAND_OVER_ITEMS: usize = 4_096;
 
 /// One writer's stay in a data directory.
 #[derive(Debug)]
 pub struct Session {
     store: Store,
     runtime: Runtime,
+    doors: CoreDoors,
     known: Vec<Tail>,
     /// Sources taken up in this session.
     begun: BTreeSet<[u8; 16]>,
-    batches: Vec<Batch>,
-    source: Option<Arc<Source>>,
+    intake: Intake,
     paused: Option<Arc<Source>>,
-    taken: u64,
-    pending_bytes: usize,
-    pending_items: usize,
-    encoded: Vec<u8>,
-    lent: Vec<u8>,
-    scratch: json::Scratch,
+    /// Inputs handed over.
+    handed_over: u64,
     counts: Counts,
     lines: Vec<LineOutcome>,
     announced: Vec<Announced>,
@@ -122,42 +114,24 @@ impl Session {
         configuration: &ConfigurationBody,
         configure: Configure,
     ) -> Result<Self, SessionError> {
-        let store = Store::write(dir, settings.partitions, settings.segment_bytes)?;
-        let states = store.states()?;
-        let differs = |state: &&State| match &state.routing.configuration {
-            None => true,
-            Some(known) => configure == Configure::Replace && known != configuration,
-        };
-        let stale: Vec<PartitionId> = states.iter().filter(differs).map(State::partition).collect();
-        let threads = match settings.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        let sizing =
-            Sizing { threads, chunk_bytes: settings.chunk_bytes, outcomes: settings.outcomes };
-        let runtime =
-            Runtime::start(&store.journal(), states, sizing).map_err(SessionError::Threads)?;
+        let (store, runtime, stale) =
+            open_runtime(dir, settings, QUEUE_SHARES, configuration, configure)?;
         let mut session = Self {
             known: store.tails(),
             begun: BTreeSet::new(),
-            batches: store.partitions().map(|_| Batch::default()).collect(),
+            intake: Intake::new(store.layout().partitions),
             store,
+            doors: runtime.doors(),
             runtime,
-            source: None,
             paused: None,
-            taken: 0,
-            pending_bytes: 0,
-            pending_items: 0,
-            encoded: Vec::new(),
-            lent: Vec::new(),
-            scratch: json::Scratch::default(),
+            handed_over: 0,
             counts: Counts::default(),
             lines: Vec::new(),
             announced: Vec::new(),
             announce: settings.announce,
         };
         for partition in stale {
-            session.configuration(partition, configuration)?;
+            session.intake.configuration(partition, configuration);
         }
         Ok(session)
     }
@@ -185,26 +159,28 @@ impl Session {
     /// Names where the next inputs come from. What is pending is handed over first.
     pub fn set_source(&mut self, source: Option<Source>) -> Result<(), SessionError> {
         self.hand_over()?;
-        self.source = source.map(Arc::new);
-        self.begun.extend(self.source.as_ref().map(|source| source.id));
+        self.begun.extend(source.as_ref().map(|source| source.id));
+        self.intake.set_source(source.map(Arc::new));
         Ok(())
     }
 
     /// The next inputs come from no source; [`Self::resume_source`] takes the source up again.
     pub fn pause_source(&mut self) -> Result<(), SessionError> {
         self.hand_over()?;
-        self.paused = self.source.take();
+        self.paused = self.intake.source().cloned();
+        self.intake.set_source(None);
         Ok(())
     }
 
     /// Takes up the source that was paused. Nothing may be pending.
     pub fn resume_source(&mut self) {
-        self.source = self.paused.take();
+        self.intake.set_source(self.paused.take());
     }
 
     /// Inputs taken and not yet told durable.
     pub const fn in_flight(&self) -> u64 {
-        self.taken - self.counts.inputs() - self.counts.skipped
+        let taken = self.handed_over + self.intake.items() as u64;
+        taken - self.counts.inputs() - self.counts.skipped
     }
 
     /// Whether an earlier run, or this one, covered inputs of this source.
@@ -215,17 +191,11 @@ impl Session {
 
     /// Hands every pending batch to its core, then takes in what became durable.
     pub fn hand_over(&mut self) -> Result<(), SessionError> {
-        let mut full = Vec::new();
-        for (batch, partition) in self.batches.iter_mut().zip(0..) {
-            if !batch.items.is_empty() {
-                let empty = self.runtime.empty_batch();
-                full.push((PartitionId(partition), std::mem::replace(batch, empty)));
-            }
-        }
-        if self.runtime.submit(full).is_err() {
+        self.handed_over += self.intake.items() as u64;
+        let full = self.intake.take_batches(|| self.runtime.empty_batch());
+        if self.doors.submit(full).is_err() {
             return Err(self.why_stopped());
         }
-        (self.pending_bytes, self.pending_items) = (0, 0);
         while let Ok(ack) = self.runtime.acks().try_recv() {
             self.take_ack(ack.map_err(|error| self.diagnose(error))?);
         }
@@ -285,6 +255,33 @@ impl Session {
     fn diagnose(&self, error: AppendError) -> SessionError {
         diagnose(&self.store, error)
     }
+}
+
+/// Opens a data directory and starts the cores on what it holds. Gives the partitions that are to
+/// be told the configuration, too.
+pub(crate) fn open_runtime(
+    dir: &Path,
+    settings: &SessionSettings,
+    queue_shares: usize,
+    configuration: &ConfigurationBody,
+    configure: Configure,
+) -> Result<(Store, Runtime, Vec<PartitionId>), SessionError> {
+    let store = Store::write(dir, settings.partitions, settings.segment_bytes)?;
+    let states = store.states()?;
+    let differs = |state: &&State| match &state.routing.configuration {
+        None => true,
+        Some(known) => configure == Configure::Replace && known != configuration,
+    };
+    let stale = states.iter().filter(differs).map(State::partition).collect();
+    let threads = match settings.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let (chunk_bytes, outcomes) = (settings.chunk_bytes, settings.outcomes);
+    let sizing = Sizing { threads, chunk_bytes, outcomes, queue_shares };
+    let runtime =
+        Runtime::start(&store.journal(), states, sizing).map_err(SessionError::Threads)?;
+    Ok((store, runtime, stale))
 }
 
 /// A core may hear of a failed write only that it failed; the journal knows which and why.

@@ -8,6 +8,7 @@ pub mod config;
 pub mod cycle;
 pub mod demo;
 pub mod door;
+pub mod engine;
 pub mod fold;
 pub mod ingest;
 pub mod journal;

@@ -1,7 +1,8 @@
 //! The threads around the cycles: each core thread owns a share of the partitions.
 //!
 //! Batches come in through one bounded channel a core, completions of the journal through another;
-//! acknowledgements leave through one channel for all. No rule lives here.
+//! questions about states overtake batches on a third. Acknowledgements leave through one channel
+//! for all. No rule lives here.
 
 use std::{
     sync::Arc,
@@ -13,16 +14,18 @@ use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::PartitionId;
 
 use crate::{
-    cycle::{Ack, Action, Batch, Cycle, OutcomeDetail},
+    cycle::{Ack, Action, Ask, Batch, Cycle, OutcomeDetail},
     journal::{Append, AppendError, Appended, Done, Journal, Tail},
 };
 
-/// Hand-overs that may wait for one core.
-const QUEUE_SHARES: usize = 8;
+/// Hand-overs that may wait for one core, where one door fills them.
+pub const QUEUE_SHARES: usize = 8;
+/// Questions that may wait for one core.
+const QUEUE_ASKS: usize = 4_096;
 /// Spent batches that may wait to be filled again.
 const SPENT_BATCHES: usize = 64;
-/// Hand-overs a core takes before it flushes.
-const TAKE_SHARES: usize = 4;
+/// Inputs a core takes before it flushes.
+const TAKE_INPUTS: usize = 16_384;
 
 /// How a runtime is sized.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +36,8 @@ pub struct Sizing {
     pub chunk_bytes: usize,
     /// Whether outcomes are told line by line.
     pub outcomes: OutcomeDetail,
+    /// Hand-overs that may wait for one core.
+    pub queue_shares: usize,
 }
 
 /// The running cores.
@@ -46,13 +51,65 @@ pub struct Runtime {
 
 #[derive(Debug)]
 struct Core {
-    batches: Sender<Share>,
+    door: CoreDoor,
     thread: JoinHandle<Vec<Cycle>>,
+}
+
+/// Where one core takes its work from.
+#[derive(Debug, Clone)]
+struct CoreDoor {
+    work: Sender<Work>,
+    asks: Sender<(PartitionId, Ask)>,
+}
+
+/// What a core is to do.
+#[derive(Debug)]
+enum Work {
+    Take(Share),
+    /// Nothing comes after this.
+    Close,
+}
+
+/// The doors of all cores, for as many threads as like.
+#[derive(Debug, Clone)]
+pub struct CoreDoors(Vec<CoreDoor>);
+
+impl Work {
+    /// How much it weighs: its inputs.
+    fn inputs(&self) -> usize {
+        match self {
+            Self::Take(share) => share.iter().map(|(_, batch)| batch.items.len()).sum(),
+            Self::Close => 0,
+        }
+    }
 }
 
 /// What one hand-over holds for one core: its partitions' batches travel together, so that their
 /// chunks meet in one commit.
 type Share = Vec<(PartitionId, Batch)>;
+
+impl CoreDoors {
+    /// Hands batches to their partitions' cores; waits while a core is behind.
+    pub fn submit(&self, batches: Vec<(PartitionId, Batch)>) -> Result<(), Stopped> {
+        let mut shares: Vec<Share> = self.0.iter().map(|_| Vec::new()).collect();
+        for (partition, batch) in batches {
+            shares[usize::from(partition.0) % self.0.len()].push((partition, batch));
+        }
+        for (core, share) in self.0.iter().zip(shares) {
+            if !share.is_empty() {
+                core.work.send(Work::Take(share)).map_err(|_| Stopped)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks about a partition's state; the question overtakes what waits. It is dropped unasked
+    /// where too many wait already or the core has stopped.
+    pub fn ask(&self, partition: PartitionId, ask: Ask) -> Result<(), Stopped> {
+        let core = &self.0[usize::from(partition.0) % self.0.len()];
+        core.asks.try_send((partition, ask)).map_err(|_| Stopped)
+    }
+}
 
 /// The cores stopped because the journal failed; the acknowledgements say how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -78,13 +135,15 @@ impl Runtime {
             shares[usize::from(partition.0) % threads].push(cycle);
         }
         let start = |(number, cycles)| {
-            let (batches, queue) = bounded(QUEUE_SHARES);
+            let (work, queue) = bounded(sizing.queue_shares);
+            let (asks_in, asks) = bounded(QUEUE_ASKS);
             let (completions_in, completions) = unbounded();
             let worker = Worker {
                 cycles,
                 threads,
                 journal: Arc::clone(journal),
                 queue,
+                asks,
                 completions,
                 completions_in,
                 acks: acks_in.clone(),
@@ -94,7 +153,7 @@ impl Runtime {
             };
             let name = format!("core-{number}");
             let thread = Builder::new().name(name).spawn(move || worker.run())?;
-            Ok(Core { batches, thread })
+            Ok(Core { door: CoreDoor { work, asks: asks_in }, thread })
         };
         let cores = shares.into_iter().enumerate().map(start).collect::<std::io::Result<_>>()?;
         Ok(Self { cores, acks, spent, partitions })
@@ -110,18 +169,9 @@ impl Runtime {
         self.partitions
     }
 
-    /// Hands batches to their partitions' cores; waits while a core is behind.
-    pub fn submit(&self, batches: Vec<(PartitionId, Batch)>) -> Result<(), Stopped> {
-        let mut shares: Vec<Share> = self.cores.iter().map(|_| Vec::new()).collect();
-        for (partition, batch) in batches {
-            shares[usize::from(partition.0) % self.cores.len()].push((partition, batch));
-        }
-        for (core, share) in self.cores.iter().zip(shares) {
-            if !share.is_empty() {
-                core.batches.send(share).map_err(|_| Stopped)?;
-            }
-        }
-        Ok(())
+    /// The doors of the cores.
+    pub fn doors(&self) -> CoreDoors {
+        CoreDoors(self.cores.iter().map(|core| core.door.clone()).collect())
     }
 
     /// An empty batch, with the memory of one that is done with where there is one.
@@ -139,7 +189,8 @@ impl Runtime {
     pub fn finish(self) -> Finished {
         let mut ended: Vec<(Tail, State)> = Vec::new();
         for core in self.cores {
-            drop(core.batches);
+            // A core that has stopped already takes nothing, and needs no telling.
+            drop(core.door.work.send(Work::Close));
             match core.thread.join() {
                 Ok(cycles) => ended.extend(cycles.into_iter().map(Cycle::into_parts)),
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -163,7 +214,8 @@ struct Worker {
     cycles: Vec<Cycle>,
     threads: usize,
     journal: Arc<dyn Journal>,
-    queue: Receiver<Share>,
+    queue: Receiver<Work>,
+    asks: Receiver<(PartitionId, Ask)>,
     completions: Receiver<Appended>,
     completions_in: Sender<Appended>,
     acks: Sender<Result<Ack, AppendError>>,
@@ -183,15 +235,17 @@ impl Worker {
                     Ok(appended) => self.complete(appended),
                     Err(_) => true,
                 },
-                recv(queue) -> share => {
-                    match share {
-                        Ok(share) => self.take(share),
-                        Err(_) => open = false,
-                    }
+                recv(self.asks) -> ask => {
+                    ask.into_iter().for_each(|(partition, ask)| self.answer(partition, ask));
+                    false
+                }
+                recv(queue) -> work => {
+                    open = work.is_ok_and(|work| self.work(work));
                     false
                 }
             };
-            if stopped || self.catch_up() {
+            if stopped || self.catch_up(&mut open) {
+                self.cycles.iter_mut().for_each(Cycle::abandon);
                 break;
             }
             for index in 0..self.cycles.len() {
@@ -204,22 +258,37 @@ impl Worker {
     }
 
     /// Takes what else is there without waiting.
-    fn catch_up(&mut self) -> bool {
+    fn catch_up(&mut self, open: &mut bool) -> bool {
         while let Ok(appended) = self.completions.try_recv() {
             if self.complete(appended) {
                 return true;
             }
         }
-        for _ in 0..TAKE_SHARES {
-            if self.cycles.iter().any(Cycle::is_full) {
-                break;
-            }
+        let mut room = TAKE_INPUTS;
+        while *open && room > 0 && !self.cycles.iter().any(Cycle::is_full) {
             // What the last share filled goes to the disk while the next one is computed.
             self.submit();
-            let Ok(share) = self.queue.try_recv() else { break };
-            self.take(share);
+            let Ok(work) = self.queue.try_recv() else { break };
+            room = room.saturating_sub(work.inputs());
+            *open = self.work(work);
         }
         false
+    }
+
+    /// Does a piece of work, and tells whether more may come.
+    fn work(&mut self, work: Work) -> bool {
+        match work {
+            Work::Take(share) => {
+                self.take(share);
+                true
+            }
+            Work::Close => false,
+        }
+    }
+
+    fn answer(&mut self, partition: PartitionId, ask: Ask) {
+        let index = self.index(partition);
+        self.cycles[index].ask(ask);
     }
 
     /// Hands the gathered appends to the journal together.
@@ -241,6 +310,9 @@ impl Worker {
             batch.clear();
             // Where enough are waiting already, this one's memory goes back to the system.
             drop(self.spent.try_send(batch));
+            while let Ok((partition, ask)) = self.asks.try_recv() {
+                self.answer(partition, ask);
+            }
         }
     }
 
@@ -264,7 +336,10 @@ impl Worker {
                     let done: Done = Box::new(move |appended| drop(done.send(appended)));
                     self.appends.push((append, done));
                 }
-                Action::Acknowledge(ack) => drop(self.acks.send(Ok(ack))),
+                Action::Acknowledge(mut ack) => {
+                    ack.outgoing.release(self.cycles[index].state().partition());
+                    drop(self.acks.send(Ok(ack)));
+                }
                 Action::Stop(error) => {
                     stop = true;
                     drop(self.acks.send(Err(error)));

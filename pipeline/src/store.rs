@@ -181,7 +181,7 @@ impl Store {
 
     /// Stops cleanly: leaves the durable mark, then snapshots, and as much of the index as is
     /// built soon.
-    pub fn close(self, partitions: &[(Tail, State)]) -> Result<(), StoreError> {
+    pub fn close(&self, partitions: &[(Tail, State)]) -> Result<(), StoreError> {
         self.journal.close()?;
         for (tail, state) in partitions {
             if tail.next_chunk > 0 {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use zeitgeber::{
     config::Config,
     cycle::{LineOutcome, OutcomeDetail, Source},
-    door::{Options, profile::profile},
+    door::{Options, feedback::Feedback, profile::profile},
     ingest::{Configure, Session, SessionSettings},
     journal::{Journal, Key, Scan, ScanFrom},
     query::{
@@ -17,7 +17,7 @@ use zeitgeber::{
     store::Store,
 };
 use zeitgeber_schemas::{
-    DecisionId, Envelope, FeedbackBody, PartitionId, Reason, Response, SchemaId, murmur2_partition,
+    DecisionId, FeedbackBody, PartitionId, Reason, Response, SchemaId, murmur2_partition,
 };
 
 const SOURCE: [u8; 16] = [7; 16];
@@ -100,14 +100,7 @@ fn log_of_segments(segment_bytes: u64) -> Log {
     ];
     for text in people {
         let person = profile(text.as_bytes()).unwrap();
-        let envelope = Envelope {
-            tenant: &person.tenant,
-            user_id: &person.user_id,
-            id: &person.id,
-            ts: person.ts,
-            recv_ts: person.recv_ts,
-        };
-        session.profile(0, &envelope, &person.body, text.as_bytes()).unwrap();
+        session.take_profile(0, &person).unwrap();
     }
     session.set_source(Some(Source { id: SOURCE, name: "stream.jsonl".into() })).unwrap();
     let options = Options { backfill: false, door_now_ms: i64::MAX };
@@ -119,8 +112,6 @@ fn log_of_segments(segment_bytes: u64) -> Log {
     let announced = session.take_announced();
     let answered = announced.last().expect("two days lead to decisions").decision.decision_id;
     let at = START_MS + MINUTES * MINUTE_MS;
-    let envelope =
-        Envelope { tenant: "default", user_id: "u1", id: "f1", ts: at, recv_ts: Some(at) };
     let body = FeedbackBody {
         decision_id: answered,
         response: Response::Rating(4.0),
@@ -128,7 +119,15 @@ fn log_of_segments(segment_bytes: u64) -> Log {
         simulated: true,
         user_id: None,
     };
-    session.feedback(0, &envelope, &body, b"by hand").unwrap();
+    let feedback = Feedback {
+        tenant: "default".into(),
+        user_id: Some("u1".into()),
+        id: "f1".into(),
+        ts: at,
+        recv_ts: Some(at),
+        body,
+    };
+    session.take_feedback(0, &feedback, b"by hand").unwrap();
     let mut lines = session.take_lines();
     lines.extend(session.finish().unwrap().lines);
     lines.sort_by_key(|outcome| outcome.line);

@@ -7,7 +7,7 @@ use zeitgeber_schemas::{
     SchemaId, Span,
 };
 
-use super::kind_name;
+use super::{Outgoing, kind_name};
 
 /// Whether outcomes are told line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Ack {
     pub lines: Vec<LineOutcome>,
     /// Decisions and what was issued of them, for those who respond to them.
     pub decisions: Vec<Announced>,
+    /// Who waits for it.
+    pub outgoing: Outgoing,
 }
 
 /// A decision that became durable.
@@ -140,6 +142,9 @@ pub struct LineOutcome {
     pub outcome: &'static str,
     /// Why it was refused.
     pub reason: Option<Reason>,
+    /// What exactly is wrong, in words, where somebody waits for the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Fields left out of an accepted reading.
     pub dropped_fields: Vec<&'static str>,
     /// Intervals left out of an accepted reading.
@@ -169,6 +174,15 @@ impl LineOutcome {
             Some(Event::ReadingAccepted(accepted)) => Self::accepted(line, user_id, kind, accepted),
             _ => Self { outcome: "accepted", ..Self::bare(line, user_id, kind) },
         }
+    }
+
+    /// The outcome of a stored input for whoever sent it, who knows the person and the kind.
+    pub fn answer(line: u64, events: &[Event]) -> Self {
+        let detail = match events.first() {
+            Some(Event::DeadLettered(refused)) => Some(refused.detail.clone()),
+            _ => None,
+        };
+        Self { detail, ..Self::of_events(line, None, None, events) }
     }
 
     /// The outcome of an input that caused nothing.
@@ -211,6 +225,7 @@ impl LineOutcome {
             kind,
             outcome: "",
             reason: None,
+            detail: None,
             dropped_fields: Vec::new(),
             dropped_intervals: 0,
             flags: Vec::new(),
@@ -219,6 +234,10 @@ impl LineOutcome {
 }
 
 impl Ack {
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts == Counts::default() && self.outgoing.is_empty()
+    }
+
     pub(super) fn announce(&mut self, subject: u64, events: &[Event], people: &[Person]) {
         for (i, event) in events.iter().enumerate() {
             let Event::DecisionMade(decision) = event else { continue };

@@ -4,6 +4,8 @@ use std::{ops::Range, sync::Arc};
 
 use zeitgeber_schemas::{RawBytes, SchemaId};
 
+use super::Reply;
+
 /// Where inputs come from.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
@@ -35,6 +37,8 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// The inputs.
     pub items: Vec<Item>,
+    /// Who waits for them.
+    pub reply: Option<Reply>,
 }
 
 impl Batch {
@@ -43,6 +47,7 @@ impl Batch {
         self.source = None;
         self.bytes.clear();
         self.items.clear();
+        self.reply = None;
     }
 }
 

@@ -7,8 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use zeitgeber_schemas::Envelope;
-
 use super::{Session, SessionError, now_ms};
 use crate::{
     cycle::{Raw, Source},
@@ -223,39 +221,6 @@ impl Session {
         }
         self.hand_over()?;
         Ok(usable.len() as u64)
-    }
-
-    /// Takes one profile as the door read it.
-    pub fn take_profile(
-        &mut self,
-        number: u64,
-        profile: &profile::Profile,
-    ) -> Result<(), SessionError> {
-        let envelope = Envelope {
-            tenant: &profile.tenant,
-            user_id: &profile.user_id,
-            id: &profile.id,
-            ts: profile.ts,
-            recv_ts: profile.recv_ts,
-        };
-        self.profile(number, &envelope, &profile.body, &[])
-    }
-
-    /// Takes one piece of feedback as the door read it from `raw`; none where it came as no bytes.
-    pub fn take_feedback(
-        &mut self,
-        number: u64,
-        feedback: &feedback::Feedback,
-        raw: &[u8],
-    ) -> Result<(), SessionError> {
-        let envelope = Envelope {
-            tenant: &feedback.tenant,
-            user_id: feedback.user_id.as_deref().unwrap_or(""),
-            id: &feedback.id,
-            ts: feedback.ts,
-            recv_ts: feedback.recv_ts,
-        };
-        self.feedback(number, &envelope, &feedback.body, raw)
     }
 
     /// Takes an opened file of feedback, one JSON object a line.

@@ -1,29 +1,89 @@
 //! Inputs of every sort into their partitions' batches.
+//!
+//! An [`Intake`] is what one door fills: a session's, or one request's. It knows nothing of threads;
+//! whoever owns it hands its batches over.
+
+use std::sync::Arc;
 
 use zeitgeber_schemas::{
     ConfigurationBody, Envelope, FeedbackBody, PartitionId, ProfileBody, SchemaId,
     murmur2_partition, wire::Wire,
 };
 
-use super::{HAND_OVER_BYTES, HAND_OVER_ITEMS, Session, SessionError, partition_of};
+use super::partition_of;
 use crate::{
-    cycle::{Item, Raw},
-    door::{DEFAULT_TENANT, Options, Refusal, json, raw_bytes},
+    cycle::{Batch, Item, Raw, Source},
+    door::{
+        DEFAULT_TENANT, Options, Refusal, feedback::Feedback, json, profile::Profile, raw_bytes,
+    },
 };
 
-impl Session {
+/// Inputs on their way from one door to the partitions' writers, in order.
+#[derive(Debug)]
+pub struct Intake {
+    source: Option<Arc<Source>>,
+    batches: Vec<Batch>,
+    bytes: usize,
+    items: usize,
+    encoded: Vec<u8>,
+    lent: Vec<u8>,
+    scratch: json::Scratch,
+}
+
+impl Intake {
+    /// Nothing taken yet, for a log of `partitions` partitions.
+    pub fn new(partitions: u16) -> Self {
+        Self {
+            source: None,
+            batches: (0..partitions).map(|_| Batch::default()).collect(),
+            bytes: 0,
+            items: 0,
+            encoded: Vec::new(),
+            lent: Vec::new(),
+            scratch: json::Scratch::default(),
+        }
+    }
+
+    /// Names where the next inputs come from. What was taken before keeps its own source, so the
+    /// batches must have been handed over.
+    pub fn set_source(&mut self, source: Option<Arc<Source>>) {
+        self.source = source;
+    }
+
+    /// Where the next inputs come from.
+    pub const fn source(&self) -> Option<&Arc<Source>> {
+        self.source.as_ref()
+    }
+
+    /// Bytes in the batches.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Inputs in the batches.
+    pub const fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Takes the batches that hold something; `empty` gives what stands in for each.
+    pub fn take_batches(&mut self, mut empty: impl FnMut() -> Batch) -> Vec<(PartitionId, Batch)> {
+        (self.bytes, self.items) = (0, 0);
+        let held = self.batches.iter_mut().zip(0..).filter(|(batch, _)| !batch.items.is_empty());
+        held.map(|(batch, n)| (PartitionId(n), std::mem::replace(batch, empty()))).collect()
+    }
+
+    fn partitions(&self) -> u16 {
+        self.batches.len() as u16
+    }
+
     /// Takes one NDJSON line.
-    pub fn reading_line(
-        &mut self,
-        number: u64,
-        line: &[u8],
-        options: &Options,
-    ) -> Result<(), SessionError> {
+    pub fn reading_line(&mut self, number: u64, line: &[u8], options: &Options) {
         self.encoded.clear();
+        let partitions = self.partitions();
         match json::reading(line, options, &mut self.scratch, &mut self.encoded) {
             Ok(head) => {
-                let partition = partition_of(&head.envelope, self.runtime.partitions());
-                self.put(partition, number, SchemaId::Reading, line)
+                let partition = partition_of(&head.envelope, partitions);
+                self.put(partition, number, SchemaId::Reading, line);
             }
             Err(refusal) => self.refused_bytes(number, &refusal, line),
         }
@@ -31,39 +91,23 @@ impl Session {
 
     /// Takes one reading as envelope and body in Avro, as a producer in process has it. The bytes
     /// were checked by the Avro door.
-    pub fn reading_avro(
-        &mut self,
-        number: u64,
-        envelope: &Envelope<'_>,
-        bytes: &[u8],
-    ) -> Result<(), SessionError> {
+    pub fn reading_avro(&mut self, number: u64, envelope: &Envelope<'_>, bytes: &[u8]) {
         self.encoded.clear();
         self.encoded.extend_from_slice(bytes);
-        let partition = partition_of(envelope, self.runtime.partitions());
-        self.put(partition, number, SchemaId::Reading, &[])
+        let partition = partition_of(envelope, self.partitions());
+        self.put(partition, number, SchemaId::Reading, &[]);
     }
 
     /// Takes an input that the door refused.
-    pub fn refused_bytes(
-        &mut self,
-        number: u64,
-        refusal: &Refusal,
-        raw: &[u8],
-    ) -> Result<(), SessionError> {
+    pub fn refused_bytes(&mut self, number: u64, refusal: &Refusal, raw: &[u8]) {
         let kept = Raw::Kept(Box::new(raw_bytes(raw)));
-        self.refused(number, refusal, raw, kept)
+        self.refused(number, refusal, raw, kept);
     }
 
     /// Takes an input that the door refused, of which only the head is at hand.
-    pub fn refused(
-        &mut self,
-        number: u64,
-        refusal: &Refusal,
-        head: &[u8],
-        raw: Raw,
-    ) -> Result<(), SessionError> {
+    pub fn refused(&mut self, number: u64, refusal: &Refusal, head: &[u8], raw: Raw) {
         let body = refusal.to_unreadable(head);
-        let partition = murmur2_partition(&body.key.0, self.runtime.partitions());
+        let partition = murmur2_partition(&body.key.0, self.partitions());
         let envelope = Envelope {
             tenant: &refusal.tenant,
             user_id: refusal.user_id.as_deref().unwrap_or(""),
@@ -74,41 +118,52 @@ impl Session {
         self.encoded.clear();
         envelope.put(&mut self.encoded);
         body.put(&mut self.encoded);
-        self.put_raw(partition, number, SchemaId::Unreadable, raw)
+        self.put_raw(partition, number, SchemaId::Unreadable, raw);
     }
 
-    /// Takes a profile.
-    pub fn profile(
-        &mut self,
-        number: u64,
-        envelope: &Envelope<'_>,
-        body: &ProfileBody,
-        raw: &[u8],
-    ) -> Result<(), SessionError> {
-        let partition = partition_of(envelope, self.runtime.partitions());
+    /// Takes a profile as the door read it.
+    pub fn take_profile(&mut self, number: u64, profile: &Profile) {
+        let envelope = Envelope {
+            tenant: &profile.tenant,
+            user_id: &profile.user_id,
+            id: &profile.id,
+            ts: profile.ts,
+            recv_ts: profile.recv_ts,
+        };
+        self.profile(number, &envelope, &profile.body, &[]);
+    }
+
+    /// Takes feedback as the door read it from `raw`; none where it came as no bytes.
+    pub fn take_feedback(&mut self, number: u64, feedback: &Feedback, raw: &[u8]) {
+        let envelope = Envelope {
+            tenant: &feedback.tenant,
+            user_id: feedback.user_id.as_deref().unwrap_or(""),
+            id: &feedback.id,
+            ts: feedback.ts,
+            recv_ts: feedback.recv_ts,
+        };
+        self.feedback(number, &envelope, &feedback.body, raw);
+    }
+
+    fn profile(&mut self, number: u64, envelope: &Envelope<'_>, body: &ProfileBody, raw: &[u8]) {
+        let partition = partition_of(envelope, self.partitions());
         self.encode(envelope, body);
-        self.put(partition, number, SchemaId::Profile, raw)
+        self.put(partition, number, SchemaId::Profile, raw);
     }
 
-    /// Takes feedback. It goes to the partition that its decision's id names.
-    pub fn feedback(
-        &mut self,
-        number: u64,
-        envelope: &Envelope<'_>,
-        body: &FeedbackBody,
-        raw: &[u8],
-    ) -> Result<(), SessionError> {
+    /// Feedback goes to the partition that its decision's id names.
+    fn feedback(&mut self, number: u64, envelope: &Envelope<'_>, body: &FeedbackBody, raw: &[u8]) {
         let named = body.decision_id.partition();
-        let partition = if named.0 < self.runtime.partitions() {
+        let partition = if named.0 < self.partitions() {
             named
         } else {
-            partition_of(envelope, self.runtime.partitions())
+            partition_of(envelope, self.partitions())
         };
         self.encode(envelope, body);
-        self.put(partition, number, SchemaId::Feedback, raw)
+        self.put(partition, number, SchemaId::Feedback, raw);
     }
 
-    /// Lends the session's encoding buffer, emptied, to a caller that encodes for it.
+    /// Lends an encoding buffer, emptied, to a caller that encodes for it.
     pub fn borrow_scratch(&mut self) -> Vec<u8> {
         let mut buffer = std::mem::take(&mut self.lent);
         buffer.clear();
@@ -120,11 +175,8 @@ impl Session {
         self.lent = buffer;
     }
 
-    pub(super) fn configuration(
-        &mut self,
-        partition: PartitionId,
-        body: &ConfigurationBody,
-    ) -> Result<(), SessionError> {
+    /// Takes a configuration for one partition.
+    pub fn configuration(&mut self, partition: PartitionId, body: &ConfigurationBody) {
         let envelope = Envelope {
             tenant: DEFAULT_TENANT,
             user_id: "",
@@ -133,7 +185,7 @@ impl Session {
             recv_ts: None,
         };
         self.encode(&envelope, body);
-        self.put(partition, 0, SchemaId::Configuration, &[])
+        self.put(partition, 0, SchemaId::Configuration, &[]);
     }
 
     fn encode(&mut self, envelope: &Envelope<'_>, body: &impl Wire) {
@@ -144,13 +196,7 @@ impl Session {
 
     /// Puts the encoded input into its partition's batch. Without raw bytes of its own, its
     /// encoded bytes are what it came as.
-    fn put(
-        &mut self,
-        partition: PartitionId,
-        line: u64,
-        schema: SchemaId,
-        raw: &[u8],
-    ) -> Result<(), SessionError> {
+    fn put(&mut self, partition: PartitionId, line: u64, schema: SchemaId, raw: &[u8]) {
         let batch = &mut self.batches[usize::from(partition.0)];
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(&self.encoded);
@@ -163,16 +209,10 @@ impl Session {
         };
         batch.items.push(Item { line, schema, input: start..end, raw: Raw::Slice(raw) });
         let bytes = batch.bytes.len() - start;
-        self.counted(partition, bytes)
+        self.counted(partition, bytes);
     }
 
-    fn put_raw(
-        &mut self,
-        partition: PartitionId,
-        line: u64,
-        schema: SchemaId,
-        raw: Raw,
-    ) -> Result<(), SessionError> {
+    fn put_raw(&mut self, partition: PartitionId, line: u64, schema: SchemaId, raw: Raw) {
         let batch = &mut self.batches[usize::from(partition.0)];
         let start = batch.bytes.len();
         let kept = match &raw {
@@ -182,20 +222,15 @@ impl Session {
         batch.bytes.extend_from_slice(&self.encoded);
         batch.items.push(Item { line, schema, input: start..batch.bytes.len(), raw });
         let bytes = batch.bytes.len() - start + kept;
-        self.counted(partition, bytes)
+        self.counted(partition, bytes);
     }
 
-    fn counted(&mut self, partition: PartitionId, bytes: usize) -> Result<(), SessionError> {
+    fn counted(&mut self, partition: PartitionId, bytes: usize) {
         let batch = &mut self.batches[usize::from(partition.0)];
         if batch.source.is_none() {
             batch.source.clone_from(&self.source);
         }
-        self.pending_bytes += bytes;
-        self.pending_items += 1;
-        self.taken += 1;
-        if self.pending_bytes >= HAND_OVER_BYTES || self.pending_items >= HAND_OVER_ITEMS {
-            self.hand_over()?;
-        }
-        Ok(())
+        self.bytes += bytes;
+        self.items += 1;
     }
 }

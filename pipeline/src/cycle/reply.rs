@@ -1,0 +1,124 @@
+//! Answers to those who wait: inputs told durable, questions about a state.
+//!
+//! Both are held back until everything that the partition decided before them is durable, so that
+//! nobody ever hears of something that a crash can take back (CYCLE-2).
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use zeitgeber_processors::flow::State;
+use zeitgeber_schemas::PartitionId;
+
+use super::LineOutcome;
+
+/// What became of the inputs of one request.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// An outcome for each input; by partition, so not in the order of the lines.
+    pub lines: Vec<LineOutcome>,
+    /// Up to which event of each partition the inputs reached: the next position.
+    pub reached: Vec<(PartitionId, u64)>,
+}
+
+/// The writer stopped before the inputs were durable: whether they are in the log is not known
+/// until it is opened again. Sending them again is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the writer stopped before the inputs were durable; send them again")]
+pub struct Unsettled;
+
+/// Receives the one answer of a request, on a thread that must not be held up.
+pub type Settled = Box<dyn FnOnce(Result<Told, Unsettled>) + Send>;
+
+/// Somebody who waits until the inputs of some batches are durable. Each batch holds a clone; the
+/// answer goes out when the last is gone, whether delivered or dropped.
+#[derive(Debug, Clone)]
+pub struct Reply(Arc<Waiting>);
+
+struct Waiting {
+    batches: usize,
+    told: Mutex<(usize, Told)>,
+    /// In a lock only to be shared between threads; taken once, when nobody else is left.
+    settled: Mutex<Option<Settled>>,
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting").field("batches", &self.batches).finish_non_exhaustive()
+    }
+}
+
+impl Reply {
+    /// Who waits for this many batches.
+    pub fn new(batches: usize, settled: Settled) -> Self {
+        let told = Mutex::new((0, Told::default()));
+        Self(Arc::new(Waiting { batches, told, settled: Mutex::new(Some(settled)) }))
+    }
+
+    fn deliver(self, partition: PartitionId, delivery: Delivery) {
+        let mut told = self.0.told.lock().expect("nothing panics while the answer is held");
+        told.0 += 1;
+        told.1.lines.extend(delivery.lines);
+        told.1.reached.push((partition, delivery.reached));
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let told = self.told.get_mut().map(std::mem::take).unwrap_or_default();
+        let settled = self.settled.get_mut().map(Option::take).unwrap_or_default();
+        if let Some(settled) = settled {
+            settled(if told.0 == self.batches { Ok(told.1) } else { Err(Unsettled) });
+        }
+    }
+}
+
+/// A question about a partition's state, given with the position of the next event. What it
+/// returns is called once everything before that position is durable.
+pub type Ask = Box<dyn FnOnce(&mut State, u64) -> Answer + Send>;
+/// Gives the answer to whoever asked; must not hold up the thread.
+pub type Answer = Box<dyn FnOnce() + Send>;
+
+/// What goes out with an acknowledgement.
+#[derive(Default)]
+pub struct Outgoing {
+    deliveries: Vec<(Reply, Delivery)>,
+    answers: Vec<Answer>,
+}
+
+#[derive(Debug)]
+struct Delivery {
+    lines: Vec<LineOutcome>,
+    reached: u64,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (deliveries, answers) = (self.deliveries.len(), self.answers.len());
+        write!(f, "{deliveries} deliveries, {answers} answers")
+    }
+}
+
+impl Outgoing {
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.deliveries.is_empty() && self.answers.is_empty()
+    }
+
+    pub(super) fn delivery(&mut self, reply: Reply, lines: Vec<LineOutcome>, reached: u64) {
+        self.deliveries.push((reply, Delivery { lines, reached }));
+    }
+
+    pub(super) fn answer(&mut self, answer: Answer) {
+        self.answers.push(answer);
+    }
+
+    /// Tells everybody who waits.
+    pub fn release(&mut self, partition: PartitionId) {
+        for (reply, delivery) in self.deliveries.drain(..) {
+            reply.deliver(partition, delivery);
+        }
+        self.answers.drain(..).for_each(|answer| answer());
+    }
+}

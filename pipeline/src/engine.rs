@@ -1,0 +1,297 @@
+//! A running service's core: many doors at once, answers when durable, questions about states.
+//!
+//! A [`crate::ingest::Session`] has one door and reads its acknowledgements itself. An [`Engine`]
+//! is shared by as many threads as like: each request fills an [`Intake`] of its own and hears of
+//! its own inputs, and of nothing else. What waits is bounded by [`EngineSettings::pending_bytes`]
+//! and [`EngineSettings::pending_requests`]; what is beyond is refused at once, never queued.
+//! No async here: answers go to callbacks, and the service wraps them.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use crossbeam_channel::{Receiver, bounded};
+use zeitgeber_processors::flow::State;
+use zeitgeber_schemas::{ConfigurationBody, PartitionId};
+
+use crate::{
+    cycle::{Ack, Batch, Counts, Reply, Told, Unsettled},
+    ingest::{Configure, Intake, SessionError, SessionSettings, open_runtime},
+    journal::{AppendError, Journal, Layout},
+    runtime::{CoreDoors, Runtime},
+    store::Store,
+};
+
+/// Spent intakes that wait to be filled again.
+const SPENT_INTAKES: usize = 64;
+
+/// How much may wait.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineSettings {
+    /// Bytes of inputs that are not durable yet.
+    pub pending_bytes: usize,
+    /// Requests whose inputs are not durable yet.
+    pub pending_requests: usize,
+}
+
+/// Why inputs were not taken. None of them is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// Too much waits already.
+    #[error("the writer is behind: try again in a moment")]
+    Busy,
+    /// It is stopping, or its journal failed.
+    #[error("the writer has stopped")]
+    Stopped,
+}
+
+/// What an engine tells whoever runs it, from its own thread.
+pub trait Listener: Send {
+    /// These became durable.
+    fn durable(&mut self, acks: &[Ack]);
+}
+
+/// A running service's core.
+#[derive(Debug)]
+pub struct Engine {
+    handle: Handle,
+    runtime: Runtime,
+    teller: JoinHandle<()>,
+}
+
+/// A door into a running engine, for as many threads as like.
+#[derive(Debug, Clone)]
+pub struct Handle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    doors: CoreDoors,
+    settings: EngineSettings,
+    stopping: AtomicBool,
+    pending_bytes: AtomicUsize,
+    pending_requests: AtomicUsize,
+    failure: OnceLock<String>,
+    counts: Mutex<Counts>,
+    intakes: (crossbeam_channel::Sender<Intake>, Receiver<Intake>),
+}
+
+impl Engine {
+    /// Opens a data directory and starts its writer. `configuration` is put in force as in
+    /// [`crate::ingest::Session::open`]; the call returns once it is durable.
+    pub fn open(
+        dir: &Path,
+        settings: &SessionSettings,
+        bounds: EngineSettings,
+        configuration: &ConfigurationBody,
+        configure: Configure,
+        listener: impl Listener + 'static,
+    ) -> Result<Self, SessionError> {
+        // Every request may have a share at every core; the engine's own bounds come first.
+        let queue_shares = bounds.pending_requests + 1;
+        let (store, runtime, stale) =
+            open_runtime(dir, settings, queue_shares, configuration, configure)?;
+        let acks = runtime.acks().clone();
+        let handle = Handle(Arc::new(Shared {
+            store,
+            doors: runtime.doors(),
+            settings: bounds,
+            stopping: AtomicBool::new(false),
+            pending_bytes: AtomicUsize::new(0),
+            pending_requests: AtomicUsize::new(0),
+            failure: OnceLock::new(),
+            counts: Mutex::new(Counts::default()),
+            intakes: bounded(SPENT_INTAKES),
+        }));
+        let shared = Arc::clone(&handle.0);
+        let teller = std::thread::Builder::new()
+            .name("teller".into())
+            .spawn(move || tell(&acks, &shared, listener))
+            .map_err(SessionError::Threads)?;
+        let engine = Self { handle, runtime, teller };
+        engine.configure(&stale, configuration)?;
+        Ok(engine)
+    }
+
+    fn configure(
+        &self,
+        stale: &[PartitionId],
+        configuration: &ConfigurationBody,
+    ) -> Result<(), SessionError> {
+        if stale.is_empty() {
+            return Ok(());
+        }
+        let mut intake = self.handle.intake();
+        stale.iter().for_each(|partition| intake.configuration(*partition, configuration));
+        let (sender, receiver) = bounded(1);
+        let taken = self.handle.submit(intake, move |told| drop(sender.send(told)));
+        let settled = taken.is_ok() && matches!(receiver.recv(), Ok(Ok(_)));
+        if settled { Ok(()) } else { Err(self.handle.why_stopped()) }
+    }
+
+    /// A door into this engine.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Takes nothing more, waits for what is pending, leaves the durable mark and the snapshots.
+    pub fn close(self) -> Result<Counts, SessionError> {
+        self.handle.0.stopping.store(true, Ordering::Release);
+        let finished = self.runtime.finish();
+        drop(finished.acks);
+        if let Err(panic) = self.teller.join() {
+            std::panic::resume_unwind(panic);
+        }
+        if self.handle.failure().is_some() {
+            return Err(self.handle.why_stopped());
+        }
+        self.handle.0.store.close(&finished.partitions)?;
+        Ok(self.handle.counts())
+    }
+}
+
+impl Handle {
+    /// What was fixed when the log was created.
+    pub fn layout(&self) -> Layout {
+        self.0.store.layout()
+    }
+
+    /// The data directory, for queries that read the log.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The journal, for reading.
+    pub fn journal(&self) -> Arc<dyn Journal> {
+        self.0.store.journal()
+    }
+
+    /// What became durable since the engine was opened.
+    pub fn counts(&self) -> Counts {
+        *self.0.counts.lock().expect("nothing panics while the counts are held")
+    }
+
+    /// Why the writer stopped, once it has.
+    pub fn failure(&self) -> Option<&str> {
+        self.0.failure.get().map(String::as_str)
+    }
+
+    /// Bytes and requests that are not durable yet.
+    pub fn pending(&self) -> (usize, usize) {
+        let load = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        (load(&self.0.pending_bytes), load(&self.0.pending_requests))
+    }
+
+    /// An empty intake for one request.
+    pub fn intake(&self) -> Intake {
+        let spent = self.0.intakes.1.try_recv();
+        spent.unwrap_or_else(|_| Intake::new(self.layout().partitions))
+    }
+
+    /// Hands over what an intake holds. `settled` hears of it once, when all of it is durable or
+    /// the writer has stopped, on a thread that must not be held up; an empty intake is settled at
+    /// once.
+    pub fn submit(
+        &self,
+        mut intake: Intake,
+        settled: impl FnOnce(Result<Told, Unsettled>) + Send + 'static,
+    ) -> Result<(), NotTaken> {
+        if self.0.stopping.load(Ordering::Acquire) || self.failure().is_some() {
+            return Err(NotTaken::Stopped);
+        }
+        let room = Room::take(&self.0, intake.bytes())?;
+        let mut batches = intake.take_batches(Batch::default);
+        // Where enough are waiting already, this one's memory goes back to the system.
+        drop(self.0.intakes.0.try_send(intake));
+        let settled = move |told| {
+            drop(room);
+            settled(told);
+        };
+        let reply = Reply::new(batches.len(), Box::new(settled));
+        for (_, batch) in &mut batches {
+            batch.reply = Some(reply.clone());
+        }
+        drop(reply);
+        // A core that has stopped drops its batches, and with them the reply.
+        self.0.doors.submit(batches).map_err(|_| NotTaken::Stopped)
+    }
+
+    /// Asks about a partition's state. `answer` gets what `question` found once all that it saw
+    /// is durable; it is dropped uncalled where the writer stops before.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        partition: PartitionId,
+        question: impl FnOnce(&mut State, u64) -> T + Send + 'static,
+        answer: impl FnOnce(T) + Send + 'static,
+    ) -> Result<(), NotTaken> {
+        let ask = Box::new(move |state: &mut State, position| {
+            let found = question(state, position);
+            Box::new(move || answer(found)) as crate::cycle::Answer
+        });
+        match self.0.doors.ask(partition, ask) {
+            Ok(()) => Ok(()),
+            Err(_) if self.failure().is_some() => Err(NotTaken::Stopped),
+            Err(_) => Err(NotTaken::Busy),
+        }
+    }
+
+    fn why_stopped(&self) -> SessionError {
+        match self.0.store.journal().close() {
+            Err(failure) => failure.into(),
+            Ok(()) => crate::runtime::Stopped.into(),
+        }
+    }
+}
+
+/// Room in the engine's bounds, given back when it is dropped.
+struct Room {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Room {
+    fn take(shared: &Arc<Shared>, bytes: usize) -> Result<Self, NotTaken> {
+        let requests = shared.pending_requests.fetch_add(1, Ordering::Relaxed);
+        let before = shared.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let room = Self { shared: Arc::clone(shared), bytes };
+        let bounds = shared.settings;
+        // One request alone always fits, however large the door lets it be.
+        let fits = before == 0 || before + bytes <= bounds.pending_bytes;
+        if fits && requests < bounds.pending_requests { Ok(room) } else { Err(NotTaken::Busy) }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shared.pending_requests.fetch_sub(1, Ordering::Relaxed);
+        self.shared.pending_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Takes acknowledgements in until the cores are gone.
+fn tell(
+    acks: &Receiver<Result<Ack, AppendError>>,
+    shared: &Arc<Shared>,
+    mut listener: impl Listener,
+) {
+    let mut durable = Vec::new();
+    while let Ok(first) = acks.recv() {
+        for ack in std::iter::once(first).chain(acks.try_iter()) {
+            match ack {
+                Ok(ack) => durable.push(ack),
+                Err(error) => drop(shared.failure.set(error.to_string())),
+            }
+        }
+        {
+            let mut counts = shared.counts.lock().expect("nothing panics while they are held");
+            durable.iter().for_each(|ack| *counts += ack.counts);
+        }
+        listener.durable(&durable);
+        durable.clear();
+    }
+}
