@@ -31,7 +31,7 @@ pub use moment::{
 pub use outcomes::outcomes;
 pub use replay::{Rebuilt, Until, replay};
 pub use report::{Range, report};
-pub use status::{DecisionSeen, Status, status};
+pub use status::{Analysis, DecisionSeen, Status, status, status_of};
 pub use summary::summary;
 pub use verify::{Verified, verify};
 pub use walk::{Names, Subject, Visit, Walk};

@@ -57,6 +57,7 @@ fn session(dir: &TempDir) -> Session {
         chunk_bytes: 16 << 10,
         outcomes: OutcomeDetail::PerLine,
         announce: true,
+        memory: zeitgeber::state::Memory::UNBOUNDED,
     };
     Session::open(dir.path(), &settings, &config.configuration(), Configure::Keep).unwrap()
 }
