@@ -16,15 +16,15 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, bounded};
-use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
     cycle::{Ack, Batch, Counts, Reply, Told, Unsettled},
-    ingest::{Configure, Intake, SessionError, SessionSettings, open_runtime},
+    ingest::{Configure, Intake, Opened, SessionError, SessionSettings, open_runtime},
     journal::{AppendError, Journal, Layout},
     runtime::{CoreDoors, Runtime},
-    store::Store,
+    state::{Partition, SnapshotError, Written},
+    store::{Recovered, Store},
 };
 
 /// Spent intakes that wait to be filled again.
@@ -62,6 +62,7 @@ pub struct Engine {
     handle: Handle,
     runtime: Runtime,
     teller: JoinHandle<()>,
+    recovered: Recovered,
 }
 
 /// A door into a running engine, for as many threads as like.
@@ -94,7 +95,7 @@ impl Engine {
     ) -> Result<Self, SessionError> {
         // Every request may have a share at every core; the engine's own bounds come first.
         let queue_shares = bounds.pending_requests + 1;
-        let (store, runtime, stale) =
+        let Opened { store, runtime, stale, recovered } =
             open_runtime(dir, settings, queue_shares, configuration, configure)?;
         let acks = runtime.acks().clone();
         let handle = Handle(Arc::new(Shared {
@@ -113,7 +114,7 @@ impl Engine {
             .name("teller".into())
             .spawn(move || tell(&acks, &shared, listener))
             .map_err(SessionError::Threads)?;
-        let engine = Self { handle, runtime, teller };
+        let engine = Self { handle, runtime, teller, recovered };
         engine.configure(&stale, configuration)?;
         Ok(engine)
     }
@@ -134,6 +135,17 @@ impl Engine {
         if settled { Ok(()) } else { Err(self.handle.why_stopped()) }
     }
 
+    /// What opening found and folded.
+    pub const fn recovered(&self) -> &Recovered {
+        &self.recovered
+    }
+
+    /// Snapshots written since the engine was opened, or why one was not. Those that nobody reads
+    /// are dropped beyond a bound.
+    pub const fn snapshots(&self) -> &Receiver<Result<Written, SnapshotError>> {
+        self.runtime.snapshots()
+    }
+
     /// A door into this engine.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
@@ -142,7 +154,7 @@ impl Engine {
     /// Takes nothing more, waits for what is pending, leaves the durable mark and the snapshots.
     pub fn close(self) -> Result<Counts, SessionError> {
         self.handle.0.stopping.store(true, Ordering::Release);
-        let finished = self.runtime.finish();
+        let mut finished = self.runtime.finish();
         drop(finished.acks);
         if let Err(panic) = self.teller.join() {
             std::panic::resume_unwind(panic);
@@ -150,7 +162,7 @@ impl Engine {
         if self.handle.failure().is_some() {
             return Err(self.handle.why_stopped());
         }
-        self.handle.0.store.close(&finished.partitions)?;
+        self.handle.0.store.close(&mut finished.partitions)?;
         Ok(self.handle.counts())
     }
 }
@@ -226,11 +238,11 @@ impl Handle {
     pub fn ask<T: Send + 'static>(
         &self,
         partition: PartitionId,
-        question: impl FnOnce(&mut State, u64) -> T + Send + 'static,
+        question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
         answer: impl FnOnce(T) + Send + 'static,
     ) -> Result<(), NotTaken> {
-        let ask = Box::new(move |state: &mut State, position| {
-            let found = question(state, position);
+        let ask = Box::new(move |held: &mut Partition, position| {
+            let found = question(held, position);
             Box::new(move || answer(found)) as crate::cycle::Answer
         });
         match self.0.doors.ask(partition, ask) {

@@ -51,7 +51,6 @@ use std::{
 use axum::{Router, middleware::from_fn_with_state};
 use http::Method;
 use tokio::sync::{Semaphore, oneshot, watch};
-use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::{PartitionId, murmur2_partition, partition_key};
 
 pub use auth::{Fresh, ParseScopeError, Scope, Tokens, TokensError};
@@ -68,6 +67,7 @@ use crate::{
     door::Options,
     engine::Handle,
     ingest::now_ms,
+    state::Partition,
 };
 
 /// Containers that are unpacked at the same time; the next ones wait.
@@ -214,7 +214,7 @@ impl App {
     pub async fn ask<T: Send + 'static>(
         &self,
         partition: PartitionId,
-        question: impl FnOnce(&mut State, u64) -> T + Send + 'static,
+        question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let (sender, receiver) = oneshot::channel();
         let answer = move |found| drop(sender.send(found));

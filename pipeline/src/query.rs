@@ -36,7 +36,7 @@ pub use outcomes::outcomes;
 pub use replay::{Rebuilt, Until, replay};
 pub use report::{Range, report};
 pub use scope::{EventPage, Scope};
-pub use status::{DecisionSeen, Status, status};
+pub use status::{Analysis, DecisionSeen, Status, status, status_of};
 pub use summary::summary;
 pub use topic::{ParseTopicError, Topic};
 pub use verify::{Verified, verify};

@@ -10,13 +10,17 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
-use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::PartitionId;
 
 use crate::{
     cycle::{Ack, Action, Ask, Batch, Cycle, OutcomeDetail},
     journal::{Append, AppendError, Appended, Done, Journal, Tail},
+    state::{Cut, Partition, SnapshotError, Written},
 };
+
+mod snapshots;
+
+use snapshots::Snapshots;
 
 /// Hand-overs that may wait for one core, where one door fills them.
 pub const QUEUE_SHARES: usize = 8;
@@ -36,6 +40,8 @@ pub struct Sizing {
     pub chunk_bytes: usize,
     /// Whether outcomes are told line by line.
     pub outcomes: OutcomeDetail,
+    /// Bytes of log, over all partitions, after which each has written a snapshot.
+    pub snapshot_every_bytes: u64,
     /// Hand-overs that may wait for one core.
     pub queue_shares: usize,
 }
@@ -47,6 +53,7 @@ pub struct Runtime {
     acks: Receiver<Result<Ack, AppendError>>,
     spent: Receiver<Batch>,
     partitions: u16,
+    snapshots: Snapshots,
 }
 
 #[derive(Debug)]
@@ -120,18 +127,22 @@ impl Runtime {
     /// Starts the cores on folded states, one for each partition in order.
     pub fn start(
         journal: &Arc<dyn Journal>,
-        states: Vec<State>,
+        held: Vec<Partition>,
         sizing: Sizing,
     ) -> std::io::Result<Self> {
-        let partitions = states.len() as u16;
-        let threads = sizing.threads.clamp(1, states.len().max(1));
+        let partitions = held.len() as u16;
+        let threads = sizing.threads.clamp(1, held.len().max(1));
+        let (snapshots, cuts) = Snapshots::start()?;
         let (acks_in, acks) = unbounded();
         let (spent_in, spent) = bounded(SPENT_BATCHES);
         let mut shares: Vec<Vec<Cycle>> = (0..threads).map(|_| Vec::new()).collect();
-        for state in states {
-            let partition = state.partition();
-            let cycle =
-                Cycle::resume(state, journal.tail(partition), sizing.chunk_bytes, sizing.outcomes);
+        let every_bytes = sizing.snapshot_every_bytes / u64::from(partitions.max(1));
+        for held in held {
+            let partition = held.state().partition();
+            let tail = journal.tail(partition);
+            let mut cycle = Cycle::resume(held, tail, sizing.chunk_bytes, sizing.outcomes);
+            let turn = u64::from(partition.0) * every_bytes / u64::from(partitions.max(1));
+            cycle.checkpoint_every(every_bytes, turn);
             shares[usize::from(partition.0) % threads].push(cycle);
         }
         let start = |(number, cycles)| {
@@ -148,6 +159,7 @@ impl Runtime {
                 completions_in,
                 acks: acks_in.clone(),
                 spent: spent_in.clone(),
+                cuts: cuts.clone(),
                 actions: Vec::new(),
                 appends: Vec::new(),
             };
@@ -156,7 +168,7 @@ impl Runtime {
             Ok(Core { door: CoreDoor { work, asks: asks_in }, thread })
         };
         let cores = shares.into_iter().enumerate().map(start).collect::<std::io::Result<_>>()?;
-        Ok(Self { cores, acks, spent, partitions })
+        Ok(Self { cores, acks, spent, partitions, snapshots })
     }
 
     /// How many core threads run.
@@ -184,10 +196,16 @@ impl Runtime {
         &self.acks
     }
 
+    /// Snapshots written during the run, or why one was not. Those that nobody reads are dropped
+    /// beyond a bound.
+    pub const fn snapshots(&self) -> &Receiver<Result<Written, SnapshotError>> {
+        self.snapshots.reports()
+    }
+
     /// Takes no more batches, waits for what is pending, and gives the partitions' states back in
     /// order. Acknowledgements still unread are in the channel that comes with them.
     pub fn finish(self) -> Finished {
-        let mut ended: Vec<(Tail, State)> = Vec::new();
+        let mut ended: Vec<(Tail, Partition)> = Vec::new();
         for core in self.cores {
             // A core that has stopped already takes nothing, and needs no telling.
             drop(core.door.work.send(Work::Close));
@@ -196,7 +214,9 @@ impl Runtime {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        ended.sort_by_key(|(_, state)| state.partition());
+        // The cores are gone, so no more cuts come: what is being written ends first.
+        self.snapshots.finish();
+        ended.sort_by_key(|(_, held)| held.state().partition());
         Finished { partitions: ended, acks: self.acks }
     }
 }
@@ -204,8 +224,8 @@ impl Runtime {
 /// What a runtime leaves behind.
 #[derive(Debug)]
 pub struct Finished {
-    /// Tail and state of each partition, in order.
-    pub partitions: Vec<(Tail, State)>,
+    /// Each partition with its tail, in order.
+    pub partitions: Vec<(Tail, Partition)>,
     /// Acknowledgements not read yet.
     pub acks: Receiver<Result<Ack, AppendError>>,
 }
@@ -220,6 +240,7 @@ struct Worker {
     completions_in: Sender<Appended>,
     acks: Sender<Result<Ack, AppendError>>,
     spent: Sender<Batch>,
+    cuts: Sender<Box<Cut>>,
     actions: Vec<Action>,
     appends: Vec<(Append, Done)>,
 }
@@ -340,6 +361,8 @@ impl Worker {
                     ack.outgoing.release(self.cycles[index].state().partition());
                     drop(self.acks.send(Ok(ack)));
                 }
+                // At most one of a partition is on its way; the receiver outlives the cores.
+                Action::Checkpoint(cut) => drop(self.cuts.send(cut)),
                 Action::Stop(error) => {
                     stop = true;
                     drop(self.acks.send(Err(error)));

@@ -50,6 +50,8 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ("log.segment_mib", Rule::Integer(1, 4_096)),
     ("log.chunk_kib", Rule::Integer(16, 1_024)),
     ("runtime.threads", Rule::Integer(0, 256)),
+    ("memory.people_mib", Rule::Integer(1, 1 << 20)),
+    ("snapshots.every_mib", Rule::Integer(1, 1 << 20)),
     ("clock.mode", Rule::OneOf(&["service", "inputs"])),
     ("limits.max_line_kib", Rule::Integer(16, 65_536)),
     ("service.listen", Rule::Text),

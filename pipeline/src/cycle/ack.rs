@@ -1,7 +1,7 @@
 //! What is told once inputs are durable: counts, and for those who ask an outcome a line.
 
 use serde::Serialize;
-use zeitgeber_processors::flow::{Input, Person};
+use zeitgeber_processors::flow::{Input, State};
 use zeitgeber_schemas::{
     DecisionMade, Event, FeedbackStatus, InterventionIssued, PartitionId, ReadingAccepted, Reason,
     SchemaId, Span,
@@ -250,10 +250,10 @@ impl Ack {
         self.counts == Counts::default() && self.outgoing.is_empty()
     }
 
-    pub(super) fn announce(&mut self, subject: u64, events: &[Event], people: &[Person]) {
+    pub(super) fn announce(&mut self, subject: u64, events: &[Event], state: &State) {
         for (i, event) in events.iter().enumerate() {
             let Event::DecisionMade(decision) = event else { continue };
-            let person = subject.checked_sub(1).and_then(|n| people.get(n as usize));
+            let person = state.person(subject);
             let issued = match events.get(i + 1) {
                 Some(Event::InterventionIssued(issued)) => Some(issued.clone()),
                 _ => None,

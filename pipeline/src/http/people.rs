@@ -18,9 +18,10 @@ use super::{
     outcomes::{Carries, Outcomes, answer, settle},
 };
 use crate::{
-    door::{Refusal, profile},
+    door::{DEFAULT_TENANT, Refusal, profile},
     ingest::Intake,
-    query::{self, Status},
+    query::{self, Position, QueryError, Status},
+    store::StoreError,
 };
 
 /// Most people of one answer.
@@ -162,11 +163,12 @@ async fn get_profile(
     let tenant = tenant.checked()?;
     let partition = app.partition_of(&tenant, &id);
     let (asked_tenant, asked_id) = (tenant.clone(), id.clone());
-    let found = app.ask(partition, move |state, _| {
-        let subject = state.subject(&asked_tenant, &asked_id);
-        state.person(subject).map(|person| person.profile.clone())
+    let found = app.ask(partition, move |held, _| {
+        let subject = held.state().subject(&asked_tenant, &asked_id);
+        let person = held.person_or_rebuild(subject)?;
+        Ok::<_, StoreError>(person.map(|person| person.profile.clone()))
     });
-    match found.await? {
+    match found.await?.map_err(QueryError::from)? {
         Some(profile) => Ok(Json(profile_document(&tenant, &id, &profile))),
         None => Err(unknown(&app, &tenant, &id).await),
     }
@@ -199,8 +201,8 @@ fn profile_document(tenant: &str, id: &str, profile: &ProfileBody) -> Value {
 /// Whether a person is known.
 pub(super) async fn is_known(app: &App, tenant: &str, id: &str) -> Result<bool, Problem> {
     let (asked_tenant, asked_id) = (tenant.to_owned(), id.to_owned());
-    let known = app.ask(app.partition_of(tenant, id), move |state, _| {
-        state.subject(&asked_tenant, &asked_id) != 0
+    let known = app.ask(app.partition_of(tenant, id), move |held, _| {
+        held.state().subject(&asked_tenant, &asked_id) != 0
     });
     known.await
 }
@@ -238,9 +240,18 @@ async fn get_status(
     Params(tenant): Params<Tenant>,
 ) -> Result<Json<Status>, Problem> {
     let tenant = tenant.checked()?;
-    let handle = app.engine().clone();
-    let status = app.long_read(move |_, _| query::status(handle.store(), &tenant, &id));
-    status.await.map(Json)
+    let partition = app.partition_of(&tenant, &id);
+    let (asked_tenant, asked_id) = (tenant.clone(), id.clone());
+    let found = app.ask(partition, move |held, n| {
+        let subject = held.state().subject(&asked_tenant, &asked_id);
+        let person = held.person_or_rebuild(subject)?;
+        let as_of = Position { partition, n };
+        Ok::<_, StoreError>(person.map(|person| query::status_of(held.state(), &person, as_of)))
+    });
+    match found.await?.map_err(QueryError::from)? {
+        Some(status) => Ok(Json(status)),
+        None => Err(unknown(&app, &tenant, &id).await),
+    }
 }
 
 /// Readings of one person that were taken together. At least one kind must be there.
@@ -401,7 +412,7 @@ async fn users(
     let mut found = Vec::new();
     for partition in app.engine().store().partitions() {
         let (tenant, prefix) = (tenant.to_owned(), prefix.to_owned());
-        let known = app.ask(partition, move |state, _| known(state, &tenant, &prefix, limit));
+        let known = app.ask(partition, move |held, _| known(held.state(), &tenant, &prefix, limit));
         found.extend(known.await?);
     }
     found.sort_unstable();
@@ -410,9 +421,12 @@ async fn users(
 }
 
 fn known(state: &flow::State, tenant: &str, prefix: &str, limit: usize) -> Vec<String> {
-    let people = state.people().iter().filter(|person| person.tenant == tenant);
-    let ids = people.map(|person| &person.user_id).filter(|id| id.starts_with(prefix));
-    let mut ids: Vec<String> = ids.cloned().collect();
+    let of_tenant = |key: &str| match key.split_once('/') {
+        Some((named, user_id)) => (named == tenant).then(|| user_id.to_owned()),
+        None => (tenant == DEFAULT_TENANT).then(|| key.to_owned()),
+    };
+    let ids = state.keys().into_iter().filter_map(of_tenant);
+    let mut ids: Vec<String> = ids.filter(|id| id.starts_with(prefix)).collect();
     ids.sort_unstable();
     ids.truncate(limit);
     ids
