@@ -4,14 +4,17 @@
 //! ([`crate::cycle::tally`], [`crate::measure`]), and they are poured into cached handles once per
 //! batch. Whatever is a state rather than an event is read when somebody asks for it.
 
+pub mod access;
 mod bounded;
 pub mod catalogue;
 mod document;
+pub mod logs;
 mod process;
 mod recording;
 mod registry;
 mod sampler;
 mod serving;
+mod traces;
 
 use std::{
     sync::{Arc, Mutex, OnceLock},
@@ -24,6 +27,7 @@ pub use recording::Recording;
 pub use registry::{Registry, Seconds};
 use sampler::Sampler;
 pub use serving::{Counted, Serving, Transport, UNMATCHED};
+pub use traces::TracesError;
 
 use crate::engine::Handle;
 

@@ -48,11 +48,33 @@ pub const fn stage_of(schema: SchemaId) -> Option<&'static str> {
         SchemaId::DecisionMade => STAGES[2],
         SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => STAGES[3],
         SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => STAGES[4],
+        SchemaId::PoolOpened
+        | SchemaId::PoolConfigured
+        | SchemaId::AgentRegistered
+        | SchemaId::AgentSeen
+        | SchemaId::AgentHealthChanged
+        | SchemaId::TaskQueued
+        | SchemaId::TaskEscalated
+        | SchemaId::TaskAssigned
+        | SchemaId::TaskStarted
+        | SchemaId::TaskCompleted
+        | SchemaId::TaskFailed
+        | SchemaId::TaskReleased
+        | SchemaId::TaskCancelled
+        | SchemaId::TaskExpired
+        | SchemaId::TaskDeadLettered => STAGES[5],
         SchemaId::Reading
         | SchemaId::Profile
         | SchemaId::Feedback
         | SchemaId::Configuration
-        | SchemaId::Unreadable => return None,
+        | SchemaId::Unreadable
+        | SchemaId::Agent
+        | SchemaId::Task
+        | SchemaId::TaskCancel
+        | SchemaId::TaskStart
+        | SchemaId::TaskResult
+        | SchemaId::Pool
+        | SchemaId::Tick => return None,
     })
 }
 
@@ -146,7 +168,22 @@ impl Tally {
                 Event::SubjectOpened(_)
                 | Event::ProfileSet
                 | Event::ConfigurationSet
-                | Event::OutcomeExpired(_) => {}
+                | Event::OutcomeExpired(_)
+                | Event::PoolOpened(_)
+                | Event::PoolConfigured
+                | Event::AgentRegistered(_)
+                | Event::AgentSeen(_)
+                | Event::AgentHealthChanged(_)
+                | Event::TaskQueued(_)
+                | Event::TaskEscalated(_)
+                | Event::TaskAssigned(_)
+                | Event::TaskStarted(_)
+                | Event::TaskCompleted(_)
+                | Event::TaskFailed(_)
+                | Event::TaskReleased(_)
+                | Event::TaskCancelled(_)
+                | Event::TaskExpired(_)
+                | Event::TaskDeadLettered(_) => {}
             }
         }
         self.inputs[kind_of(input)][outcome] += 1;

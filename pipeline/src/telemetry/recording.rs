@@ -19,6 +19,7 @@ use crate::{
 pub struct Recording {
     registry: Arc<Registry>,
     arms: Arc<Bounded>,
+    enabled: bool,
     total: Tally,
     inputs: Vec<Counter>,
     refusals: Vec<Counter>,
@@ -80,10 +81,18 @@ impl Recording {
                 histogram(&catalogue::ANALYSIS_DELAY),
             ],
             commit: histogram(&catalogue::COMMIT),
+            enabled: true,
             total: Tally::default(),
             registry,
             arms,
         }
+    }
+
+    /// Whether it wants to know what flows; where not, it counts nothing.
+    #[must_use]
+    pub const fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
     }
 
     fn flush(&mut self) {
@@ -113,6 +122,9 @@ fn add(counters: &[Counter], counts: &[u64]) {
 
 impl Listener for Recording {
     fn durable(&mut self, acks: &[Ack]) {
+        if !self.enabled {
+            return;
+        }
         for ack in acks {
             if let Some(tally) = &ack.tally {
                 self.total.merge(tally);
@@ -125,6 +137,6 @@ impl Listener for Recording {
     }
 
     fn wants_tally(&self) -> bool {
-        true
+        self.enabled
     }
 }

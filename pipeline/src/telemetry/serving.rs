@@ -107,10 +107,9 @@ impl Serving {
         Arc::clone(routes.entry(name.into()).or_insert_with(new))
     }
 
-    /// A connection was opened; it counts until the guard is dropped.
-    #[must_use]
-    pub fn connection(&self) -> Counted {
-        Counted::new(&self.connections)
+    /// So many connections are open.
+    pub fn connections(&self, open: usize) {
+        self.connections.set(open as f64);
     }
 
     /// A request or connection was turned away; `reason` is one of [`HTTP_REFUSALS`].
