@@ -248,7 +248,13 @@ impl Cycle {
         }
         self.pending.counts.stored(&self.events, item.schema);
         if self.tallied {
-            self.pending.tally.get_or_insert_default().stored(input, &self.events);
+            let tally = self.pending.tally.get_or_insert_default();
+            tally.stored(input, &self.events);
+            if item.schema.is_task_input()
+                && let Some(pool) = self.state.pool_by_number(subject)
+            {
+                tally.tasks.stored(pool, &self.events);
+            }
         }
         if self.outcomes && place.source > 0 {
             self.pending.lines.push(LineOutcome::stored(item.line, input, &self.events));
@@ -268,6 +274,9 @@ impl Cycle {
             return self.repeated(item, input, place, None);
         }
         self.pending.counts.idle += 1;
+        if self.tallied {
+            self.pending.tally.get_or_insert_default().idle(input);
+        }
         if let Some(told) = &mut self.told {
             told.push(LineOutcome::answer(item.line, &[]));
         }

@@ -20,6 +20,9 @@ use zeitgeber::{
     telemetry::{self, Metrics, access, catalogue, logs},
 };
 
+#[path = "telemetry/pool.rs"]
+mod pool;
+
 const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
 const BOUNDS: EngineSettings = EngineSettings { pending_bytes: 64 << 20, pending_requests: 64 };
 
@@ -249,6 +252,7 @@ fn a_service_tells_every_metric_and_its_logs_lead_to_positions_and_hold_nothing_
     let dir = TempDir::new().expect("there is room for a directory");
     let (metrics, heard, lines) = (telemetry::metrics(), Heard::default(), Lines::default());
     let subscriber = tracing::subscriber::set_default(capture(metrics, &lines));
+    pool::work(dir.path(), metrics.recording());
     let engine = open(dir.path(), (metrics.recording(), heard.clone()));
     metrics.watch(engine.handle());
     fill(&engine.handle(), &heard);
@@ -297,6 +301,14 @@ fn a_service_tells_every_metric_and_its_logs_lead_to_positions_and_hold_nothing_
         assert!(stems.into_iter().flatten().any(|name| known.contains(name)), "{series}");
     }
     assert!(!text.2.contains("SECRET"));
+    let is = |series: &str, value: f64| assert_eq!(values.get(series), Some(&value), "{series}");
+    is("zeitgeber_tasks_count{pool=\"work\",state=\"completed\"}", 1.0);
+    is("zeitgeber_task_events_total{pool=\"work\",event=\"task_assigned\"}", 2.0);
+    is("zeitgeber_task_run_seconds_sum{pool=\"work\"}", 2.0);
+    is("zeitgeber_task_wait_seconds_count{priority=\"high\"}", 2.0);
+    is("zeitgeber_agents_count{pool=\"work\",health=\"healthy\"}", 1.0);
+    is("zeitgeber_agent_slots_count{pool=\"work\",state=\"busy\"}", 1.0);
+    is("zeitgeber_agent_slots_count{pool=\"work\",state=\"free\"}", 3.0);
     assert!(sum(&values, "zeitgeber_log_lines_total") > 0.0);
 }
 
