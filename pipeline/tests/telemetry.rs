@@ -8,7 +8,9 @@ use std::{
     sync::{Arc, Mutex, mpsc},
 };
 
+use axum::body::Body;
 use tempfile::TempDir;
+use tower::ServiceExt;
 use zeitgeber::{
     bench::{Load, Plan},
     config::Config,
@@ -17,8 +19,9 @@ use zeitgeber::{
     engine::{Engine, EngineSettings, Handle, Listener},
     http::{App, Parts, router},
     ingest::{Configure, Intake, SessionSettings},
-    telemetry::{self, Metrics, access, catalogue, logs},
+    telemetry::{self, Metrics, catalogue, logs},
 };
+use zeitgeber_schemas::PartitionId;
 
 #[path = "telemetry/pool.rs"]
 mod pool;
@@ -230,16 +233,18 @@ fn parts(engine: &Engine) -> Parts {
     let config = Config::layered(None, [], &[]).expect("the defaults fit together");
     Parts {
         engine: engine.handle(),
-        service: config.service,
+        service: config.service.clone(),
         clock: config.clock.mode,
+        line_bytes_max: config.line_bytes_max(),
         tokens: None,
         observer: Box::new(telemetry::metrics()),
     }
 }
 
-async fn get(app: &App, path: &str) -> (u16, String, String) {
-    use tower::ServiceExt;
-    let request = http::Request::get(path).body(axum::body::Body::empty()).expect("a request");
+async fn ask(app: &App, method: &str, path: &str, sent: Body) -> (u16, String, String) {
+    let request = http::Request::builder().method(method).uri(path);
+    let request = request.header("content-type", "application/x-ndjson");
+    let request = request.body(sent).expect("a request");
     let response = router(app.clone()).oneshot(request).await.expect("routers do not fail");
     let status = response.status().as_u16();
     let id = response.headers()["x-request-id"].to_str().expect("text").to_owned();
@@ -257,20 +262,22 @@ fn a_service_tells_every_metric_and_its_logs_lead_to_positions_and_hold_nothing_
     metrics.watch(engine.handle());
     fill(&engine.handle(), &heard);
     let app = App::new(parts(&engine));
-    let handle = engine.handle();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let (well, missing, text, reached) = runtime.expect("a runtime starts").block_on(async {
-        let well = get(&app, "/healthz").await;
-        let missing = get(&app, "/v1/users/SECRETUSER7/nothing?token=SECRETQUERY").await;
-        let reached = post(&handle).await;
+    let (well, missing, posted, text) = runtime.expect("a runtime starts").block_on(async {
+        let path = "/v1/users/SECRETUSER7/nothing?token=SECRETQUERY";
+        let well = ask(&app, "GET", "/healthz", Body::empty()).await;
+        let missing = ask(&app, "GET", path, Body::empty()).await;
+        let posted = ask(&app, "POST", "/v1/readings", marked()).await;
         // Another second, so that states are read again.
         tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
-        (well, missing, get(&app, "/metrics").await, reached)
+        (well, missing, posted, ask(&app, "GET", "/metrics", Body::empty()).await)
     });
+    let tail = |partition| engine.handle().journal().tail(PartitionId(partition)).next_position;
+    let tails = [0, 1, 2, 3].map(tail);
     metrics.unwatch();
     engine.close().expect("it stops cleanly");
     drop(subscriber);
-    assert_eq!((well.0, missing.0, text.0), (200, 404, 200));
+    assert_eq!((well.0, missing.0, posted.0, text.0), (200, 404, 200, 200), "{}", posted.2);
     let log = String::from_utf8(lines.0.lock().expect("nobody panics").clone()).expect("text");
     holds_nothing_personal(&log);
     let answered = |id: &str| {
@@ -283,7 +290,15 @@ fn a_service_tells_every_metric_and_its_logs_lead_to_positions_and_hold_nothing_
     assert_eq!(line["span"]["status"], 200);
     assert!(line["duration_ms"].as_f64().is_some_and(|ms| ms > 0.0));
     assert_eq!(answered(&missing.1)["span"]["route"], telemetry::UNMATCHED);
-    assert_eq!(answered("test-request")["span"]["positions"], reached.as_str());
+    let line = answered(&posted.1);
+    assert_eq!(line["span"]["route"], "/v1/readings");
+    let positions = line["span"]["positions"].as_str().expect("it says where the inputs are");
+    for position in positions.split(' ') {
+        let (partition, next) = position.split_once(':').expect("partition and position");
+        let partition: usize = partition.parse().expect("a partition");
+        let next: u64 = next.parse().expect("a position");
+        assert!((1..=tails[partition]).contains(&next), "{positions} of {tails:?}");
+    }
     let values = scrape(&text.2);
     for metric in catalogue::all() {
         let name = match metric.kind {
@@ -312,21 +327,13 @@ fn a_service_tells_every_metric_and_its_logs_lead_to_positions_and_hold_nothing_
     assert!(sum(&values, "zeitgeber_log_lines_total") > 0.0);
 }
 
-/// A request that hands readings of marked people over, as a handler does.
-async fn post(handle: &Handle) -> String {
-    use tracing::Instrument;
-    let span = access::request("test-request", "POST", Some("/v1/readings"));
-    let mut intake = handle.intake();
-    let line = r#"{"id":"SECRETID","user_id":"SECRETUSER1","device_id":"SECRETDEVICE","kind":"imu","ts":1,"values":{"steps":4}}"#;
-    intake.reading_line(1, line.as_bytes(), &OPTIONS);
-    intake.reading_line(2, b"{\"user_id\":\"SECRETUSER2\", SECRETBODY", &OPTIONS);
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    handle.submit(intake, move |told| drop(sender.send(told))).expect("there is room");
-    let wait = async { receiver.await.expect("it is answered") };
-    let told = access::settle(wait).instrument(span.clone()).await.expect("it becomes durable");
-    access::answered(&span, 200, std::time::Duration::from_millis(3));
-    let reached = told.reached.iter().map(|(partition, at)| format!("{}:{at}", partition.0));
-    reached.collect::<Vec<_>>().join(" ")
+/// Readings of marked people: one unknown, one that is no JSON.
+fn marked() -> Body {
+    Body::from(concat!(
+        r#"{"id":"SECRETID","user_id":"SECRETUSER1","device_id":"SECRETDEVICE","kind":"imu","#,
+        r#""ts":1740971940000,"values":{"steps":4}}"#,
+        "\n{\"user_id\":\"SECRETUSER2\", SECRETBODY\n",
+    ))
 }
 
 fn holds_nothing_personal(log: &str) {

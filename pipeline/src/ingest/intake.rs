@@ -78,15 +78,25 @@ impl Intake {
 
     /// Takes one NDJSON line.
     pub fn reading_line(&mut self, number: u64, line: &[u8], options: &Options) {
+        if let Err(mut refusal) = self.reading_if_readable(number, line, options) {
+            refusal.recv_ts = refusal.recv_ts.or(options.stamp_ms);
+            self.refused_bytes(number, &refusal, line);
+        }
+    }
+
+    /// Takes one NDJSON line, unless the door refuses it.
+    pub fn reading_if_readable(
+        &mut self,
+        number: u64,
+        line: &[u8],
+        options: &Options,
+    ) -> Result<(), Box<Refusal>> {
         self.encoded.clear();
         let partitions = self.partitions();
-        match json::reading(line, options, &mut self.scratch, &mut self.encoded) {
-            Ok(head) => {
-                let partition = partition_of(&head.envelope, partitions);
-                self.put(partition, number, SchemaId::Reading, line);
-            }
-            Err(refusal) => self.refused_bytes(number, &refusal, line),
-        }
+        let head = json::reading(line, options, &mut self.scratch, &mut self.encoded)?;
+        let partition = partition_of(&head.envelope, partitions);
+        self.put(partition, number, SchemaId::Reading, line);
+        Ok(())
     }
 
     /// Takes one reading as envelope and body in Avro, as a producer in process has it. The bytes
