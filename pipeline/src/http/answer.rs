@@ -34,7 +34,8 @@ pub(super) async fn answer(State(app): State<App>, mut request: Request, next: N
     request.extensions_mut().insert(RequestId(text.clone()));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let span = access::request(&text, method.as_str(), route.as_ref().map(MatchedPath::as_str));
+    let template = route.as_ref().map(MatchedPath::as_str);
+    let span = access::request(&text, method.as_str(), template);
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
     let answered = handled.instrument(span.clone()).await;
     let response = answered.unwrap_or_else(|_| {
@@ -45,10 +46,10 @@ pub(super) async fn answer(State(app): State<App>, mut request: Request, next: N
     let mut response = written(response, &text);
     response.headers_mut().insert(REQUEST_ID, id);
     let took = started.elapsed();
-    access::answered(&span, response.status().as_u16(), took);
+    access::answered(&span, template, response.status().as_u16(), took);
     app.0.parts.observer.answered(&Answered {
         method: &method,
-        route: route.as_ref().map(MatchedPath::as_str),
+        route: template,
         status: response.status().as_u16(),
         took,
         request_id: &text,

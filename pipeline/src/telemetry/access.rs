@@ -20,6 +20,8 @@ use crate::cycle::Told;
 
 /// Requests that get a line of their own within a second.
 pub const LINES_PER_SECOND: u64 = 100;
+/// Routes that machines look at every few seconds: no news while all is well.
+const WATCHING: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Partitions whose positions a line shows.
 const POSITIONS_SHOWN: usize = 8;
 
@@ -49,12 +51,13 @@ pub async fn settle<E>(wait: impl Future<Output = Result<Told, E>>) -> Result<To
 }
 
 /// Writes the request's line.
-pub fn answered(request: &Span, status: u16, took: Duration) {
+pub fn answered(request: &Span, route: Option<&str>, status: u16, took: Duration) {
     static BOUND: Bound = Bound(AtomicU64::new(0));
     request.record("status", status);
     let duration_ms = took.as_micros() as f64 / 1_000.0;
     let _within = request.enter();
-    let shown = BOUND.admits(coarse_now_s());
+    let watches = route.is_some_and(|route| WATCHING.contains(&route)) && status < 500;
+    let shown = !watches && BOUND.admits(coarse_now_s());
     match status {
         500.. if shown => tracing::warn!(duration_ms, "answered"),
         _ if shown => tracing::info!(duration_ms, "answered"),

@@ -238,7 +238,7 @@ mod tests {
             for _ in 0..requests {
                 let span = access::request("r1", "POST", Some("/v1/readings"));
                 span.in_scope(|| tracing::info_span!("commit").in_scope(|| {}));
-                access::answered(&span, 200, Duration::from_millis(1));
+                access::answered(&span, Some("/v1/readings"), 200, Duration::from_millis(1));
             }
         });
         let took = begun.elapsed();
