@@ -103,10 +103,9 @@ impl Metrics {
     /// [`Self::unwatch`].
     pub fn watch(&self, engine: Handle) {
         self.registry.show(&catalogue::ACKNOWLEDGE, engine.acknowledge());
-        if let Some(meter) = engine.journal().meter() {
-            self.registry.show(&catalogue::SYNC, Arc::clone(&meter.syncs));
-            self.registry.show(&catalogue::FRAME_CHUNKS, Arc::clone(&meter.frame_chunks));
-        }
+        let meter = engine.store().meter();
+        self.registry.show(&catalogue::SYNC, Arc::clone(&meter.syncs));
+        self.registry.show(&catalogue::FRAME_CHUNKS, Arc::clone(&meter.frame_chunks));
         let mut watched = self.watched();
         *watched = Watched { engine: Some(engine), ..Watched::default() };
     }

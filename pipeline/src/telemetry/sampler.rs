@@ -140,12 +140,10 @@ fn journal(registry: &Registry, engine: &Handle) {
         let position = journal.tail(PartitionId(partition)).next_position as f64;
         registry.gauge(&catalogue::JOURNAL_POSITION, &[&partition.to_string()]).set(position);
     }
-    if let Some(meter) = journal.meter() {
-        let (chunks, bytes) = meter.written();
-        registry.counter(&catalogue::JOURNAL_CHUNKS, &[]).absolute(chunks);
-        registry.counter(&catalogue::JOURNAL_WRITTEN, &[]).absolute(bytes);
-    }
-    if let Ok((segments, bytes)) = engine.store().segments() {
+    let (chunks, bytes) = engine.store().meter().written();
+    registry.counter(&catalogue::JOURNAL_CHUNKS, &[]).absolute(chunks);
+    registry.counter(&catalogue::JOURNAL_WRITTEN, &[]).absolute(bytes);
+    if let Ok((segments, bytes)) = engine.store().disk_use() {
         registry.gauge(&catalogue::JOURNAL_SEGMENTS, &[]).set(segments as f64);
         registry.gauge(&catalogue::JOURNAL_SIZE, &[]).set(bytes as f64);
     }
