@@ -8,6 +8,7 @@
 mod keys;
 mod layers;
 mod service;
+mod watching;
 
 use std::{
     env,
@@ -21,6 +22,7 @@ use crate::state::Memory;
 
 pub use layers::{Origin, Setting};
 pub use service::Service;
+pub use watching::{LogFormat, Logs, MetricSettings, Traces};
 
 /// The compiled-in defaults, documented.
 pub const DEFAULTS: &str = include_str!("config/defaults.toml");
@@ -42,6 +44,12 @@ pub struct Config {
     pub limits: DoorLimits,
     /// The HTTP service.
     pub service: Service,
+    /// What a service logs.
+    pub logs: Logs,
+    /// What traces it sends.
+    pub traces: Traces,
+    /// What metrics it keeps.
+    pub metrics: MetricSettings,
     /// How it is decided what reaches a person.
     pub decisions: Decisions,
     #[serde(skip)]

@@ -22,6 +22,7 @@ mod ack;
 mod batch;
 mod checkpoint;
 mod reply;
+pub mod tally;
 
 pub use ack::{Ack, Announced, Assigned, Counts, LineOutcome, OutcomeDetail};
 pub use batch::{Batch, Item, Raw, Source};
@@ -59,6 +60,8 @@ pub struct Cycle {
     waiting: VecDeque<Waiting>,
     chunk_bytes: usize,
     outcomes: bool,
+    /// Whether somebody wants to know what inputs and events add up to.
+    tallied: bool,
     /// Outcomes of the batch in hand, where somebody waits for them.
     told: Option<Vec<LineOutcome>>,
     checkpoints: Checkpoints,
@@ -96,10 +99,18 @@ impl Cycle {
             waiting: VecDeque::new(),
             chunk_bytes,
             outcomes: outcomes == OutcomeDetail::PerLine,
+            tallied: false,
             told: None,
             checkpoints: Checkpoints::default(),
             failed: false,
         }
+    }
+
+    /// Whether acknowledgements tell what their inputs and events add up to.
+    #[must_use]
+    pub const fn with_tally(mut self, tallied: bool) -> Self {
+        self.tallied = tallied;
+        self
     }
 
     /// The folded state: it may run ahead of what is durable.
@@ -284,6 +295,15 @@ impl Cycle {
         let hash = || kept.as_ref().map_or([0; 16], |kept| kept.hash);
         self.held.apply(subject, input, &self.events, hash);
         self.pending.counts.stored(&self.events, item.schema);
+        if self.tallied {
+            let tally = self.pending.tally.get_or_insert_default();
+            tally.stored(input, &self.events);
+            if item.schema.is_task_input()
+                && let Some(pool) = self.held.state().pool_by_number(subject)
+            {
+                tally.tasks.stored(pool, &self.events);
+            }
+        }
         if self.outcomes && place.source > 0 {
             self.pending.lines.push(LineOutcome::stored(item.line, input, &self.events));
         }
@@ -304,6 +324,9 @@ impl Cycle {
             return self.repeated(item, input, place, None);
         }
         self.pending.counts.idle += 1;
+        if self.tallied {
+            self.pending.tally.get_or_insert_default().idle(input);
+        }
         if let Some(told) = &mut self.told {
             told.push(LineOutcome::answer(item.line, &[]));
         }
@@ -311,6 +334,9 @@ impl Cycle {
 
     fn repeated(&mut self, item: &Item, input: &Input<'_>, place: Place, reason: Option<Reason>) {
         self.pending.counts.repeats += 1;
+        if self.tallied {
+            self.pending.tally.get_or_insert_default().repeated(input);
+        }
         if let Some(told) = &mut self.told {
             let reason = reason.unwrap_or(Reason::Duplicate);
             told.push(LineOutcome::refused(item.line, None, None, reason));

@@ -31,6 +31,7 @@ mod extract;
 mod health;
 mod items;
 mod log;
+mod metrics;
 mod openapi;
 mod outcomes;
 mod people;
@@ -271,6 +272,7 @@ impl App {
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(health::routes(&app))
+        .merge(metrics::routes(&app))
         .merge(readings::routes(&app))
         .merge(people::routes(&app))
         .merge(log::routes(&app));

@@ -116,7 +116,7 @@ impl Session {
         configure: Configure,
     ) -> Result<Self, SessionError> {
         let Opened { store, runtime, stale, recovered } =
-            open_runtime(dir, settings, QUEUE_SHARES, configuration, configure)?;
+            open_runtime(dir, settings, QUEUE_SHARES, false, configuration, configure)?;
         let mut session = Self {
             known: store.tails(),
             begun: BTreeSet::new(),
@@ -276,6 +276,7 @@ pub(crate) fn open_runtime(
     dir: &Path,
     settings: &SessionSettings,
     queue_shares: usize,
+    tally: bool,
     configuration: &ConfigurationBody,
     configure: Configure,
 ) -> Result<Opened, SessionError> {
@@ -295,6 +296,7 @@ pub(crate) fn open_runtime(
         chunk_bytes: settings.chunk_bytes,
         outcomes: settings.outcomes,
         queue_shares,
+        tally,
         snapshot_every_bytes: settings.memory.snapshot_every_bytes,
     };
     let runtime = Runtime::start(&store.journal(), held, sizing).map_err(SessionError::Threads)?;

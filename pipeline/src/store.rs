@@ -13,8 +13,8 @@ use zeitgeber_schemas::PartitionId;
 use crate::{
     fold::{Fold, FoldError},
     journal::{
-        AppendError, BuildError, Built, Cut, FileJournal, Journal, Layout, Mode, OpenError, Place,
-        ReadError, Scan, ScanFrom, Settings, Tail,
+        AppendError, BuildError, Built, Cut, FileJournal, Journal, Layout, Meter, Mode, OpenError,
+        Place, ReadError, Scan, ScanFrom, Settings, Tail,
     },
     state::{Memory, Partition, SnapshotError},
 };
@@ -138,6 +138,16 @@ impl Store {
     /// The joined chain heads of the partitions.
     pub fn head(&self) -> [u8; 32] {
         crate::fold::join_hashes(self.tails().into_iter().map(|tail| tail.head))
+    }
+
+    /// What the log measures about its writing.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.journal.meter()
+    }
+
+    /// How many segments the log has, and their bytes on disk.
+    pub fn disk_use(&self) -> io::Result<(u64, u64)> {
+        self.journal.disk_use()
     }
 
     /// Scans the log.

@@ -173,6 +173,11 @@ impl State {
         self.partition
     }
 
+    /// The greatest arrival time of an accepted reading, ms UTC; none before the first.
+    pub const fn newest_ms(&self) -> Option<i64> {
+        self.refused.newest_ms()
+    }
+
     /// The person with this subject number, who must be hot where known.
     pub fn person(&self, subject: u64) -> Option<&Person> {
         self.people.get(subject).map(|person| &**person)

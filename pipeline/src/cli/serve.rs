@@ -5,9 +5,10 @@ use std::{process::ExitCode, time::Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use zeitgeber::{
     config::{Config, Service},
-    cycle::{Ack, OutcomeDetail},
-    engine::{Engine, EngineSettings, Listener},
+    cycle::OutcomeDetail,
+    engine::{Engine, EngineSettings},
     http::{App, Listening, Parts, Tokens, raise_open_files, tls},
+    telemetry::{self, logs},
 };
 
 use super::{DataDir, Failure, Layers, say, session};
@@ -36,13 +37,6 @@ pub(super) struct Args {
     insecure: bool,
 }
 
-/// Nothing is told beyond what each request hears itself.
-struct Deaf;
-
-impl Listener for Deaf {
-    fn durable(&mut self, _: &[Ack]) {}
-}
-
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let mut config = session::config(layers)?;
     if let Some(listen) = &args.listen {
@@ -50,18 +44,21 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     }
     let tokens = Service::path(&config.service.tokens_file).map(Tokens::read).transpose()?;
     let tls = tls(&config.service)?;
+    // Held until the end, when what is left of traces is sent.
+    let _traces = logs::init(&config.logs, &config.traces)?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // The address comes first: who cannot listen must not open the log.
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
     let engine = open(args, &config, &listening, tls.is_some())?;
+    telemetry::metrics().watch(engine.handle());
     let app = App::new(Parts {
         engine: engine.handle(),
         service: config.service.clone(),
         clock: config.clock.mode,
         line_bytes_max: config.line_bytes_max(),
         tokens,
-        observer: Box::new(()),
+        observer: Box::new(telemetry::metrics()),
     });
     let ended = runtime.block_on(async {
         stop_on_signals(&app)?;
@@ -70,6 +67,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     if ended.cut_off > 0 {
         say::note(&format!("{} connections did not end in time and were cut off", ended.cut_off));
     }
+    telemetry::metrics().unwatch();
     let counts = engine.close()?;
     runtime.shutdown_background();
     say::note(&format!("stopped: {} inputs, {} events", counts.inputs(), counts.events));
@@ -90,7 +88,8 @@ fn open(
     };
     let settings = session::settings(config, OutcomeDetail::Counts);
     let (body, configure) = (config.configuration(), session::configure(config));
-    let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, Deaf)?;
+    let recording = telemetry::metrics().recording().enabled(config.metrics.enabled);
+    let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, recording)?;
     let handle = engine.handle();
     let store = handle.store();
     let events: u64 = store.tails().iter().map(|tail| tail.next_position).sum();

@@ -14,7 +14,7 @@ use utoipa::{
     },
 };
 
-use super::{ProblemBody, health, log, people, readings};
+use super::{ProblemBody, health, log, metrics, people, readings};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -41,6 +41,7 @@ pub fn document() -> Document {
         people::Api::openapi(),
         log::Api::openapi(),
         health::Api::openapi(),
+        metrics::Api::openapi(),
     ] {
         document.merge(part);
     }
