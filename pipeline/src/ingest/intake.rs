@@ -15,6 +15,7 @@ use crate::{
     cycle::{Batch, Item, Raw, Source},
     door::{
         DEFAULT_TENANT, Options, Refusal, feedback::Feedback, json, profile::Profile, raw_bytes,
+        tasks::PoolInput,
     },
 };
 
@@ -153,6 +154,17 @@ impl Intake {
             recv_ts: feedback.recv_ts,
         };
         self.feedback(number, &envelope, &feedback.body, raw);
+    }
+
+    /// Takes an input of a pool of agents as the door read it from `raw`; none where it came as no
+    /// bytes.
+    pub fn take_command(&mut self, number: u64, command: &PoolInput, raw: &[u8]) {
+        let envelope = command.envelope();
+        let partition = partition_of(&envelope, self.partitions());
+        self.encoded.clear();
+        envelope.put(&mut self.encoded);
+        command.body.put_payload(&mut self.encoded);
+        self.put(partition, number, command.body.schema(), raw);
     }
 
     fn profile(&mut self, number: u64, envelope: &Envelope<'_>, body: &ProfileBody, raw: &[u8]) {
