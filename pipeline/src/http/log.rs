@@ -12,7 +12,7 @@ use zeitgeber_schemas::{Reason, SchemaId, person_key};
 
 use super::{
     App, Id, Kind, Params, Problem, ProblemBody, Scope,
-    extract::{checked_tenant, default_tenant, limit},
+    extract::{check_text, checked_tenant, default_tenant, limit},
     readings::None as Nothing,
 };
 use crate::{
@@ -25,6 +25,12 @@ use crate::{
 
 /// Most rows of one answer.
 const LIMIT_MAX: usize = 10_000;
+/// Longest person key: tenant, `/`, id; bytes.
+const KEY_BYTES_MAX: usize = 513;
+/// Longest time, bytes.
+const TIME_BYTES_MAX: usize = 64;
+/// Longest list of positions, bytes.
+const POSITIONS_BYTES_MAX: usize = 4_096;
 /// Rows of one answer, unless asked for otherwise.
 const LIMIT: usize = 100;
 
@@ -61,7 +67,7 @@ struct UserEvents {
     #[param(min_length = 1, max_length = 64)]
     r#type: Option<String>,
     /// Those behind this position, `P:N`: the `next` of the page before.
-    #[param(pattern = "^[0-9]{1,5}:[0-9]{1,18}$")]
+    #[param(pattern = "^[0-9]{1,4}:[0-9]{1,18}$")]
     after: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 10000)]
@@ -84,7 +90,7 @@ struct Events {
     #[param(min_length = 1, max_length = 64)]
     r#type: Option<String>,
     /// Those behind this position, `P:N`: the `next` of the page before.
-    #[param(pattern = "^[0-9]{1,5}:[0-9]{1,18}$")]
+    #[param(pattern = "^[0-9]{1,4}:[0-9]{1,18}$")]
     after: Option<String>,
     /// Of inputs received at this time or later: RFC 3339, a date (UTC), or ms since 1970.
     #[param(min_length = 1, max_length = 64)]
@@ -146,6 +152,7 @@ async fn get_events(
 
 async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
     let limit = limit(wanted.limit, LIMIT, LIMIT_MAX)?;
+    check_key(wanted.user.as_deref())?;
     let after = wanted.after.map(|text| text.parse::<Position>().map_err(malformed)).transpose()?;
     let schema = wanted.r#type.as_deref().map(event_type).transpose()?;
     let from = wanted.from.as_deref().map(time).transpose()?.map(Moment::Time);
@@ -193,7 +200,13 @@ fn event_type(name: &str) -> Result<SchemaId, Problem> {
     })
 }
 
+/// Refuses a person key that nobody can have.
+fn check_key(user: Option<&str>) -> Result<(), Problem> {
+    user.map_or(Ok(()), |user| check_text("user", user, KEY_BYTES_MAX))
+}
+
 fn time(text: &str) -> Result<i64, Problem> {
+    check_text("from` or `to", text, TIME_BYTES_MAX)?;
     query::parse_time(text).map_err(malformed)
 }
 
@@ -209,7 +222,7 @@ struct Letters {
     #[param(min_length = 1, max_length = 64)]
     reason: Option<String>,
     /// Those behind this position, `P:N`: the `next` of the page before.
-    #[param(pattern = "^[0-9]{1,5}:[0-9]{1,18}$")]
+    #[param(pattern = "^[0-9]{1,4}:[0-9]{1,18}$")]
     after: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 10000)]
@@ -238,6 +251,7 @@ async fn get_dead_letters(
     Params(wanted): Params<Letters>,
 ) -> Result<Json<LetterPage>, Problem> {
     let limit = limit(wanted.limit, LIMIT, LIMIT_MAX)?;
+    check_key(wanted.user.as_deref())?;
     let after = wanted.after.map(|text| text.parse::<Position>().map_err(malformed)).transpose()?;
     let reason = wanted.reason.as_deref().map(reason).transpose()?;
     let filter = DeadLetterFilter { reason, user: wanted.user };
@@ -312,6 +326,7 @@ async fn get_report(
         from_ms: over.from.as_deref().map(time).transpose()?.unwrap_or(all.from_ms),
         to_ms: over.to.as_deref().map(time).transpose()?.unwrap_or(all.to_ms),
     };
+    check_key(over.user.as_deref())?;
     let user = over.user;
     app.long_read(move |journal, _| query::report(journal, range, user.as_deref())).await.map(Json)
 }
@@ -354,7 +369,7 @@ async fn get_verify(
 #[into_params(parameter_in = Query)]
 struct At {
     /// Only up to here: `P:N` (several with commas), or a time.
-    #[param(min_length = 1, max_length = 65536)]
+    #[param(min_length = 1, max_length = 4096)]
     at: Option<String>,
 }
 
@@ -371,7 +386,10 @@ async fn get_replay(
 ) -> Result<Json<Rebuilt>, Problem> {
     let until = match at {
         None => Until::End,
-        Some(text) => Until::Moment(text.parse::<Moment>().map_err(malformed)?),
+        Some(text) => {
+            check_text("at", &text, POSITIONS_BYTES_MAX)?;
+            Until::Moment(text.parse::<Moment>().map_err(malformed)?)
+        }
     };
     app.audit(move |journal, _| query::replay(journal, &until)).await.map(Json)
 }

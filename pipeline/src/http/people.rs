@@ -134,7 +134,7 @@ fn named(document: &mut Map<String, Value>, key: &str, value: &str) -> Result<()
     match document.insert(key.into(), value.into()) {
         Some(given) if given != value => {
             let detail = format!("`{key}` of the body is not the one that the address names");
-            Err(Problem::new(Kind::Malformed, detail))
+            Err(Problem::new(Kind::Unprocessable, detail))
         }
         _ => Ok(()),
     }
@@ -311,7 +311,7 @@ fn parts(
     let given = document.remove("id").filter(|id| !id.is_null());
     let id = match given {
         Some(Value::String(id)) => id,
-        Some(_) => return Err(Problem::new(Kind::Malformed, "`id` must be a string")),
+        Some(_) => return Err(Problem::new(Kind::Unprocessable, "`id` must be a string")),
         None => {
             let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or("");
             let ts = document.get("ts").and_then(Value::as_i64).unwrap_or(0);
@@ -327,11 +327,11 @@ fn parts(
         let detail = format!(
             "`{key:.64}` is not known here; known: id, ts, recv_ts, device_id, imu, hrv, environment"
         );
-        return Err(Problem::new(Kind::Malformed, detail));
+        return Err(Problem::new(Kind::Unprocessable, detail));
     }
     if kinds.is_empty() {
         let detail = "none of `imu`, `hrv` and `environment` is there";
-        return Err(Problem::new(Kind::Malformed, detail));
+        return Err(Problem::new(Kind::Unprocessable, detail));
     }
     let line = |(kind, values): (&str, Value)| {
         let mut line = document.clone();

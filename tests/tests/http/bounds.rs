@@ -110,7 +110,9 @@ fn connections_beyond_the_bound_wait_for_one_to_close() {
     let service = Service::start_with(dir.path(), &settings);
     let (first, second) = (connect(service.address()), connect(service.address()));
     let mut third = connect(service.address());
-    third.write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").expect("sent");
+    third
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n")
+        .expect("sent");
     third.set_read_timeout(Some(Duration::from_millis(500))).expect("a time-out can be set");
     assert!(third.read(&mut [0; 1]).is_err(), "it is not served yet");
     drop(first);
