@@ -1,0 +1,124 @@
+//! Who stands behind the subject numbers of each partition.
+//!
+//! Only the events that opened a subject hold names. A walk from the log's beginning meets them;
+//! for any other one they are read by their own key, which costs little where there is an index.
+
+use std::sync::Arc;
+
+use zeitgeber_schemas::{PartitionId, SchemaId, person_key, wire::Malformed};
+
+use super::QueryError;
+use crate::{
+    fold::opened_name,
+    journal::{EntryRef, Journal, Key, Place, ScanFrom},
+};
+
+/// A person or a pool of agents, as a partition's entries number them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The tenant.
+    pub tenant: String,
+    /// The id within the tenant; a pool's name.
+    pub user_id: String,
+}
+
+impl Subject {
+    /// The person key: `user`, or `tenant/user` outside the tenant `default`.
+    pub fn key(&self) -> String {
+        person_key(&self.tenant, &self.user_id).into_owned()
+    }
+}
+
+/// Who stands behind the subject numbers of each partition.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    people: Numbered,
+    pools: Numbered,
+    /// Behind the last chunk that was read for its names.
+    next: Option<Place>,
+}
+
+/// By partition and number, from 1.
+type Numbered = Vec<Vec<Option<Subject>>>;
+
+impl Names {
+    /// Reads the names of everybody in the log.
+    pub fn read(journal: &dyn Journal) -> Result<Arc<Self>, QueryError> {
+        let mut names = Arc::default();
+        Self::catch_up(&mut names, journal)?;
+        Ok(names)
+    }
+
+    /// Reads the names of those who came since the names were read.
+    pub fn catch_up(names: &mut Arc<Self>, journal: &dyn Journal) -> Result<(), QueryError> {
+        let from = names.next.unwrap_or(Place::START);
+        let mut scan = journal.find(&[Key::openings()], ScanFrom::places(from..Place::END))?;
+        while let Some(chunk) = scan.next_chunk()? {
+            let (place, partition) = (chunk.place, chunk.header.partition);
+            let fault = |source| QueryError::Entry { place, source };
+            for entry in chunk.entries() {
+                let entry = entry.map_err(|error| fault(error.into()))?;
+                Self::fold(names, partition, &entry).map_err(|error| fault(error.into()))?;
+            }
+            Arc::make_mut(names).next = Some(place);
+        }
+        Ok(())
+    }
+
+    /// Whom an entry of this schema and subject number (from 1) concerns: a person, or for the
+    /// inputs of pools a pool. The two are numbered apart.
+    pub fn get(&self, partition: PartitionId, schema: SchemaId, subject: u64) -> Option<&Subject> {
+        let names = if schema.is_task_input() { &self.pools } else { &self.people };
+        let index = usize::try_from(subject).ok()?.checked_sub(1)?;
+        names.get(usize::from(partition.0))?.get(index)?.as_ref()
+    }
+
+    /// Every person, by partition and subject number.
+    pub fn iter(&self) -> impl Iterator<Item = &Subject> {
+        self.people.iter().flatten().flatten()
+    }
+
+    /// Every pool, by partition and number.
+    pub fn pools(&self) -> impl Iterator<Item = &Subject> {
+        self.pools.iter().flatten().flatten()
+    }
+
+    /// Notes the name behind the subject of an entry of this schema.
+    pub fn insert(
+        &mut self,
+        partition: PartitionId,
+        schema: SchemaId,
+        subject: u64,
+        name: Subject,
+    ) {
+        let Some(index) = usize::try_from(subject).ok().and_then(|n| n.checked_sub(1)) else {
+            return;
+        };
+        let names = if schema.is_task_input() { &mut self.pools } else { &mut self.people };
+        let partition = usize::from(partition.0);
+        names.resize_with(names.len().max(partition + 1), Vec::new);
+        let numbered = &mut names[partition];
+        numbered.resize(numbered.len().max(index + 1), None);
+        numbered[index] = Some(name);
+    }
+
+    /// Takes in the name that an entry introduces, if it does.
+    pub fn fold(
+        names: &mut Arc<Self>,
+        partition: PartitionId,
+        entry: &EntryRef<'_>,
+    ) -> Result<(), Malformed> {
+        let introduces =
+            matches!(entry.schema, SchemaId::Profile | SchemaId::Pool | SchemaId::Agent);
+        if !introduces || entry.seal != 0 {
+            return Ok(());
+        }
+        if let Some(user_id) = opened_name(entry)?
+            && names.get(partition, entry.schema, entry.subject).is_none()
+        {
+            let name = Subject { tenant: entry.tenant.into(), user_id };
+            Arc::make_mut(names).insert(partition, entry.schema, entry.subject, name);
+        }
+        Ok(())
+    }
+}
