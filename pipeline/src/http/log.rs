@@ -19,7 +19,7 @@ use crate::{
     journal::Journal,
     query::{
         self, DeadLetter, DeadLetterFilter, EventFilter, EventRow, Explanation, Moment, Position,
-        QueryError, Range, Rebuilt, Until, Verified, Walk,
+        QueryError, Range, Rebuilt, Until, Verified,
     },
 };
 
@@ -63,6 +63,8 @@ pub(super) fn routes(app: &App) -> Router<App> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct UserEvents {
+    /// Those of this topic.
+    topic: Option<String>,
     /// Those of this type.
     #[param(min_length = 1, max_length = 64)]
     r#type: Option<String>,
@@ -86,6 +88,8 @@ struct Events {
     /// Those of this person; `tenant/user` outside the tenant `default`.
     #[param(min_length = 1, max_length = 513)]
     user: Option<String>,
+    /// Those of this topic.
+    topic: Option<String>,
     /// Those of this type.
     #[param(min_length = 1, max_length = 64)]
     r#type: Option<String>,
@@ -95,6 +99,9 @@ struct Events {
     /// Of inputs received at this time or later: RFC 3339, a date (UTC), or ms since 1970.
     #[param(min_length = 1, max_length = 64)]
     from: Option<String>,
+    /// Of inputs received before this time, in the same forms.
+    #[param(min_length = 1, max_length = 64)]
+    to: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
@@ -119,7 +126,7 @@ struct EventPage {
            UserEvents),
     responses(
         (status = 200, description = "One page.", body = EventPage),
-        (status = 404, description = "Nobody of this id.",
+        (status = 404, description = "Nobody of this id, or no such position.",
          body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -129,19 +136,20 @@ async fn get_user_events(
     Params(wanted): Params<UserEvents>,
 ) -> Result<Json<EventPage>, Problem> {
     let tenant = checked_tenant(wanted.tenant)?;
-    if !super::people::is_known(&app, &tenant, &id).await? {
-        return Err(super::people::unknown(&app, &tenant, &id).await);
-    }
-    let UserEvents { r#type, after, limit, .. } = wanted;
+    let UserEvents { topic, r#type, after, limit, .. } = wanted;
     let user = Some(person_key(&tenant, &id).into_owned());
-    page(&app, Events { user, r#type, after, limit, ..Events::default() }).await
+    page(&app, Events { user, topic, r#type, after, limit, ..Events::default() }).await
 }
 
 /// Events of everybody
 ///
 /// In log order, page by page: each partition's in theirs, between partitions in that of writing.
 #[utoipa::path(get, path = "/v1/events", tag = "log", params(Events),
-    responses((status = 200, description = "One page.", body = EventPage)),
+    responses(
+        (status = 200, description = "One page.", body = EventPage),
+        (status = 404, description = "Nobody of this id, or no such position.",
+         body = ProblemBody, content_type = "application/problem+json"),
+    ),
 )]
 async fn get_events(
     State(app): State<App>,
@@ -153,40 +161,42 @@ async fn get_events(
 async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
     let limit = limit(wanted.limit, LIMIT, LIMIT_MAX)?;
     check_key(wanted.user.as_deref())?;
-    let after = wanted.after.map(|text| text.parse::<Position>().map_err(malformed)).transpose()?;
+    let after = wanted.after.as_deref().map(position).transpose()?;
+    let topic =
+        wanted.topic.as_deref().map(|topic| topic.parse().map_err(malformed)).transpose()?;
     let schema = wanted.r#type.as_deref().map(event_type).transpose()?;
     let from = wanted.from.as_deref().map(time).transpose()?.map(Moment::Time);
-    let filter = EventFilter { user: wanted.user, schema, from, ..EventFilter::default() };
-    let mut rows = app.long_read(move |journal, _| rows(journal, &filter, after, limit)).await?;
-    let next = (rows.len() > limit).then(|| rows[limit - 1].position.to_string());
-    rows.truncate(limit);
-    Ok(Json(EventPage { events: rows, next }))
+    let to = wanted.to.as_deref().map(time).transpose()?;
+    let user = wanted.user;
+    let filter = EventFilter { user, topic, schema, from, after, ..EventFilter::default() };
+    let page = app.long_read(move |journal, _| rows(journal, filter, to, limit)).await?;
+    let next = page.next.map(|next| next.to_string());
+    Ok(Json(EventPage { events: page.rows, next }))
 }
 
-/// The rows behind a position, one more than are asked for where there are more.
+/// The first events behind a position, of inputs received before a time.
 fn rows(
     journal: &dyn Journal,
-    filter: &EventFilter,
-    after: Option<Position>,
+    mut filter: EventFilter,
+    to: Option<i64>,
     limit: usize,
-) -> Result<Vec<EventRow>, QueryError> {
-    let mut rows = Vec::new();
-    let mut passed = after.is_none();
-    Walk::start(journal)?.run(|met| {
-        if let (false, Some(after)) = (passed, after) {
-            let events = met.entry.events.clone().count() as u64;
-            passed = met.partition() == after.partition && met.first + events > after.n;
-            if passed {
-                let behind = |row: &EventRow| row.position.n > after.n;
-                rows.extend(filter.rows(met)?.into_iter().filter(behind));
-            }
-        } else {
-            rows.extend(filter.rows(met)?);
+) -> Result<query::EventPage, QueryError> {
+    let scope = query::Scope::of(journal, &filter)?;
+    let mut found = query::EventPage { rows: Vec::new(), next: None };
+    loop {
+        let page = scope.page(journal, &filter, limit - found.rows.len())?;
+        let in_time = |row: &EventRow| to.is_none_or(|to| row.recv_ts.unwrap_or(row.ts) < to);
+        found.rows.extend(page.rows.into_iter().filter(in_time));
+        found.next = page.next;
+        if found.next.is_none() || found.rows.len() == limit {
+            return Ok(found);
         }
-        let enough = rows.len() > limit;
-        Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })?;
-    Ok(rows)
+        filter.after = found.next;
+    }
+}
+
+fn position(text: &str) -> Result<Position, Problem> {
+    text.parse().map_err(malformed)
 }
 
 fn malformed(error: impl std::fmt::Display) -> Problem {
@@ -244,7 +254,11 @@ struct LetterPage {
 ///
 /// Why, from where, and their bytes as far as they are kept.
 #[utoipa::path(get, path = "/v1/dead-letters", tag = "log", params(Letters),
-    responses((status = 200, description = "One page.", body = LetterPage)),
+    responses(
+        (status = 200, description = "One page.", body = LetterPage),
+        (status = 404, description = "No such position.",
+         body = ProblemBody, content_type = "application/problem+json"),
+    ),
 )]
 async fn get_dead_letters(
     State(app): State<App>,
@@ -252,22 +266,26 @@ async fn get_dead_letters(
 ) -> Result<Json<LetterPage>, Problem> {
     let limit = limit(wanted.limit, LIMIT, LIMIT_MAX)?;
     check_key(wanted.user.as_deref())?;
-    let after = wanted.after.map(|text| text.parse::<Position>().map_err(malformed)).transpose()?;
+    let after = wanted.after.as_deref().map(position).transpose()?;
     let reason = wanted.reason.as_deref().map(reason).transpose()?;
     let filter = DeadLetterFilter { reason, user: wanted.user };
-    let mut letters =
-        app.long_read(move |journal, _| letters(journal, &filter, after, limit)).await?;
+    let letters = app.long_read(move |journal, _| letters(journal, &filter, after, limit)).await?;
+    let mut letters = letters.ok_or_else(|| {
+        Problem::new(Kind::UnknownPosition, "`after` is no dead letter of those that are wanted")
+    })?;
     let next = (letters.len() > limit).then(|| letters[limit - 1].position.to_string());
     letters.truncate(limit);
     Ok(Json(LetterPage { dead_letters: letters, next }))
 }
 
+/// The dead letters behind one, one more than are asked for where there are more; none where that
+/// one is not met.
 fn letters(
     journal: &dyn Journal,
     filter: &DeadLetterFilter,
     after: Option<Position>,
     limit: usize,
-) -> Result<Vec<DeadLetter>, QueryError> {
+) -> Result<Option<Vec<DeadLetter>>, QueryError> {
     let mut letters = Vec::new();
     let mut passed = after.is_none();
     query::dead_letters(journal, filter, |letter| {
@@ -280,7 +298,7 @@ fn letters(
         let enough = letters.len() > limit;
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    Ok(letters)
+    Ok(passed.then_some(letters))
 }
 
 fn reason(name: &str) -> Result<Reason, Problem> {

@@ -17,7 +17,7 @@ use utoipa::{
 use zeitgeber_schemas::{Reason, SchemaId};
 
 use super::{ProblemBody, health, log, people, readings};
-use crate::query;
+use crate::query::{self, Topic};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -122,6 +122,7 @@ fn parameter(parameter: &mut Parameter) {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let schema = match parameter.name.as_str() {
         "type" => text().enum_values(Some(query::event_types().map(SchemaId::as_str))),
+        "topic" => text().enum_values(Some(Topic::ALL.map(Topic::as_str))),
         "reason" => text().enum_values(Some(Reason::ALL.iter().map(|reason| reason.as_str()))),
         "from" | "to" => text().pattern(Some(format!("^({TIME})$"))),
         "at" => text().pattern(Some(format!("^({TIME}|{POSITION}(,{POSITION}){{0,99}})$"))),

@@ -196,17 +196,8 @@ fn profile_document(tenant: &str, id: &str, profile: &ProfileBody) -> Value {
     document
 }
 
-/// Whether a person is known.
-pub(super) async fn is_known(app: &App, tenant: &str, id: &str) -> Result<bool, Problem> {
-    let (asked_tenant, asked_id) = (tenant.to_owned(), id.to_owned());
-    let known = app.ask(app.partition_of(tenant, id), move |state, _| {
-        state.subject(&asked_tenant, &asked_id) != 0
-    });
-    known.await
-}
-
 /// The problem of a person whom nobody knows, with the ids most like theirs.
-pub(super) async fn unknown(app: &App, tenant: &str, id: &str) -> Problem {
+async fn unknown(app: &App, tenant: &str, id: &str) -> Problem {
     let key = person_key(tenant, id).into_owned();
     match users(app, tenant, "", usize::MAX).await {
         Ok(known) => {
