@@ -7,7 +7,7 @@
 //!   off.
 //! - `answer` is the outermost layer of every request: it names it, survives its panics, writes
 //!   [`Problem`]s, and tells the [`Observer`]. `auth` asks for a token with the path's [`Scope`].
-//! - Handlers stand by subject: `readings`, `people`, `log`, `health`. Each of these
+//! - Handlers stand by subject: `readings`, `people`, `data`, `log`, `audits`, `health`. Each of these
 //!   modules has `routes(&App) -> Router<App>` with the scope that its paths need, and a
 //!   `#[derive(OpenApi)] struct Api` of the same paths. A new module is merged in [`router`] and in
 //!   `openapi::document`, and nowhere else.
@@ -24,9 +24,11 @@
 //! - HTTP-3: every answer but those of the connection itself is documented in `/openapi.json`.
 
 mod answer;
+mod audits;
 mod auth;
 mod body;
 mod connection;
+mod data;
 mod extract;
 mod health;
 mod items;
@@ -273,7 +275,9 @@ pub fn router(app: App) -> Router {
         .merge(health::routes(&app))
         .merge(readings::routes(&app))
         .merge(people::routes(&app))
-        .merge(log::routes(&app));
+        .merge(data::routes(&app))
+        .merge(log::routes(&app))
+        .merge(audits::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -1,4 +1,4 @@
-//! What the log holds: events, dead letters, decisions and their reasons, reports; its audits.
+//! What the log holds: events, dead letters, decisions and their reasons, reports.
 //!
 //! Every answer is a query's of the command line, read off within bounds (`reading_off`).
 
@@ -19,7 +19,7 @@ use crate::{
     journal::Journal,
     query::{
         self, DeadLetter, DeadLetterFilter, EventFilter, EventRow, Explanation, Moment, Position,
-        QueryError, Range, Rebuilt, Until, Verified,
+        QueryError, Range,
     },
 };
 
@@ -29,21 +29,11 @@ const LIMIT_MAX: usize = 10_000;
 const KEY_BYTES_MAX: usize = 513;
 /// Longest time, bytes.
 const TIME_BYTES_MAX: usize = 64;
-/// Longest list of positions, bytes.
-const POSITIONS_BYTES_MAX: usize = 4_096;
 /// Rows of one answer, unless asked for otherwise.
 const LIMIT: usize = 100;
 
 #[derive(OpenApi)]
-#[openapi(paths(
-    get_user_events,
-    get_events,
-    get_dead_letters,
-    get_report,
-    get_decision,
-    get_verify,
-    get_replay
-))]
+#[openapi(paths(get_user_events, get_events, get_dead_letters, get_report, get_decision))]
 pub(super) struct Api;
 
 pub(super) fn routes(app: &App) -> Router<App> {
@@ -53,9 +43,7 @@ pub(super) fn routes(app: &App) -> Router<App> {
         .route("/v1/dead-letters", get(get_dead_letters))
         .route("/v1/report", get(get_report))
         .route("/v1/decisions/{id}", get(get_decision));
-    let operate =
-        Router::new().route("/v1/verify", get(get_verify)).route("/v1/replay", get(get_replay));
-    app.scoped(Scope::Read, read).merge(app.scoped(Scope::Operate, operate))
+    app.scoped(Scope::Read, read)
 }
 
 /// Which events of one person.
@@ -199,7 +187,7 @@ fn position(text: &str) -> Result<Position, Problem> {
     text.parse().map_err(malformed)
 }
 
-fn malformed(error: impl std::fmt::Display) -> Problem {
+pub(super) fn malformed(error: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::Malformed, error.to_string())
 }
 
@@ -365,49 +353,4 @@ async fn get_decision(
     Params(Nothing {}): Params<Nothing>,
 ) -> Result<Json<Explanation>, Problem> {
     app.long_read(move |journal, _| query::explain(journal, &id)).await.map(Json)
-}
-
-/// Verify the log
-///
-/// Frames, hash chain, and every stored input decided again, every event compared. One at a time.
-#[utoipa::path(get, path = "/v1/verify", tag = "operate",
-    responses((status = 200, body = Value,
-               description = "What `zeitgeber verify --json` prints; `ok` says whether all holds.")),
-)]
-async fn get_verify(
-    State(app): State<App>,
-    Params(Nothing {}): Params<Nothing>,
-) -> Result<Json<Verified>, Problem> {
-    app.audit(|journal, _| query::verify(journal)).await.map(Json)
-}
-
-/// How far to replay.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct At {
-    /// Only up to here: `P:N` (several with commas), or a time.
-    #[param(min_length = 1, max_length = 4096)]
-    at: Option<String>,
-}
-
-/// Rebuild the state from the log alone
-///
-/// Without snapshots; gives the digests of the state and of the log. One at a time.
-#[utoipa::path(get, path = "/v1/replay", tag = "operate", params(At),
-    responses((status = 200, description = "What `zeitgeber replay --json` prints.",
-               body = Value)),
-)]
-async fn get_replay(
-    State(app): State<App>,
-    Params(At { at }): Params<At>,
-) -> Result<Json<Rebuilt>, Problem> {
-    let until = match at {
-        None => Until::End,
-        Some(text) => {
-            check_text("at", &text, POSITIONS_BYTES_MAX)?;
-            Until::Moment(text.parse::<Moment>().map_err(malformed)?)
-        }
-    };
-    app.audit(move |journal, _| query::replay(journal, &until)).await.map(Json)
 }

@@ -16,7 +16,7 @@ use utoipa::{
 
 use zeitgeber_schemas::{Reason, SchemaId};
 
-use super::{ProblemBody, health, log, people, readings};
+use super::{ProblemBody, audits, data, health, log, people, readings};
 use crate::query::{self, Topic};
 
 /// The name of the security scheme.
@@ -42,7 +42,9 @@ pub fn document() -> Document {
     for part in [
         readings::Api::openapi(),
         people::Api::openapi(),
+        data::Api::openapi(),
         log::Api::openapi(),
+        audits::Api::openapi(),
         health::Api::openapi(),
     ] {
         document.merge(part);
