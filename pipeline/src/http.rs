@@ -75,6 +75,11 @@ use crate::{
 /// Containers that are unpacked at the same time; the next ones wait.
 const UNPACKING: usize = 2;
 
+/// How often it is looked why the writer gave up.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long it may take to say so.
+const GAVE_UP_WAIT: Duration = Duration::from_secs(2);
+
 /// What hears of requests and connections, for metrics. It must not hold anybody up.
 pub trait Observer: Send + Sync {
     /// A request was answered (a stream: was begun).
@@ -221,7 +226,21 @@ impl App {
         let (sender, receiver) = oneshot::channel();
         let answer = move |found| drop(sender.send(found));
         self.engine().ask(partition, question, answer).map_err(|error| self.not_taken(error))?;
-        self.within(receiver).await?.map_err(|_| self.stopped())
+        match self.within(receiver).await? {
+            Ok(found) => Ok(found),
+            Err(_) => Err(self.gave_up().await),
+        }
+    }
+
+    /// Why the writer gave up what it had taken. It says so moments after it did.
+    pub(crate) async fn gave_up(&self) -> Problem {
+        let told = async {
+            while self.engine().failure().is_none() && !self.is_stopping() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        drop(tokio::time::timeout(GAVE_UP_WAIT, told).await);
+        self.stopped()
     }
 
     /// Waits for an answer as long as a request may take.

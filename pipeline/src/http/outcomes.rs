@@ -77,7 +77,7 @@ pub(super) async fn settle(app: &App, intake: Intake) -> Result<Told, Problem> {
     let told = app.within(receiver).await?;
     match told {
         Ok(Ok(told)) => Ok(told),
-        Ok(Err(_)) | Err(_) => Err(app.stopped()),
+        Ok(Err(_)) | Err(_) => Err(app.gave_up().await),
     }
 }
 
