@@ -7,7 +7,7 @@
 //!   off.
 //! - `answer` is the outermost layer of every request: it names it, survives its panics, writes
 //!   [`Problem`]s, and tells the [`Observer`]. `auth` asks for a token with the path's [`Scope`].
-//! - Handlers stand by subject: `readings`, `people`, `log`, `health`. Each of these
+//! - Handlers stand by subject: `readings`, `people`, `data`, `log`, `audits`, `health`. Each of these
 //!   modules has `routes(&App) -> Router<App>` with the scope that its paths need, and a
 //!   `#[derive(OpenApi)] struct Api` of the same paths. A new module is merged in [`router`] and in
 //!   `openapi::document`, and nowhere else.
@@ -24,9 +24,11 @@
 //! - HTTP-3: every answer but those of the connection itself is documented in `/openapi.json`.
 
 mod answer;
+mod audits;
 mod auth;
 mod body;
 mod connection;
+mod data;
 mod extract;
 mod health;
 mod items;
@@ -73,6 +75,11 @@ use crate::{
 
 /// Containers that are unpacked at the same time; the next ones wait.
 const UNPACKING: usize = 2;
+
+/// How often it is looked why the writer gave up.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long it may take to say so.
+const GAVE_UP_WAIT: Duration = Duration::from_secs(2);
 
 /// What hears of requests and connections, for metrics. It must not hold anybody up.
 pub trait Observer: Send + Sync {
@@ -220,7 +227,21 @@ impl App {
         let (sender, receiver) = oneshot::channel();
         let answer = move |found| drop(sender.send(found));
         self.engine().ask(partition, question, answer).map_err(|error| self.not_taken(error))?;
-        self.within(receiver).await?.map_err(|_| self.stopped())
+        match self.within(receiver).await? {
+            Ok(found) => Ok(found),
+            Err(_) => Err(self.gave_up().await),
+        }
+    }
+
+    /// Why the writer gave up what it had taken. It says so moments after it did.
+    pub(crate) async fn gave_up(&self) -> Problem {
+        let told = async {
+            while self.engine().failure().is_none() && !self.is_stopping() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        drop(tokio::time::timeout(GAVE_UP_WAIT, told).await);
+        self.stopped()
     }
 
     /// Waits for an answer as long as a request may take.
@@ -275,7 +296,9 @@ pub fn router(app: App) -> Router {
         .merge(metrics::routes(&app))
         .merge(readings::routes(&app))
         .merge(people::routes(&app))
-        .merge(log::routes(&app));
+        .merge(data::routes(&app))
+        .merge(log::routes(&app))
+        .merge(audits::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

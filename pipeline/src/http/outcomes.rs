@@ -78,7 +78,7 @@ pub(super) async fn settle(app: &App, intake: Intake) -> Result<Told, Problem> {
     access::settle(async {
         match app.within(receiver).await? {
             Ok(Ok(told)) => Ok(told),
-            Ok(Err(_)) | Err(_) => Err(app.stopped()),
+            Ok(Err(_)) | Err(_) => Err(app.gave_up().await),
         }
     })
     .await

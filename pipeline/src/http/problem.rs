@@ -13,7 +13,7 @@ use http::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{engine::NotTaken, query::QueryError};
+use crate::{engine::NotTaken, journal::SeekError, query::QueryError};
 
 /// What a client may wait before it tries again, unless more is known.
 const RETRY_AFTER_S: u64 = 1;
@@ -35,6 +35,8 @@ pub enum Kind {
     UnknownUser,
     /// No decision of this id.
     UnknownDecision,
+    /// The log has no such position.
+    UnknownPosition,
     /// No task of this id.
     UnknownTask,
     /// No agent of this id.
@@ -77,6 +79,7 @@ impl Kind {
             Self::NotFound => "not-found",
             Self::UnknownUser => "unknown-user",
             Self::UnknownDecision => "unknown-decision",
+            Self::UnknownPosition => "unknown-position",
             Self::UnknownTask => "unknown-task",
             Self::UnknownAgent => "unknown-agent",
             Self::UnknownPool => "unknown-pool",
@@ -103,6 +106,7 @@ impl Kind {
             Self::NotFound
             | Self::UnknownUser
             | Self::UnknownDecision
+            | Self::UnknownPosition
             | Self::UnknownTask
             | Self::UnknownAgent
             | Self::UnknownPool => StatusCode::NOT_FOUND,
@@ -127,6 +131,7 @@ impl Kind {
             Self::NotFound => "There is no such path",
             Self::UnknownUser => "Nobody of this id",
             Self::UnknownDecision => "No decision of this id",
+            Self::UnknownPosition => "The log has no such position",
             Self::UnknownTask => "No task of this id",
             Self::UnknownAgent => "No agent of this id",
             Self::UnknownPool => "No pool of this name",
@@ -311,6 +316,9 @@ impl From<QueryError> for Problem {
                 Self::new(Kind::UnknownUser, detail).near(nearest)
             }
             QueryError::UnknownDecision { .. } => Self::new(Kind::UnknownDecision, detail),
+            QueryError::Seek(SeekError::UnknownPartition { .. } | SeekError::BeyondEnd { .. }) => {
+                Self::new(Kind::UnknownPosition, detail)
+            }
             QueryError::NotADecisionId { .. } => Self::new(Kind::Malformed, detail),
             QueryError::AmbiguousDecision { .. } => Self::new(Kind::Malformed, detail),
             error => {
