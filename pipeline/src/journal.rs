@@ -7,16 +7,18 @@
 mod chain;
 mod chunk;
 mod file;
+mod keys;
 mod memory;
 
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{fmt, io, ops::Range, path::PathBuf, sync::Arc};
 
 pub use chain::Tail;
 pub use chunk::{
     Chunk, ChunkBuilder, ChunkError, EntryIter, EntryRef, EventIter, EventRef, FORMAT,
     MAX_CHUNK_BYTES, RawRef, SealedChunk, TARGET_CHUNK_BYTES,
 };
-pub use file::{Cut, FileJournal, Mode, OpenError, Recovery, Settings};
+pub use file::{BuildError, Built, Cut, FileJournal, Mode, OpenError, Recovery, Settings};
+pub use keys::{KEYS_VERSION, Key, keys_of, keys_of_header, refused_user};
 pub use memory::MemoryJournal;
 use zeitgeber_schemas::{ChunkHeader, PartitionId};
 
@@ -54,6 +56,8 @@ pub struct Layout {
 /// - **JOURNAL-8** A chunk that does not continue its partition's chain (first position, hash of
 ///   the chunk before) or is longer than [`MAX_CHUNK_BYTES`] is refused and changes nothing.
 /// - **JOURNAL-9** After `close` the journal refuses appends and can still be scanned.
+/// - **JOURNAL-14** A search yields, as a scan does, at least every chunk that holds one of its
+///   keys; it may yield others. No state of an index changes that.
 ///
 /// For journals on disk moreover:
 ///
@@ -64,7 +68,8 @@ pub struct Layout {
 /// - **JOURNAL-12** After a clean stop every flipped byte is found by opening or by scanning.
 /// - **JOURNAL-13** One process writes at a time. Readers change nothing and bear a live writer.
 ///
-/// It is *not* a place for rules: what a chunk says does not matter to it beyond the header.
+/// It is *not* a place for rules: what a chunk says does not matter to it beyond the header, and
+/// beyond the keys under which [`keys_of`] files an entry.
 pub trait Journal: Send + Sync {
     /// What was fixed when the log was created.
     fn layout(&self) -> Layout;
@@ -84,6 +89,25 @@ pub trait Journal: Send + Sync {
 
     /// Reads stored chunks in log order.
     fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError>;
+
+    /// Reads, in log order, at least the stored chunks that hold one of these keys. Hashes are
+    /// checked only where the whole log is read for it.
+    fn find(&self, keys: &[Key], from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError> {
+        let _ = keys;
+        self.scan(from)
+    }
+
+    /// The place of the chunk that holds event `n` of a partition. Together with
+    /// [`ScanFrom::places`] it resumes what was read up to that event.
+    fn place_of(&self, partition: PartitionId, n: u64) -> Result<Place, SeekError> {
+        seek_tail(self.layout(), self.tail(partition), partition, n)?;
+        seek(&mut *self.scan(ScanFrom::default())?, partition, n)
+    }
+
+    /// How many segments the log has: [`Place::segment`] counts them from 0.
+    fn segments(&self) -> u32 {
+        1
+    }
 
     /// Waits for what is pending, then stops cleanly and leaves the durable mark.
     fn close(&self) -> Result<(), AppendError>;
@@ -165,18 +189,81 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 /// Where a scan starts, and how much it checks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ScanFrom {
     /// First chunk wanted of each partition; partitions beyond the list start at 0.
     pub chunks: Vec<u64>,
     /// Hash every chunk read and compare it with what its successor says.
     pub check_hashes: bool,
+    /// Only chunks that begin within these places.
+    pub places: Range<Place>,
+}
+
+impl Default for ScanFrom {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), check_hashes: false, places: Place::START..Place::END }
+    }
 }
 
 impl ScanFrom {
-    fn wants(&self, header: &ChunkHeader) -> bool {
-        self.chunks.get(usize::from(header.partition.0)).is_none_or(|from| header.number >= *from)
+    /// What stands in these places, of all partitions.
+    pub fn places(places: Range<Place>) -> Self {
+        Self { places, ..Self::default() }
     }
+
+    fn wants(&self, header: &ChunkHeader, place: Place) -> bool {
+        let from = self.chunks.get(usize::from(header.partition.0));
+        from.is_none_or(|from| header.number >= *from) && self.places.contains(&place)
+    }
+}
+
+fn seek_tail(layout: Layout, tail: Tail, partition: PartitionId, n: u64) -> Result<(), SeekError> {
+    if partition.0 >= layout.partitions {
+        return Err(SeekError::UnknownPartition { partition, partitions: layout.partitions });
+    }
+    if n >= tail.next_position {
+        return Err(SeekError::BeyondEnd { partition, n, next: tail.next_position });
+    }
+    Ok(())
+}
+
+/// Reads on to the chunk that holds an event.
+fn seek(scan: &mut dyn Scan, partition: PartitionId, n: u64) -> Result<Place, SeekError> {
+    while let Some(chunk) = scan.next_chunk()? {
+        let (header, first) = (&chunk.header, chunk.header.first_position);
+        let holds = (first..first + u64::from(header.events)).contains(&n);
+        if header.partition == partition && holds {
+            return Ok(chunk.place);
+        }
+    }
+    // Only a log that became shorter since it was opened gets here.
+    Err(SeekError::BeyondEnd { partition, n, next: n })
+}
+
+/// Why there is no such position.
+#[derive(Debug, thiserror::Error)]
+pub enum SeekError {
+    /// The log has fewer partitions.
+    #[error("there is no partition {partition}: this log has {partitions}, from 0")]
+    UnknownPartition {
+        /// The partition asked for.
+        partition: PartitionId,
+        /// How many there are.
+        partitions: u16,
+    },
+    /// The event is not there (yet).
+    #[error("partition {partition} has no event {n}: its next one will be {next}")]
+    BeyondEnd {
+        /// The partition.
+        partition: PartitionId,
+        /// The event asked for.
+        n: u64,
+        /// The event to come.
+        next: u64,
+    },
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 /// A running scan.
@@ -216,6 +303,23 @@ pub struct Place {
     pub segment: u32,
     /// Bytes from the start of its file.
     pub offset: u64,
+}
+
+impl Place {
+    /// Before everything.
+    pub const START: Self = Self { segment: 0, offset: 0 };
+    /// Behind everything.
+    pub const END: Self = Self { segment: u32::MAX, offset: u64::MAX };
+
+    /// Where a segment begins.
+    pub const fn of_segment(segment: u32) -> Self {
+        Self { segment, offset: 0 }
+    }
+
+    /// Just behind this place.
+    const fn after(self) -> Self {
+        Self { segment: self.segment, offset: self.offset + 1 }
+    }
 }
 
 impl fmt::Display for Place {

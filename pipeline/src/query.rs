@@ -8,13 +8,16 @@ mod events;
 mod explain;
 mod export;
 mod moment;
+mod names;
 mod outcomes;
 mod partitions;
 mod reading;
 mod replay;
 mod report;
+mod scope;
 mod status;
 mod summary;
+mod topic;
 mod verify;
 mod walk;
 
@@ -28,17 +31,20 @@ pub use export::{AvroExport, event_types, export_avro};
 pub use moment::{
     Moment, MomentError, ParsePositionError, Position, Positions, parse_time, time_text,
 };
+pub use names::{Names, Subject};
 pub use outcomes::outcomes;
 pub use replay::{Rebuilt, Until, replay};
 pub use report::{Range, report};
+pub use scope::{EventPage, Scope};
 pub use status::{DecisionSeen, Status, status};
 pub use summary::summary;
+pub use topic::{ParseTopicError, Topic};
 pub use verify::{Verified, verify};
-pub use walk::{Names, Subject, Visit, Walk};
+pub use walk::{Visit, Walk};
 
 use crate::{
     fold::{Divergence, FoldError},
-    journal::{Place, ReadError},
+    journal::{Place, ReadError, SeekError},
     store::StoreError,
 };
 
@@ -56,6 +62,9 @@ pub enum QueryError {
     /// The log could not be read on.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// There is no such position.
+    #[error(transparent)]
+    Seek(#[from] SeekError),
     /// A stored entry could not be read.
     #[error("could not fold the chunk at {place}: {source}")]
     Entry {

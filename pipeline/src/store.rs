@@ -4,6 +4,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use zeitgeber_processors::flow::State;
@@ -12,11 +13,14 @@ use zeitgeber_schemas::PartitionId;
 use crate::{
     fold::{Fold, FoldError},
     journal::{
-        AppendError, Cut, FileJournal, Journal, Layout, Mode, OpenError, Place, ReadError, Scan,
-        ScanFrom, Settings, Tail,
+        AppendError, BuildError, Built, Cut, FileJournal, Journal, Layout, Mode, OpenError, Place,
+        ReadError, Scan, ScanFrom, Settings, Tail,
     },
     state::{self, SnapshotError},
 };
+
+/// How long a clean stop builds the index.
+const INDEX_AT_CLOSE: Duration = Duration::from_secs(1);
 
 /// A data directory opened for reading or writing.
 #[derive(Debug)]
@@ -169,7 +173,14 @@ impl Store {
         Ok(folds.into_iter().map(Fold::into_state).collect())
     }
 
-    /// Stops cleanly: leaves the durable mark, then snapshots.
+    /// What builds the missing index of sealed segments, from any thread: whenever
+    /// [`Journal::segments`] has grown there is something to do.
+    pub fn indexer(&self) -> Indexer {
+        Indexer(Arc::clone(&self.journal))
+    }
+
+    /// Stops cleanly: leaves the durable mark, then snapshots, and as much of the index as is
+    /// built soon.
     pub fn close(&self, partitions: &[(Tail, State)]) -> Result<(), StoreError> {
         self.journal.close()?;
         for (tail, state) in partitions {
@@ -177,7 +188,25 @@ impl Store {
                 state::save(&self.dir, self.layout(), tail, state)?;
             }
         }
+        let since = Instant::now();
+        // Nothing depends on the index; whoever builds it on purpose is told what failed.
+        drop(self.indexer().build_missing(&|| since.elapsed() >= INDEX_AT_CLOSE));
         Ok(())
+    }
+}
+
+/// Builds the index beside a running writer.
+#[derive(Debug, Clone)]
+pub struct Indexer(Arc<FileJournal>);
+
+impl Indexer {
+    /// Indexes every sealed segment that has no sound index, newest first, until `stop`.
+    ///
+    /// # Errors
+    ///
+    /// A segment cannot be read, or an index cannot be written. Nothing else depends on it.
+    pub fn build_missing(&self, stop: &dyn Fn() -> bool) -> Result<Built, BuildError> {
+        self.0.build_missing(stop)
     }
 }
 

@@ -14,3 +14,5 @@ mod kit;
 mod life;
 #[path = "journal_suite/mounts.rs"]
 mod mounts;
+#[path = "journal_suite/search.rs"]
+mod search;

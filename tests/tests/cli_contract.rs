@@ -108,6 +108,16 @@ fn with_json_a_command_prints_one_document_and_a_stream_one_object_a_line() {
     let events = list("events", &[]);
     assert_eq!(events.len() as u64, verified["events"].as_u64().unwrap_or(0));
     assert_eq!(list("events", &["--type", "decision_made", "--limit", "7"]).len(), 7);
+    let sent = list("events", &["--topic", "interventions"]);
+    assert!(!sent.is_empty() && sent.iter().all(|row| row["topic"] == "interventions"));
+    let topics: BTreeSet<&str> = events.iter().map(|row| text(row, "topic")).collect();
+    assert_eq!(topics.len(), 7, "the demo has events of every topic: {topics:?}");
+    let of_u11 = list("events", &["--user", "u11"]);
+    assert!(!of_u11.is_empty() && of_u11.iter().all(|row| row["user_id"] == "u11"));
+    let all_of_u11 = events.iter().filter(|row| row["user_id"] == "u11");
+    assert!(all_of_u11.eq(&of_u11), "and no other is theirs");
+    let nobody = refused(command("events", dir.path()).args(["--user", "u111"]));
+    assert!(nobody.contains("nobody called u111") && nobody.contains("u11"), "{nobody}");
     let tail = list("tail", &[]);
     assert_eq!(tail.len(), 20);
     assert!(tail.iter().all(|row| events.contains(row)), "the last events are events");

@@ -8,7 +8,8 @@ use std::{
 
 use clap::builder::PossibleValuesParser;
 use zeitgeber::{
-    query::{self, EventFilter, EventRow, Moment, Walk, time_text},
+    journal::Place,
+    query::{self, EventFilter, EventRow, Moment, Scope, Topic, Walk, time_text},
     store::Store,
 };
 use zeitgeber_schemas::SchemaId;
@@ -27,6 +28,7 @@ use super::{
   zeitgeber events --data-dir DIR --limit 50
   zeitgeber events --data-dir DIR --user u09 --type decision_made
   zeitgeber events --data-dir DIR --from 2024-05-01 --json | head
+  zeitgeber events --data-dir DIR --topic interventions
   zeitgeber events --data-dir DIR --from 3:1000")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -37,6 +39,9 @@ pub(super) struct Args {
     /// Only events of this type
     #[arg(long = "type", value_name = "TYPE", value_parser = types())]
     schema: Option<String>,
+    /// Only events of this topic
+    #[arg(long, value_name = "TOPIC")]
+    topic: Option<Topic>,
     /// From this position on (P:N, several with commas), or of inputs received from this time on
     #[arg(long, value_name = "P:N|TIME")]
     from: Option<Moment>,
@@ -59,12 +64,19 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         user: args.user.clone(),
         schema: args.schema.as_deref().and_then(SchemaId::from_symbol),
         from: args.from.clone(),
-        inputs: false,
+        topic: args.topic,
+        ..EventFilter::default()
     };
     let mut out = output::stdout();
     let mut left = args.limit.unwrap_or(u64::MAX);
     if left > 0 {
-        let mut walk = Walk::start(&*store.journal())?;
+        let journal = store.journal();
+        let mut walk = match &filter.user {
+            Some(user) => {
+                Scope::person(&*journal, user)?.walk(&*journal, Place::START..Place::END)?
+            }
+            None => Walk::start(&*journal)?,
+        };
         query::events(&mut walk, &filter, |row| {
             print(&mut out, &row, args.json)?;
             left -= 1;

@@ -76,7 +76,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         None => Box::new(output::stdout()),
     };
     let schema = args.schema.as_deref().and_then(SchemaId::from_symbol);
-    let filter = EventFilter { user: args.user.clone(), schema, from: None, inputs: args.inputs };
+    let (user, inputs) = (args.user.clone(), args.inputs);
+    let filter = EventFilter { user, schema, inputs, ..EventFilter::default() };
     let mut walk = Walk::start(&*store.journal())?;
     let mut rows = 0u64;
     match (args.format, schema) {

@@ -73,9 +73,9 @@ impl Submitted {
     }
 }
 
-/// Follows the chains of all partitions while a log is read.
+/// Follows the chains of all partitions while a log is read. None: not known until it is met.
 #[derive(Debug, Clone)]
-pub(super) struct Follower(Vec<Link>);
+pub(super) struct Follower(Vec<Option<Link>>);
 
 /// What is known about a partition's next chunk.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +90,7 @@ impl Follower {
     /// Starts at the beginning of a log.
     pub(super) fn new(layout: Layout) -> Self {
         let first = Link { next_chunk: 0, next_position: 0, head: Some([0; 32]) };
-        Self(vec![first; usize::from(layout.partitions)])
+        Self(vec![Some(first); usize::from(layout.partitions)])
     }
 
     /// Starts in the middle, at these numbers and positions, without the hashes.
@@ -100,7 +100,12 @@ impl Follower {
             next_position,
             head: (next_chunk == 0).then_some([0; 32]),
         };
-        Self(links.map(link).collect())
+        Self(links.map(|at| Some(link(at))).collect())
+    }
+
+    /// Starts anywhere: each partition's first chunk says where it stands.
+    pub(super) fn anywhere(layout: Layout) -> Self {
+        Self(vec![None; usize::from(layout.partitions)])
     }
 
     /// Checks that a chunk follows, and moves past it. `hash` is its own, where computed.
@@ -112,7 +117,12 @@ impl Follower {
         let link = self
             .0
             .get_mut(usize::from(header.partition.0))
-            .ok_or("its partition is outside the log's layout")?;
+            .ok_or("its partition is outside the log's layout")?
+            .get_or_insert(Link {
+                next_chunk: header.number,
+                next_position: header.first_position,
+                head: None,
+            });
         if header.number != link.next_chunk {
             return Err("its number does not follow");
         }

@@ -3,10 +3,14 @@
 //! One thread writes (`file/writer.rs`): it takes all that is pending, writes it as one frame and
 //! syncs, then completes the appends. So a crash can only tear the last frame, and everything
 //! before a whole frame is durable (`file/walk.rs` builds on that). All partitions share the
-//! segments. It is *not* an index: finding anything but a place to start reading is done elsewhere.
+//! segments. Each sealed segment may have an index beside it (`file/index.rs`), which is derived.
 
+mod build;
 mod disk;
+mod find;
 mod format;
+mod index;
+mod postings;
 mod queue;
 mod segment;
 mod survey;
@@ -20,17 +24,18 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+pub use build::{BuildError, Built};
 use disk::{Lock, NotLocked, failed};
+use find::{FindScan, Source};
 use format::{MAX_SEGMENT_HEAD, Mark, SegmentHead};
 use queue::{Phase, Shared};
 use survey::Survey;
-use walk::{Bounds, FileScan, Walker};
 use writer::{Resume, Writer};
 use zeitgeber_schemas::PartitionId;
 
 use super::{
-    Append, AppendError, Done, Journal, Layout, Place, ReadError, Scan, ScanFrom, Tail,
-    WriteFailure, chain::Follower,
+    Append, AppendError, Done, Journal, Key, Layout, Place, ReadError, Scan, ScanFrom, SeekError,
+    Tail, WriteFailure, seek, seek_tail,
 };
 
 /// Default size at which a segment ends, bytes.
@@ -130,8 +135,7 @@ pub enum OpenError {
 /// A log in a data directory.
 #[derive(Debug)]
 pub struct FileJournal {
-    bounds: Bounds,
-    shared: Arc<Shared>,
+    source: Source,
     /// The writer thread, until it was waited for.
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -183,8 +187,8 @@ impl FileJournal {
                 let recovery = survey.recovery();
                 let Survey { bounds, tails, starts, walker, .. } = survey;
                 let shared = Shared::new(Phase::Closed, tails, starts, walker.place());
-                let (shared, writer) = (Arc::new(shared), Mutex::new(None));
-                Ok((Self { bounds, shared, writer }, recovery))
+                let source = Source::new(bounds, Arc::new(shared));
+                Ok((Self { source, writer: Mutex::new(None) }, recovery))
             }
         }
     }
@@ -218,7 +222,8 @@ impl FileJournal {
         };
         let (shared, thread) = write().map_err(|failure| cannot_write(dir, failure))?;
         bounds.writer = Some(shared.clone());
-        Ok((Self { bounds, shared, writer: Mutex::new(Some(thread)) }, recovery))
+        let source = Source::new(bounds, shared);
+        Ok((Self { source, writer: Mutex::new(Some(thread)) }, recovery))
     }
 
     /// Waits for the writer thread after the phase was changed.
@@ -232,37 +237,52 @@ impl FileJournal {
 
 impl Journal for FileJournal {
     fn layout(&self) -> Layout {
-        self.bounds.layout
+        self.source.bounds.layout
     }
 
     fn tail(&self, partition: PartitionId) -> Tail {
-        self.shared.tail(usize::from(partition.0))
+        self.source.shared.tail(usize::from(partition.0))
     }
 
     fn submit(&self, append: Append, done: Done) {
-        self.shared.submit([(append, done)]);
+        self.source.shared.submit([(append, done)]);
     }
 
     fn submit_all(&self, appends: Vec<(Append, Done)>) {
-        self.shared.submit(appends);
+        self.source.shared.submit(appends);
     }
 
     fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError> {
-        let (segment, start) = self.shared.start_for(&from.chunks);
-        let walker = Walker::new(self.bounds.clone(), segment)?;
-        Ok(Box::new(FileScan { walker, follower: Follower::at(start.into_iter()), from }))
+        Ok(Box::new(self.source.scan(from)?))
+    }
+
+    fn find(&self, keys: &[Key], from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError> {
+        Ok(Box::new(FindScan::new(self.source.clone(), keys, from)))
+    }
+
+    fn place_of(&self, partition: PartitionId, n: u64) -> Result<Place, SeekError> {
+        seek_tail(self.layout(), self.tail(partition), partition, n)?;
+        let segment = self.source.shared.segment_of(usize::from(partition.0), n);
+        if let Some(place) = self.source.recent(segment, partition, n)? {
+            return Ok(place);
+        }
+        seek(&mut self.source.scan_segment(segment, Place::START)?, partition, n)
+    }
+
+    fn segments(&self) -> u32 {
+        self.source.shared.last_segment() + 1
     }
 
     fn close(&self) -> Result<(), AppendError> {
-        self.shared.change(Phase::Open, Phase::Closing);
+        self.source.shared.change(Phase::Open, Phase::Closing);
         self.join();
-        self.shared.failure().map_or(Ok(()), |failure| Err(AppendError::Failed(failure)))
+        self.source.shared.failure().map_or(Ok(()), |failure| Err(AppendError::Failed(failure)))
     }
 }
 
 impl Drop for FileJournal {
     fn drop(&mut self) {
-        self.shared.change(Phase::Open, Phase::Dropped);
+        self.source.shared.change(Phase::Open, Phase::Dropped);
         self.join();
     }
 }

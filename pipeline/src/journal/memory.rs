@@ -112,7 +112,7 @@ impl Scan for MemoryScan {
                 chunk,
                 why,
             })?;
-            if self.from.wants(&header) {
+            if self.from.wants(&header, place) {
                 let body_at = bytes.len() - body.len();
                 self.current = bytes;
                 let bytes = &*self.current;

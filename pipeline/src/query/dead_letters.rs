@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use serde::Serialize;
 use zeitgeber_schemas::{Event, Reason, SchemaId};
 
-use super::{Position, QueryError, Visit, Walk, hex};
-use crate::journal::{Journal, RawRef, ScanFrom};
+use super::{Position, QueryError, Scope, Visit, Walk, hex};
+use crate::journal::{Journal, Key, Place, RawRef, ScanFrom};
 
 /// Which dead letters are wanted.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +81,16 @@ pub fn dead_letters(
     mut each: impl FnMut(DeadLetter) -> Result<ControlFlow<()>, QueryError>,
 ) -> Result<DeadLetters, QueryError> {
     let mut counts = DeadLetters { repeats: repeats(journal, filter)?, ..DeadLetters::default() };
-    Walk::start(journal)?.run(|met| {
+    let mut walk = match &filter.user {
+        Some(user) => match Scope::person(journal, user) {
+            Ok(scope) => scope.walk(journal, Place::START..Place::END)?,
+            // Of somebody who only repeated what others sent there are counts alone.
+            Err(QueryError::UnknownUser { .. }) if !counts.repeats.is_empty() => return Ok(counts),
+            Err(error) => return Err(error),
+        },
+        None => Walk::start(journal)?,
+    };
+    walk.run(|met| {
         let Some(found) = dead_letter(met, filter)? else {
             return Ok(ControlFlow::Continue(()));
         };
@@ -152,7 +161,10 @@ fn repeats(
     filter: &DeadLetterFilter,
 ) -> Result<BTreeMap<Reason, u64>, QueryError> {
     let mut counts = BTreeMap::new();
-    let mut scan = journal.scan(ScanFrom::default())?;
+    let mut scan = match &filter.user {
+        Some(user) => journal.find(&[Key::person(user)], ScanFrom::default())?,
+        None => journal.scan(ScanFrom::default())?,
+    };
     while let Some(chunk) = scan.next_chunk()? {
         for repeat in chunk.header.cursors.iter().flat_map(|cursor| &cursor.repeats) {
             let Some(reason) = repeat.reason else {

@@ -2,11 +2,11 @@
 
 use std::{collections::VecDeque, ops::ControlFlow};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use zeitgeber_schemas::{Event, PartitionId, SchemaId};
 
-use super::{Moment, Position, QueryError, Visit, Walk, reading::input_value, summary};
+use super::{Moment, Position, QueryError, Topic, Visit, Walk, reading::input_value, summary};
 use crate::{
     journal::{EventRef, Tail},
     record::Parsed,
@@ -24,10 +24,16 @@ pub struct EventFilter {
     pub from: Option<Moment>,
     /// Besides the events their inputs.
     pub inputs: bool,
+    /// Those of this topic; inputs have none.
+    pub topic: Option<Topic>,
+    /// Of the partition named: only what stands behind this event.
+    pub after: Option<Position>,
+    /// Of the partition named: only what stands before this event.
+    pub before: Option<Position>,
 }
 
 /// One stored event, or an input.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventRow {
     /// Where it stands; for an input, where its first event stands.
     pub position: Position,
@@ -44,14 +50,17 @@ pub struct EventRow {
     /// Schema of the event.
     #[serde(rename = "type")]
     pub schema: SchemaId,
+    /// The event's topic; an input has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Topic>,
     /// The event; what only repeats its input (readings, profiles, configurations) holds it too.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Value>,
     /// The input's body, where inputs were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     /// The event in one line.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub summary: String,
 }
 
@@ -64,6 +73,13 @@ impl EventFilter {
     }
 
     fn takes_position(&self, position: Position) -> bool {
+        let own = |limit: &Position| limit.partition == position.partition;
+        let after = self.after.filter(own).is_none_or(|limit| position.n > limit.n);
+        let before = self.before.filter(own).is_none_or(|limit| position.n < limit.n);
+        after && before && self.takes_from(position)
+    }
+
+    fn takes_from(&self, position: Position) -> bool {
         match &self.from {
             Some(Moment::Positions(from)) => {
                 from.of(position.partition).is_none_or(|first| position.n >= first)
@@ -74,6 +90,7 @@ impl EventFilter {
 
     fn takes_schema(&self, schema: SchemaId) -> bool {
         self.schema.is_none_or(|wanted| wanted == schema)
+            && self.topic.is_none_or(|wanted| Topic::of(schema) == Some(wanted))
     }
 
     fn takes_input(&self, schema: SchemaId) -> bool {
@@ -122,6 +139,7 @@ fn bare_row(met: &Visit<'_>) -> EventRow {
         tenant: met.entry.tenant.into(),
         input_id: met.entry.id.into(),
         schema: met.entry.schema,
+        topic: Topic::of(met.entry.schema),
         event: None,
         input: None,
         summary: String::new(),
@@ -145,6 +163,7 @@ fn event_row(
     Ok(EventRow {
         position: met.position(index),
         schema: stored.schema,
+        topic: Topic::of(stored.schema),
         event: Some(event),
         summary,
         ..bare.clone()

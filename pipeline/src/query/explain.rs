@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::ControlFlow,
+    sync::Arc,
 };
 
 use serde::Serialize;
@@ -14,8 +15,11 @@ use zeitgeber_schemas::{
     RhythmAnalysed, SchemaId, Span,
 };
 
-use super::{EventFilter, Position, QueryError, Visit, Walk, summary::reward_value};
-use crate::{journal::Journal, record::Parsed};
+use super::{EventFilter, Position, QueryError, Scope, Visit, Walk, summary::reward_value};
+use crate::{
+    journal::{EventRef, Journal, Key, Place, ScanFrom},
+    record::Parsed,
+};
 
 /// Names of the features, by version of the transform (from 1), in its order.
 const FEATURE_NAMES: [&[&str]; FEATURE_VERSION as usize] = [&[
@@ -110,22 +114,32 @@ pub struct FeedbackTaken {
     pub recorded: FeedbackRecorded,
 }
 
-/// Explains the decision whose id begins with `id` (at least 4 of its 32 hexadecimal digits).
+/// Explains the decision whose id begins with `id` (at least 4 of its 32 hexadecimal digits). The
+/// whole id is found through the index; a beginning needs the whole log read once.
 ///
 /// # Errors
 ///
 /// No decision, or several, begin like that; the log cannot be read.
 pub fn explain(journal: &dyn Journal, id: &str) -> Result<Explanation, QueryError> {
-    let prefix = Prefix::parse(id)?;
-    let mut found = find(journal, &prefix)?;
-    let subject = found.subject;
-    Walk::start(journal)?.run(|met| {
-        if met.partition() == found.explanation.position.partition {
-            found.explanation.take(met, subject)?;
+    let made = find(journal, &Prefix::parse(id)?)?;
+    let (partition, subject) = (made.id.partition(), made.subject);
+    let keys = [Key::decision(made.id), Key::configurations(partition)];
+    let scope = Scope::subject(journal, partition, subject)?.and(keys);
+    let mut found = None;
+    scope.walk(journal, made.place..Place::END)?.run(|met| {
+        found = found_in(met, made.id)?;
+        let known = found.is_some();
+        Ok(if known { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    let mut explanation =
+        found.ok_or_else(|| QueryError::UnknownDecision { id: made.id.to_string() })?;
+    scope.walk(journal, Place::START..Place::END)?.run(|met| {
+        if met.partition() == partition {
+            explanation.take(met, subject)?;
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok(found.explanation)
+    Ok(explanation)
 }
 
 struct Prefix {
@@ -146,39 +160,42 @@ impl Prefix {
         Ok(Self { digits, partition: PartitionId(partition) })
     }
 
+    /// The decision's id, where these are all its digits.
+    fn whole(&self) -> Option<DecisionId> {
+        self.digits.parse().ok()
+    }
+
     fn fits(&self, id: DecisionId) -> bool {
         id.to_string().starts_with(&self.digits)
     }
 }
 
-struct Found {
+/// Where a decision was made, and whose it is.
+struct Made {
+    id: DecisionId,
+    place: Place,
     subject: u64,
-    explanation: Explanation,
 }
 
-fn find(journal: &dyn Journal, prefix: &Prefix) -> Result<Found, QueryError> {
-    let mut found = None;
-    let mut fitting = Vec::new();
-    Walk::start(journal)?.run(|met| {
+fn find(journal: &dyn Journal, prefix: &Prefix) -> Result<Made, QueryError> {
+    let (mut found, mut fitting) = (None, Vec::new());
+    let (scan, most) = match prefix.whole() {
+        Some(id) => (journal.find(&[Key::decision(id)], ScanFrom::default())?, 1),
+        None => (journal.scan(ScanFrom::default())?, MOST_LISTED),
+    };
+    Walk::over(scan, Arc::default()).run(|met| {
         if met.partition() != prefix.partition {
             return Ok(ControlFlow::Continue(()));
         }
-        for (index, stored) in (0..).zip(met.entry.events.clone()) {
-            if stored.schema != SchemaId::DecisionMade || stored.seal != 0 {
-                continue;
-            }
-            let Event::DecisionMade(decision) = met.event(&stored)? else {
-                continue;
-            };
-            if !prefix.fits(decision.decision_id) {
-                continue;
-            }
-            fitting.push(decision.decision_id);
-            if found.is_none() {
-                found = Some(found_in(met, index, *decision)?);
+        for decision in decisions(met) {
+            let (_, decision) = decision?;
+            if prefix.fits(decision.decision_id) {
+                let (id, place) = (decision.decision_id, met.place);
+                fitting.push(id);
+                found.get_or_insert(Made { id, place, subject: met.entry.subject });
             }
         }
-        let enough = fitting.len() >= MOST_LISTED;
+        let enough = fitting.len() >= most;
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     let id = prefix.digits.clone();
@@ -189,8 +206,34 @@ fn find(journal: &dyn Journal, prefix: &Prefix) -> Result<Found, QueryError> {
     }
 }
 
-/// What the decision's own entry tells.
-fn found_in(met: &Visit<'_>, index: u64, decision: DecisionMade) -> Result<Found, QueryError> {
+/// The decisions among an entry's events, with their index.
+fn decisions(
+    met: &Visit<'_>,
+) -> impl Iterator<Item = Result<(u64, Box<DecisionMade>), QueryError>> {
+    let made =
+        |event: &(u64, EventRef<'_>)| event.1.schema == SchemaId::DecisionMade && event.1.seal == 0;
+    (0..).zip(met.entry.events.clone()).filter(made).filter_map(|(index, stored)| {
+        match met.event(&stored) {
+            Ok(Event::DecisionMade(decision)) => Some(Ok((index, decision))),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        }
+    })
+}
+
+/// What the decision's own entry tells, if this is it.
+fn found_in(met: &Visit<'_>, id: DecisionId) -> Result<Option<Explanation>, QueryError> {
+    for decision in decisions(met) {
+        let (index, decision) = decision?;
+        if decision.decision_id == id {
+            return told_by(met, index, *decision).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn told_by(met: &Visit<'_>, index: u64, made: DecisionMade) -> Result<Explanation, QueryError> {
+    let (id, end_ms) = (made.decision_id, made.analysis_end_ms);
     let mut explanation = Explanation {
         position: met.position(index),
         user_id: met.user_id(),
@@ -198,17 +241,15 @@ fn found_in(met: &Visit<'_>, index: u64, decision: DecisionMade) -> Result<Found
         trigger: input_row(met)?.unwrap_or_default(),
         readings: ReadingsUsed::default(),
         analysis: None,
-        features: features(&decision),
+        features: features(&made),
         policy: None,
         issued: None,
         suppressed: None,
         feedback: Vec::new(),
         expired: None,
         learnt: None,
-        decision,
+        decision: made,
     };
-    let id = explanation.decision.decision_id;
-    let end_ms = explanation.decision.analysis_end_ms;
     for stored in met.entry.events.clone().filter(|stored| stored.seal == 0) {
         match met.event(&stored)? {
             Event::RhythmAnalysed(analysed)
@@ -225,7 +266,7 @@ fn found_in(met: &Visit<'_>, index: u64, decision: DecisionMade) -> Result<Found
             _ => {}
         }
     }
-    Ok(Found { subject: met.entry.subject, explanation })
+    Ok(explanation)
 }
 
 fn features(decision: &DecisionMade) -> Vec<Feature> {

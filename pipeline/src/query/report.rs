@@ -1,6 +1,6 @@
 //! The report: each person's features over a range of the log, by the live stage's own code.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use zeitgeber_processors::rhythm::{
     Accepted, Tables,
@@ -43,7 +43,7 @@ impl Range {
 /// One partition's people.
 #[derive(Default)]
 struct People {
-    names: Names,
+    names: Arc<Names>,
     profiles: Vec<Option<ProfileBody>>,
     folds: Vec<Option<Fold>>,
     partition: Option<PartitionId>,
@@ -130,7 +130,7 @@ impl People {
         if entry.schema != SchemaId::Profile || entry.seal != 0 {
             return Ok(());
         }
-        self.names.fold(partition, entry)?;
+        Names::fold(&mut self.names, partition, entry)?;
         let Some(index) = index_of(entry.subject) else {
             return Ok(());
         };

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     ops::ControlFlow,
+    sync::Arc,
 };
 
 use serde::Serialize;
@@ -11,12 +12,15 @@ use zeitgeber_processors::{
     ledger::LocalTime,
 };
 use zeitgeber_schemas::{
-    Composite, DecisionId, Event, FeedbackStatus, InterventionIssued, MaskReason, SchemaId,
-    murmur2_partition, partition_key,
+    Composite, DecisionId, Event, FeedbackStatus, InterventionIssued, MaskReason, PartitionId,
+    SchemaId, murmur2_partition, partition_key,
 };
 
-use super::{Position, QueryError, Visit, Walk, summary::reward_value, unknown_user};
-use crate::store::Store;
+use super::{Position, QueryError, Scope, Visit, Walk, summary::reward_value, unknown_user};
+use crate::{
+    journal::{Journal, Key, Place, ScanFrom},
+    store::Store,
+};
 
 /// How many decisions are told.
 const DECISIONS_TOLD: usize = 5;
@@ -25,6 +29,10 @@ const LOOK_AHEAD_MIN: i64 = 2 * 1_440;
 /// In steps of this many minutes.
 const LOOK_STEP_MIN: i64 = 5;
 const MINUTE_MS: i64 = 60_000;
+/// Events of what was decided, and of what came of it.
+const DECIDED: &[SchemaId] =
+    &[SchemaId::DecisionMade, SchemaId::InterventionIssued, SchemaId::InterventionSuppressed];
+const LEARNT: &[SchemaId] = &[SchemaId::FeedbackRecorded, SchemaId::OutcomeExpired];
 
 /// Where one person stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -106,15 +114,8 @@ pub fn status(store: &Store, tenant: &str, user_id: &str) -> Result<Status, Quer
         return Err(unknown_user(&key, known));
     };
     let journal = store.journal();
-    let mut seen = Seen::default();
-    let mut next = 0;
-    Walk::start(&*journal)?.run(|met| {
-        if met.partition() == partition {
-            next = met.first + met.entry.events.clone().count() as u64;
-            seen.take(met, subject, state)?;
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let next = journal.tail(partition).next_position;
+    let seen = Seen::read(&*journal, partition, subject, state)?;
     Ok(compose(state, person, Position { partition, n: next }, seen))
 }
 
@@ -161,18 +162,39 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, met: &Visit<'_>, subject: u64, state: &State) -> Result<(), QueryError> {
-        let is_theirs = met.entry.subject == subject;
+    /// First what was decided, then what came of it: feedback may come under another subject.
+    fn read(
+        journal: &dyn Journal,
+        partition: PartitionId,
+        subject: u64,
+        state: &State,
+    ) -> Result<Self, QueryError> {
+        let mut seen = Self::default();
+        let own = Scope::subject(journal, partition, subject)?;
+        own.walk(journal, Place::START..Place::END)?.run(|met| {
+            if met.partition() == partition && met.entry.subject == subject {
+                seen.take(met, state, DECIDED)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let told = seen.decisions.iter().map(|made| made.decision_id);
+        let ids: BTreeSet<DecisionId> = told.chain(seen.waiting.iter().copied()).collect();
+        let keys: Vec<Key> = ids.into_iter().map(Key::decision).collect();
+        Walk::over(journal.find(&keys, ScanFrom::default())?, Arc::default()).run(|met| {
+            seen.take(met, state, LEARNT)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(seen)
+    }
+
+    fn take(
+        &mut self,
+        met: &Visit<'_>,
+        state: &State,
+        wanted: &[SchemaId],
+    ) -> Result<(), QueryError> {
         for stored in met.entry.events.clone() {
-            // Feedback may come without the person's id; the decision's own id joins it.
-            let wanted = match stored.schema {
-                SchemaId::DecisionMade
-                | SchemaId::InterventionIssued
-                | SchemaId::InterventionSuppressed => is_theirs,
-                SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => true,
-                _ => false,
-            };
-            if wanted && stored.seal == 0 {
+            if wanted.contains(&stored.schema) && stored.seal == 0 {
                 self.fold(met.event(&stored)?, state);
             }
         }

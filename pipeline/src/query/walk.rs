@@ -2,72 +2,17 @@
 //!
 //! Entries name people by their subject number within the partition; the name stands in the event
 //! that opened the subject. The walk folds just these events, so that every query can say whom an
-//! entry concerns without folding states.
+//! entry concerns without folding states; one that begins in the middle is given them.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use zeitgeber_schemas::{
-    ChunkHeader, Envelope, Event, PartitionId, SchemaId, Unreadable, person_key,
-    wire::{Malformed, from_bytes},
-};
+use zeitgeber_schemas::{ChunkHeader, Event, PartitionId, person_key};
 
-use super::{Position, QueryError};
+use super::{Names, Position, QueryError, Subject};
 use crate::{
-    door::DEFAULT_TENANT,
-    fold::{FoldError, opened_user},
-    journal::{EntryRef, Journal, Place, Scan, ScanFrom},
+    fold::FoldError,
+    journal::{EntryRef, Journal, Place, Scan, ScanFrom, refused_user},
 };
-
-/// A person as a partition's entries number them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// The tenant.
-    pub tenant: String,
-    /// The id within the tenant.
-    pub user_id: String,
-}
-
-impl Subject {
-    /// The person key: `user`, or `tenant/user` outside the tenant `default`.
-    pub fn key(&self) -> String {
-        person_key(&self.tenant, &self.user_id).into_owned()
-    }
-}
-
-/// Who stands behind the subject numbers of each partition.
-#[derive(Debug, Clone, Default)]
-pub struct Names {
-    partitions: Vec<Vec<Subject>>,
-}
-
-impl Names {
-    /// The person with a subject number (from 1).
-    pub fn get(&self, partition: PartitionId, subject: u64) -> Option<&Subject> {
-        let index = usize::try_from(subject).ok()?.checked_sub(1)?;
-        self.partitions.get(usize::from(partition.0))?.get(index)
-    }
-
-    /// Everybody, by partition and subject number.
-    pub fn iter(&self) -> impl Iterator<Item = &Subject> {
-        self.partitions.iter().flatten()
-    }
-
-    /// Takes in the name that an entry introduces, if it does.
-    pub fn fold(&mut self, partition: PartitionId, entry: &EntryRef<'_>) -> Result<(), Malformed> {
-        if entry.schema != SchemaId::Profile || entry.seal != 0 {
-            return Ok(());
-        }
-        if let Some(user_id) = opened_user(entry)? {
-            let index = usize::from(partition.0);
-            if self.partitions.len() <= index {
-                self.partitions.resize_with(index + 1, Vec::new);
-            }
-            self.partitions[index].push(Subject { tenant: entry.tenant.into(), user_id });
-        }
-        Ok(())
-    }
-}
 
 /// One stored entry, met in log order.
 #[derive(Debug)]
@@ -107,6 +52,8 @@ impl Visit<'_> {
     pub fn concerns(&self, key: &str) -> bool {
         match self.subject {
             Some(subject) => person_key(&subject.tenant, &subject.user_id) == key,
+            // Whose subject's name is not at hand is somebody else.
+            None if self.entry.subject != 0 => false,
             None => refused_user(self.entry)
                 .is_some_and(|user| person_key(self.entry.tenant, &user) == key),
         }
@@ -126,7 +73,7 @@ impl Visit<'_> {
 /// A walk over the log, which can go on when more was appended.
 pub struct Walk {
     scan: Box<dyn Scan + Send>,
-    names: Names,
+    names: Arc<Names>,
 }
 
 impl std::fmt::Debug for Walk {
@@ -138,12 +85,22 @@ impl std::fmt::Debug for Walk {
 impl Walk {
     /// Starts at the beginning of the log.
     pub fn start(journal: &dyn Journal) -> Result<Self, QueryError> {
-        Ok(Self { scan: journal.scan(ScanFrom::default())?, names: Names::default() })
+        Ok(Self::over(journal.scan(ScanFrom::default())?, Arc::default()))
+    }
+
+    /// Goes over what a scan yields, with the names of those who were met before it.
+    pub fn over(scan: Box<dyn Scan + Send>, names: Arc<Names>) -> Self {
+        Self { scan, names }
     }
 
     /// Everybody met so far.
-    pub const fn names(&self) -> &Names {
+    pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Gives the names away.
+    pub(super) fn into_names(self) -> Arc<Names> {
+        self.names
     }
 
     /// Visits the entries of all that is stored now, until `visit` breaks. Calling it again visits
@@ -158,7 +115,8 @@ impl Walk {
             for entry in chunk.entries() {
                 let fault = |source| QueryError::Entry { place, source };
                 let entry = entry.map_err(|error| fault(error.into()))?;
-                self.names.fold(header.partition, &entry).map_err(|error| fault(error.into()))?;
+                Names::fold(&mut self.names, header.partition, &entry)
+                    .map_err(|error| fault(error.into()))?;
                 let subject = self.names.get(header.partition, entry.subject);
                 let met = Visit { header, place, first, entry: &entry, subject };
                 if visit(&met)?.is_break() {
@@ -168,88 +126,5 @@ impl Walk {
             }
         }
         Ok(())
-    }
-}
-
-/// The person of a refused input that concerns no subject, as far as its bytes tell.
-fn refused_user(entry: &EntryRef<'_>) -> Option<String> {
-    let raw = entry.raw.as_ref()?;
-    let user = match entry.schema {
-        SchemaId::Unreadable => keyed_user(entry, raw.head),
-        SchemaId::Reading | SchemaId::Feedback => {
-            json_user(raw.head).or_else(|| avro_user(entry, raw.head))
-        }
-        _ => None,
-    };
-    user.filter(|user| !user.is_empty())
-}
-
-/// An unreadable input is keyed by its person where one could be read, else by its raw bytes.
-fn keyed_user(entry: &EntryRef<'_>, head: &[u8]) -> Option<String> {
-    if entry.seal != 0 {
-        return None;
-    }
-    let unreadable: Unreadable = from_bytes(entry.payload).ok()?;
-    if unreadable.key.0 == head {
-        return None;
-    }
-    let key = String::from_utf8(unreadable.key.0).ok()?;
-    if entry.tenant == DEFAULT_TENANT {
-        return Some(key);
-    }
-    key.strip_prefix(entry.tenant)?.strip_prefix('/').map(str::to_owned)
-}
-
-fn avro_user(entry: &EntryRef<'_>, mut head: &[u8]) -> Option<String> {
-    let envelope = Envelope::get(&mut head).ok()?;
-    let same = envelope.id == entry.id && envelope.ts == entry.ts;
-    same.then(|| envelope.user_id.to_owned())
-}
-
-/// The `user_id` of a JSON object that may be cut at its end.
-fn json_user(head: &[u8]) -> Option<String> {
-    let mut user = None;
-    let mut text = serde_json::Deserializer::from_slice(head);
-    // Only the member is wanted; where the object breaks off does not matter.
-    drop(UserId(&mut user).deserialize(&mut text));
-    user
-}
-
-struct UserId<'a>(&'a mut Option<String>);
-
-impl<'de> DeserializeSeed<'de> for UserId<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for UserId<'_> {
-    type Value = ();
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<String>()? {
-            if name == "user_id" {
-                *self.0 = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_is_read_from_a_whole_or_cut_object_and_from_nothing_else() {
-        assert_eq!(json_user(br#"{"a":[1],"user_id":"u1","b":2}"#).as_deref(), Some("u1"));
-        assert_eq!(json_user(br#"{"user_id":"u1","values":{"rr_ms":[80"#).as_deref(), Some("u1"));
-        assert_eq!(json_user(br#"{"x":{"user_id":"u1"}}"#), None);
-        assert_eq!(json_user(b"\x02\x81rubbish"), None);
     }
 }

@@ -92,7 +92,7 @@ fn journal_6_a_scan_yields_the_appended_bytes_from_where_it_was_asked_to_start()
         for from in [vec![5], vec![13, 26, 0], vec![10, 20, 0], vec![99, 99, 99]] {
             let wanted = |p: u16| from.get(usize::from(p)).copied().unwrap_or(0);
             let expected: Vec<_> = written.iter().filter(|c| c.1 >= wanted(c.0)).cloned().collect();
-            let scan = ScanFrom { chunks: from.clone(), check_hashes: true };
+            let scan = ScanFrom { chunks: from.clone(), check_hashes: true, ..ScanFrom::default() };
             assert_eq!(stored(journal, scan).expect("scanned"), expected, "{from:?}");
         }
     });

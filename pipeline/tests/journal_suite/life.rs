@@ -137,7 +137,7 @@ fn a_scan_from_late_chunks_does_not_read_old_segments() {
     for _ in 0..9 {
         append_ok(&journal, &mut hand, 3);
     }
-    let from = || ScanFrom { chunks: vec![0, 0, 7], check_hashes: true };
+    let from = || ScanFrom { chunks: vec![0, 0, 7], check_hashes: true, ..ScanFrom::default() };
     fs::remove_file(dir.path().join("journal/00000000.zj")).expect("removed");
     let late = stored(&journal, from()).expect("only late segments are read");
     assert_eq!(late.iter().map(|chunk| chunk.1).collect::<Vec<_>>(), [7, 8]);

@@ -13,8 +13,9 @@ pub(super) const FORMAT: u32 = 1;
 /// First byte 0xF6 never occurs in UTF-8 text.
 pub(super) const SEGMENT_MAGIC: [u8; 8] = *b"\xF6ZJSEGMT";
 pub(super) const FRAME_MAGIC: [u8; 8] = *b"\xF6ZJFRAME";
+pub(super) const INDEX_MAGIC: [u8; 8] = *b"\xF6ZJINDEX";
 const MARK_MAGIC: [u8; 8] = *b"\xF6ZJMARKS";
-const PRELUDE: usize = 16;
+pub(super) const PRELUDE: usize = 16;
 const CRC: usize = 4;
 
 /// Bytes of a frame's head, before the lengths of its chunks.
@@ -38,19 +39,19 @@ pub(super) enum BadHead {
     TooNew(u32),
 }
 
-fn put_prelude(magic: [u8; 8], out: &mut Vec<u8>) {
+pub(super) fn put_prelude(magic: [u8; 8], out: &mut Vec<u8>) {
     out.extend_from_slice(&magic);
     out.extend_from_slice(&FORMAT.to_le_bytes());
     let crc = crc32c([out.as_slice()]);
     out.extend_from_slice(&crc.to_le_bytes());
 }
 
-fn put_crc(out: &mut Vec<u8>) {
+pub(super) fn put_crc(out: &mut Vec<u8>) {
     let crc = crc32c([out.as_slice()]);
     out.extend_from_slice(&crc.to_le_bytes());
 }
 
-fn check_prelude(bytes: &[u8], magic: [u8; 8]) -> Result<(), BadHead> {
+pub(super) fn check_prelude(bytes: &[u8], magic: [u8; 8]) -> Result<(), BadHead> {
     let prelude = bytes.get(..PRELUDE).ok_or(BadHead::Damaged("its head is cut short"))?;
     if prelude[..8] != magic {
         return Err(BadHead::Damaged("it does not begin as such a file does"));
@@ -65,22 +66,22 @@ fn check_prelude(bytes: &[u8], magic: [u8; 8]) -> Result<(), BadHead> {
 }
 
 /// The end of a structure's checksummed bytes, where the checksum matches.
-fn check_crc(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn check_crc(bytes: &[u8]) -> Option<&[u8]> {
     let (body, crc) = bytes.split_at_checked(bytes.len().checked_sub(CRC)?)?;
     (u32_at(crc, 0) == crc32c([body])).then_some(body)
 }
 
-fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+pub(super) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&bytes[at..at + N]);
     out
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(array_at(bytes, at))
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(array_at(bytes, at))
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::super::{
-    Append, AppendError, Appended, Done, Place, Tail, WriteFailure, chain::Submitted,
+    Append, AppendError, Appended, Done, Place, ScanFrom, Tail, WriteFailure, chain::Submitted,
 };
 
 /// Number and position of each partition's next chunk.
@@ -213,14 +213,29 @@ impl Shared {
         self.state().end
     }
 
-    /// The last segment before whose beginning no wanted chunk stands, and what is next there.
-    pub(super) fn start_for(&self, chunks: &[u64]) -> (u32, Links) {
+    /// The last segment before whose beginning nothing wanted stands, and what is next there.
+    pub(super) fn start_for(&self, from: &ScanFrom) -> (u32, Links) {
         let state = self.state();
         let before = |start: &Links| {
-            let wanted = chunks.iter().copied().chain(std::iter::repeat(0));
+            let wanted = from.chunks.iter().copied().chain(std::iter::repeat(0));
             start.iter().zip(wanted).all(|((next, _), wanted)| *next <= wanted)
         };
-        let segment = state.starts.iter().rposition(before).unwrap_or(0);
+        let by_chunk = state.starts.iter().rposition(before).unwrap_or(0);
+        let last = state.starts.len().saturating_sub(1);
+        let segment = by_chunk.max((from.places.start.segment as usize).min(last));
         (segment as u32, state.starts.get(segment).cloned().unwrap_or_default())
+    }
+
+    /// The segment that holds event `n` of a partition, where that has been written.
+    pub(super) fn segment_of(&self, partition: usize, n: u64) -> u32 {
+        let state = self.state();
+        let before =
+            |start: &Links| start.get(partition).is_some_and(|(_, position)| *position <= n);
+        state.starts.partition_point(before).saturating_sub(1) as u32
+    }
+
+    /// The last segment that began; all before it are sealed.
+    pub(super) fn last_segment(&self) -> u32 {
+        self.state().starts.len().saturating_sub(1) as u32
     }
 }

@@ -14,6 +14,8 @@ use std::{
     sync::Arc,
 };
 
+use zeitgeber_schemas::ChunkHeader;
+
 use super::{
     super::{
         Chunk, ChunkError, FORMAT, Hash, Layout, Place, ReadError, Scan, ScanFrom, StoredChunk,
@@ -57,6 +59,11 @@ impl Walker {
         };
         let at = segment.head_bytes;
         Ok(Self { bounds, segment, at, frame_at: at, chunks: Vec::new().into_iter(), end: None })
+    }
+
+    /// Goes to a place where a frame begins.
+    pub(super) fn go_to_frame(&mut self, at: u64) {
+        self.at = at;
     }
 
     /// Where the next frame is expected.
@@ -185,12 +192,26 @@ pub(super) struct FileScan {
     pub(super) from: ScanFrom,
 }
 
-impl Scan for FileScan {
-    fn next_chunk(&mut self) -> Result<Option<StoredChunk<'_>>, ReadError> {
-        let (place, header, range, body_bytes) = loop {
+/// A chunk that a scan stands at.
+pub(super) struct Found {
+    pub(super) place: Place,
+    /// Where its frame begins.
+    pub(super) frame_at: u64,
+    header: ChunkHeader,
+    range: Range<usize>,
+    body_bytes: usize,
+}
+
+impl FileScan {
+    /// Moves to the next chunk that is wanted.
+    pub(super) fn advance(&mut self) -> Result<Option<Found>, ReadError> {
+        loop {
             let Some((place, range)) = self.walker.next()? else {
                 return Ok(None);
             };
+            if place >= self.from.places.end {
+                return Ok(None);
+            }
             let Place { segment, offset } = place;
             let file = || disk::segment_path(&self.walker.bounds.dir, segment);
             let bytes = &self.walker.segment.window[range.clone()];
@@ -212,12 +233,25 @@ impl Scan for FileScan {
                 chunk,
                 why,
             })?;
-            if self.from.wants(&header) {
-                break (place, header, range, body.len());
+            if self.from.wants(&header, place) {
+                let (frame_at, body_bytes) = (self.walker.frame_at, body.len());
+                return Ok(Some(Found { place, frame_at, header, range, body_bytes }));
             }
-        };
+        }
+    }
+
+    /// The chunk that was just moved to.
+    pub(super) fn chunk(&self, found: Found) -> StoredChunk<'_> {
+        let Found { place, header, range, body_bytes, .. } = found;
         let bytes = &self.walker.segment.window[range];
-        Ok(Some(StoredChunk { place, header, bytes, body: &bytes[bytes.len() - body_bytes..] }))
+        StoredChunk { place, header, bytes, body: &bytes[bytes.len() - body_bytes..] }
+    }
+}
+
+impl Scan for FileScan {
+    fn next_chunk(&mut self) -> Result<Option<StoredChunk<'_>>, ReadError> {
+        let found = self.advance()?;
+        Ok(found.map(|found| self.chunk(found)))
     }
 }
 

@@ -1,0 +1,105 @@
+//! Who stands behind the subject numbers of each partition.
+//!
+//! Only the events that opened a subject hold names. A walk from the log's beginning meets them;
+//! for any other one they are read by their own key, which costs little where there is an index.
+
+use std::sync::Arc;
+
+use zeitgeber_schemas::{PartitionId, SchemaId, person_key, wire::Malformed};
+
+use super::QueryError;
+use crate::{
+    fold::opened_user,
+    journal::{EntryRef, Journal, Key, Place, ScanFrom},
+};
+
+/// A person as a partition's entries number them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The tenant.
+    pub tenant: String,
+    /// The id within the tenant.
+    pub user_id: String,
+}
+
+impl Subject {
+    /// The person key: `user`, or `tenant/user` outside the tenant `default`.
+    pub fn key(&self) -> String {
+        person_key(&self.tenant, &self.user_id).into_owned()
+    }
+}
+
+/// Who stands behind the subject numbers of each partition.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    partitions: Vec<Vec<Option<Subject>>>,
+    /// Behind the last chunk that was read for its names.
+    next: Option<Place>,
+}
+
+impl Names {
+    /// Reads the names of everybody in the log.
+    pub fn read(journal: &dyn Journal) -> Result<Arc<Self>, QueryError> {
+        let mut names = Arc::default();
+        Self::catch_up(&mut names, journal)?;
+        Ok(names)
+    }
+
+    /// Reads the names of those who came since the names were read.
+    pub fn catch_up(names: &mut Arc<Self>, journal: &dyn Journal) -> Result<(), QueryError> {
+        let from = names.next.unwrap_or(Place::START);
+        let mut scan = journal.find(&[Key::openings()], ScanFrom::places(from..Place::END))?;
+        while let Some(chunk) = scan.next_chunk()? {
+            let (place, partition) = (chunk.place, chunk.header.partition);
+            let fault = |source| QueryError::Entry { place, source };
+            for entry in chunk.entries() {
+                let entry = entry.map_err(|error| fault(error.into()))?;
+                Self::fold(names, partition, &entry).map_err(|error| fault(error.into()))?;
+            }
+            Arc::make_mut(names).next = Some(place);
+        }
+        Ok(())
+    }
+
+    /// The person with a subject number (from 1).
+    pub fn get(&self, partition: PartitionId, subject: u64) -> Option<&Subject> {
+        let index = usize::try_from(subject).ok()?.checked_sub(1)?;
+        self.partitions.get(usize::from(partition.0))?.get(index)?.as_ref()
+    }
+
+    /// Everybody, by partition and subject number.
+    pub fn iter(&self) -> impl Iterator<Item = &Subject> {
+        self.partitions.iter().flatten().flatten()
+    }
+
+    /// Notes a person's name.
+    pub fn insert(&mut self, partition: PartitionId, subject: u64, name: Subject) {
+        let Some(index) = usize::try_from(subject).ok().and_then(|n| n.checked_sub(1)) else {
+            return;
+        };
+        let partition = usize::from(partition.0);
+        let partitions = self.partitions.len().max(partition + 1);
+        self.partitions.resize_with(partitions, Vec::new);
+        let people = &mut self.partitions[partition];
+        people.resize(people.len().max(index + 1), None);
+        people[index] = Some(name);
+    }
+
+    /// Takes in the name that an entry introduces, if it does.
+    pub fn fold(
+        names: &mut Arc<Self>,
+        partition: PartitionId,
+        entry: &EntryRef<'_>,
+    ) -> Result<(), Malformed> {
+        if entry.schema != SchemaId::Profile || entry.seal != 0 {
+            return Ok(());
+        }
+        if let Some(user_id) = opened_user(entry)?
+            && names.get(partition, entry.subject).is_none()
+        {
+            let name = Subject { tenant: entry.tenant.into(), user_id };
+            Arc::make_mut(names).insert(partition, entry.subject, name);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Topics: the groups of event types that streams carry, by the names other systems know.
+
+use serde::{Deserialize, Serialize};
+use zeitgeber_schemas::SchemaId;
+
+/// A group of event types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Topic {
+    /// Accepted readings.
+    #[serde(rename = "readings.validated")]
+    ReadingsValidated,
+    /// Analysed windows.
+    #[serde(rename = "rhythm.analysis")]
+    RhythmAnalysis,
+    /// Decisions, with scores and propensities.
+    #[serde(rename = "routing.decisions")]
+    RoutingDecisions,
+    /// What went to a person, or why nothing did.
+    #[serde(rename = "interventions")]
+    Interventions,
+    /// Outcomes of decisions, and that none came.
+    #[serde(rename = "feedback.rewards")]
+    FeedbackRewards,
+    /// Refused inputs.
+    #[serde(rename = "dead.letters")]
+    DeadLetters,
+    /// People met, profiles and configurations in force.
+    #[serde(rename = "inputs.configured")]
+    InputsConfigured,
+}
+
+/// Text that is not a topic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no topic {0:?}: the topics are {list}", list = Topic::ALL.map(Topic::as_str).join(", "))]
+pub struct ParseTopicError(String);
+
+impl Topic {
+    /// Every topic.
+    pub const ALL: [Self; 7] = [
+        Self::ReadingsValidated,
+        Self::RhythmAnalysis,
+        Self::RoutingDecisions,
+        Self::Interventions,
+        Self::FeedbackRewards,
+        Self::DeadLetters,
+        Self::InputsConfigured,
+    ];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadingsValidated => "readings.validated",
+            Self::RhythmAnalysis => "rhythm.analysis",
+            Self::RoutingDecisions => "routing.decisions",
+            Self::Interventions => "interventions",
+            Self::FeedbackRewards => "feedback.rewards",
+            Self::DeadLetters => "dead.letters",
+            Self::InputsConfigured => "inputs.configured",
+        }
+    }
+
+    /// The topic of an event type; inputs have none.
+    pub const fn of(schema: SchemaId) -> Option<Self> {
+        match schema {
+            SchemaId::ReadingAccepted => Some(Self::ReadingsValidated),
+            SchemaId::RhythmAnalysed => Some(Self::RhythmAnalysis),
+            SchemaId::DecisionMade => Some(Self::RoutingDecisions),
+            SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => {
+                Some(Self::Interventions)
+            }
+            SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => Some(Self::FeedbackRewards),
+            SchemaId::DeadLettered => Some(Self::DeadLetters),
+            SchemaId::SubjectOpened | SchemaId::ProfileSet | SchemaId::ConfigurationSet => {
+                Some(Self::InputsConfigured)
+            }
+            SchemaId::Reading
+            | SchemaId::Profile
+            | SchemaId::Feedback
+            | SchemaId::Configuration
+            | SchemaId::Unreadable => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Topic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Topic {
+    type Err = ParseTopicError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|topic| topic.as_str() == text);
+        found.ok_or_else(|| ParseTopicError(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::event_types;
+
+    #[test]
+    fn every_event_has_one_topic_whose_name_is_read_back_and_inputs_have_none() {
+        let with_topic = SchemaId::ALL.iter().copied().filter(|s| Topic::of(*s).is_some());
+        assert!(with_topic.eq(event_types()));
+        for topic in Topic::ALL {
+            assert_eq!(topic.as_str().parse(), Ok(topic));
+            assert_eq!(serde_json::to_value(topic).ok(), Some(topic.as_str().into()));
+        }
+        let unknown = "readings".parse::<Topic>().expect_err("no topic");
+        assert!(unknown.to_string().contains("dead.letters"), "{unknown}");
+    }
+}
