@@ -33,6 +33,7 @@ mod openapi;
 mod problem;
 mod reading_off;
 mod server;
+mod stream;
 mod tls;
 
 use std::{
@@ -63,6 +64,7 @@ use crate::{
     door::Options,
     engine::Handle,
     ingest::now_ms,
+    stream::Hub,
 };
 
 /// What hears of requests and connections, for metrics. It must not hold anybody up.
@@ -104,6 +106,8 @@ pub struct Parts {
     pub clock: ClockMode,
     /// Who may do what; none: everybody may do everything.
     pub tokens: Option<Tokens>,
+    /// Who is subscribed to events.
+    pub streams: Hub,
     /// What hears of requests.
     pub observer: Box<dyn Observer>,
 }
@@ -147,6 +151,11 @@ impl App {
     /// The settings.
     pub fn service(&self) -> &Service {
         &self.0.parts.service
+    }
+
+    /// Live streams of events.
+    pub fn streams(&self) -> &Hub {
+        &self.0.parts.streams
     }
 
     /// Tells everything that goes on to end.
@@ -247,7 +256,7 @@ impl App {
 
 /// Every path, ready to serve.
 pub fn router(app: App) -> Router {
-    let routes = Router::new().merge(health::routes(&app));
+    let routes = Router::new().merge(health::routes(&app)).merge(stream::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

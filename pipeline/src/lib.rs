@@ -19,3 +19,4 @@ pub mod record;
 pub mod runtime;
 pub mod state;
 pub mod store;
+pub mod stream;

@@ -9,7 +9,8 @@ mod refused;
 pub use refused::refused_user;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zeitgeber_schemas::{
-    ChunkHeader, DecisionId, PartitionId, SchemaId, SubjectOpened, person_key, wire::Wire,
+    ChunkHeader, DecisionId, PartitionId, SchemaId, SubjectOpened, person_key,
+    wire::{Wire, get_str},
 };
 
 use super::EntryRef;
@@ -24,6 +25,7 @@ const DECISION: u64 = 2;
 const PERSON: u64 = 3;
 const CONFIGURATIONS: u64 = 4;
 const OPENINGS: u64 = 5;
+const TASK: u64 = 6;
 
 /// What entries are found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +45,19 @@ impl Key {
         bytes[..2].copy_from_slice(&partition.0.to_le_bytes());
         bytes[2..].copy_from_slice(&subject.to_le_bytes());
         Self::of(SUBJECT, &bytes)
+    }
+
+    /// Every entry of a pool of agents, which are numbered apart from people.
+    pub fn pool(partition: PartitionId, number: u64) -> Self {
+        Self::task(partition, number, "")
+    }
+
+    /// The entries with events of a task, which its pool's number and its id name.
+    pub fn task(partition: PartitionId, pool: u64, id: &str) -> Self {
+        let mut bytes = partition.0.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&pool.to_le_bytes());
+        bytes.extend_from_slice(id.as_bytes());
+        Self::of(TASK, &bytes)
     }
 
     /// The entries with events of a decision: what was decided, issued, answered, expired.
@@ -69,7 +84,9 @@ impl Key {
 
 /// The keys of an entry, repeats included.
 pub fn keys_of(header: &ChunkHeader, entry: &EntryRef<'_>, keys: &mut Vec<Key>) {
-    if entry.subject != 0 {
+    if entry.schema.is_task_input() {
+        keys.push(Key::pool(header.partition, entry.subject));
+    } else if entry.subject != 0 {
         keys.push(Key::subject(header.partition, entry.subject));
     } else if let Some(user) = refused_user(entry) {
         keys.push(Key::person(&person_key(entry.tenant, &user)));
@@ -93,6 +110,20 @@ pub fn keys_of(header: &ChunkHeader, entry: &EntryRef<'_>, keys: &mut Vec<Key>) 
             | SchemaId::FeedbackRecorded
             | SchemaId::OutcomeExpired => {
                 keys.extend(DecisionId::get(&mut payload).ok().map(Key::decision));
+            }
+            // So is the task's id.
+            SchemaId::TaskQueued
+            | SchemaId::TaskEscalated
+            | SchemaId::TaskAssigned
+            | SchemaId::TaskStarted
+            | SchemaId::TaskCompleted
+            | SchemaId::TaskFailed
+            | SchemaId::TaskReleased
+            | SchemaId::TaskCancelled
+            | SchemaId::TaskExpired
+            | SchemaId::TaskDeadLettered => {
+                let id = get_str(&mut payload).ok();
+                keys.extend(id.map(|id| Key::task(header.partition, entry.subject, id)));
             }
             _ => {}
         }

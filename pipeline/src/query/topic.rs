@@ -21,10 +21,16 @@ pub enum Topic {
     /// Outcomes of decisions, and that none came.
     #[serde(rename = "feedback.rewards")]
     FeedbackRewards,
-    /// Refused inputs.
+    /// Refused inputs, and tasks that were given up.
     #[serde(rename = "dead.letters")]
     DeadLetters,
-    /// People met, profiles and configurations in force.
+    /// Tasks from the queue to their end.
+    #[serde(rename = "task.assignments")]
+    TaskAssignments,
+    /// Agents that came, were heard of, or changed in health.
+    #[serde(rename = "task.agents")]
+    TaskAgents,
+    /// People and pools met, profiles and configurations in force.
     #[serde(rename = "inputs.configured")]
     InputsConfigured,
 }
@@ -36,13 +42,15 @@ pub struct ParseTopicError(String);
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::ReadingsValidated,
         Self::RhythmAnalysis,
         Self::RoutingDecisions,
         Self::Interventions,
         Self::FeedbackRewards,
         Self::DeadLetters,
+        Self::TaskAssignments,
+        Self::TaskAgents,
         Self::InputsConfigured,
     ];
 
@@ -55,6 +63,8 @@ impl Topic {
             Self::Interventions => "interventions",
             Self::FeedbackRewards => "feedback.rewards",
             Self::DeadLetters => "dead.letters",
+            Self::TaskAssignments => "task.assignments",
+            Self::TaskAgents => "task.agents",
             Self::InputsConfigured => "inputs.configured",
         }
     }
@@ -69,15 +79,36 @@ impl Topic {
                 Some(Self::Interventions)
             }
             SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => Some(Self::FeedbackRewards),
-            SchemaId::DeadLettered => Some(Self::DeadLetters),
-            SchemaId::SubjectOpened | SchemaId::ProfileSet | SchemaId::ConfigurationSet => {
-                Some(Self::InputsConfigured)
+            SchemaId::DeadLettered | SchemaId::TaskDeadLettered => Some(Self::DeadLetters),
+            SchemaId::TaskQueued
+            | SchemaId::TaskEscalated
+            | SchemaId::TaskAssigned
+            | SchemaId::TaskStarted
+            | SchemaId::TaskCompleted
+            | SchemaId::TaskFailed
+            | SchemaId::TaskReleased
+            | SchemaId::TaskCancelled
+            | SchemaId::TaskExpired => Some(Self::TaskAssignments),
+            SchemaId::AgentRegistered | SchemaId::AgentSeen | SchemaId::AgentHealthChanged => {
+                Some(Self::TaskAgents)
             }
+            SchemaId::SubjectOpened
+            | SchemaId::ProfileSet
+            | SchemaId::ConfigurationSet
+            | SchemaId::PoolOpened
+            | SchemaId::PoolConfigured => Some(Self::InputsConfigured),
             SchemaId::Reading
             | SchemaId::Profile
             | SchemaId::Feedback
             | SchemaId::Configuration
-            | SchemaId::Unreadable => None,
+            | SchemaId::Unreadable
+            | SchemaId::Agent
+            | SchemaId::Task
+            | SchemaId::TaskCancel
+            | SchemaId::TaskStart
+            | SchemaId::TaskResult
+            | SchemaId::Pool
+            | SchemaId::Tick => None,
         }
     }
 }

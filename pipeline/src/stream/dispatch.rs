@@ -1,0 +1,105 @@
+//! From a stored chunk to the queues of those who want its events.
+//!
+//! An entry is decoded no further than its envelope and the schemas of its events unless somebody
+//! wants one of them; each wanted event is rendered once, however many get it.
+
+use std::sync::{Arc, RwLock};
+
+use zeitgeber_schemas::{SchemaId, person_key};
+
+use super::{filter::Topics, frame::Frame, registry::Registry};
+use crate::{
+    fold::opened_user,
+    journal::{EntryRef, StoredChunk, refused_user},
+    query::{Names, QueryError, Subject, Visit, event_rows},
+};
+
+/// The names of everybody, shared by all readers.
+pub(super) type SharedNames = RwLock<Names>;
+
+/// Offers a chunk's events to all who want them; how many frames went into queues.
+pub(super) fn dispatch(
+    chunk: &StoredChunk<'_>,
+    names: &SharedNames,
+    registry: &mut Registry,
+) -> Result<u64, QueryError> {
+    let place = chunk.place;
+    let mut first = chunk.header.first_position;
+    let mut reached = 0;
+    for entry in chunk.entries() {
+        let fault = |source| QueryError::Entry { place, source };
+        let entry = entry.map_err(|error| fault(error.into()))?;
+        if entry.schema == SchemaId::Profile && entry.seal == 0 {
+            learn(chunk, &entry, names)?;
+        }
+        let (mut topics, mut events) = (Topics::default(), 0);
+        for event in entry.events.clone() {
+            topics = topics.and(Topics::of(event.schema));
+            events += 1;
+        }
+        if registry.topics().meets(topics) {
+            reached += offer(chunk, &entry, first, topics, names, registry)?;
+        }
+        first += events;
+    }
+    Ok(reached)
+}
+
+/// Takes in the name that an entry introduces, if it does.
+fn learn(
+    chunk: &StoredChunk<'_>,
+    entry: &EntryRef<'_>,
+    names: &SharedNames,
+) -> Result<(), QueryError> {
+    let partition = chunk.header.partition;
+    let fault = |source| QueryError::Entry { place: chunk.place, source };
+    let Some(user_id) = opened_user(entry).map_err(|error| fault(error.into()))? else {
+        return Ok(());
+    };
+    let known = names.read().expect("nothing panics while the names are held");
+    let is_known = known.get(partition, entry.subject).is_some();
+    drop(known);
+    if !is_known {
+        let name = Subject { tenant: entry.tenant.into(), user_id };
+        let mut names = names.write().expect("nothing panics while the names are held");
+        names.insert(partition, entry.subject, name);
+    }
+    Ok(())
+}
+
+fn offer(
+    chunk: &StoredChunk<'_>,
+    entry: &EntryRef<'_>,
+    first: u64,
+    topics: Topics,
+    names: &SharedNames,
+    registry: &mut Registry,
+) -> Result<u64, QueryError> {
+    let place = chunk.place;
+    let names = names.read().expect("nothing panics while the names are held");
+    // Pools are numbered apart from people.
+    let is_person = !entry.schema.is_task_input();
+    let subject = names.get(chunk.header.partition, entry.subject).filter(|_| is_person);
+    let refused = match subject {
+        None if registry.by_person() && entry.subject == 0 => refused_user(entry),
+        _ => None,
+    };
+    let person = match (subject, refused.as_deref()) {
+        (Some(subject), _) => Some(person_key(&subject.tenant, &subject.user_id)),
+        (None, Some(user)) => Some(person_key(entry.tenant, user)),
+        (None, None) => None,
+    };
+    let wanted = registry.wanted(person.as_deref());
+    if !wanted.meets(topics) {
+        return Ok(0);
+    }
+    let met = Visit { header: &chunk.header, place, first, entry, subject };
+    let mut reached = 0;
+    for row in event_rows(&met, |schema| wanted.meets(Topics::of(schema)))? {
+        let frame = Frame::render(&row, place)
+            .map_err(|error| QueryError::Output(std::io::Error::other(error)))?;
+        let topics = Topics::of(frame.schema());
+        reached += registry.offer(person.as_deref(), topics, &Arc::new(frame));
+    }
+    Ok(reached)
+}
