@@ -114,9 +114,8 @@ fn size() -> Size {
 
 /// Gives everybody a profile; the position of the last event of it.
 fn open_people(dir: &Path, people: usize) -> String {
-    let users: Vec<_> = (0..people)
-        .map(|n| json!({ "user_id": load::person(n), "tz_offset_min": 0 }))
-        .collect();
+    let users: Vec<_> =
+        (0..people).map(|n| json!({ "user_id": load::person(n), "tz_offset_min": 0 })).collect();
     let (profiles, nothing) = (dir.join("users.json"), dir.join("nothing.jsonl"));
     fs::write(&profiles, json!(users).to_string()).expect("the file can be written");
     write_lines::<&str>(&nothing, &[]);

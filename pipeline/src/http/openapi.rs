@@ -14,7 +14,7 @@ use utoipa::{
     },
 };
 
-use super::{ProblemBody, health, stream};
+use super::{ProblemBody, health, log, people, readings, stream};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -36,7 +36,13 @@ struct Root;
 /// The document.
 pub fn document() -> Document {
     let mut document = Root::openapi();
-    for part in [health::Api::openapi(), stream::Api::openapi()] {
+    for part in [
+        readings::Api::openapi(),
+        people::Api::openapi(),
+        log::Api::openapi(),
+        stream::Api::openapi(),
+        health::Api::openapi(),
+    ] {
         document.merge(part);
     }
     Common.modify(&mut document);

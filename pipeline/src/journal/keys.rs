@@ -111,6 +111,7 @@ pub fn keys_of(header: &ChunkHeader, entry: &EntryRef<'_>, keys: &mut Vec<Key>) 
             | SchemaId::OutcomeExpired => {
                 keys.extend(DecisionId::get(&mut payload).ok().map(Key::decision));
             }
+            SchemaId::PoolOpened => keys.push(Key::openings()),
             // So is the task's id.
             SchemaId::TaskQueued
             | SchemaId::TaskEscalated

@@ -9,16 +9,16 @@ use zeitgeber_schemas::{PartitionId, SchemaId, person_key, wire::Malformed};
 
 use super::QueryError;
 use crate::{
-    fold::opened_user,
+    fold::opened_name,
     journal::{EntryRef, Journal, Key, Place, ScanFrom},
 };
 
-/// A person as a partition's entries number them.
+/// A person or a pool of agents, as a partition's entries number them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// The tenant.
     pub tenant: String,
-    /// The id within the tenant.
+    /// The id within the tenant; a pool's name.
     pub user_id: String,
 }
 
@@ -29,10 +29,14 @@ impl Subject {
     }
 }
 
+/// By partition and number.
+type Numbered = Vec<Vec<Option<Subject>>>;
+
 /// Who stands behind the subject numbers of each partition.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    partitions: Vec<Vec<Option<Subject>>>,
+    people: Numbered,
+    pools: Numbered,
     /// Behind the last chunk that was read for its names.
     next: Option<Place>,
 }
@@ -61,28 +65,41 @@ impl Names {
         Ok(())
     }
 
-    /// The person with a subject number (from 1).
-    pub fn get(&self, partition: PartitionId, subject: u64) -> Option<&Subject> {
+    /// Whom an entry of this schema and subject number (from 1) concerns: a person, or for the
+    /// inputs of pools a pool. The two are numbered apart.
+    pub fn get(&self, partition: PartitionId, schema: SchemaId, subject: u64) -> Option<&Subject> {
+        let names = if schema.is_task_input() { &self.pools } else { &self.people };
         let index = usize::try_from(subject).ok()?.checked_sub(1)?;
-        self.partitions.get(usize::from(partition.0))?.get(index)?.as_ref()
+        names.get(usize::from(partition.0))?.get(index)?.as_ref()
     }
 
-    /// Everybody, by partition and subject number.
+    /// Every person, by partition and subject number.
     pub fn iter(&self) -> impl Iterator<Item = &Subject> {
-        self.partitions.iter().flatten().flatten()
+        self.people.iter().flatten().flatten()
     }
 
-    /// Notes a person's name.
-    pub fn insert(&mut self, partition: PartitionId, subject: u64, name: Subject) {
+    /// Every pool, by partition and number.
+    pub fn pools(&self) -> impl Iterator<Item = &Subject> {
+        self.pools.iter().flatten().flatten()
+    }
+
+    /// Notes the name that entries of a schema number so.
+    pub fn insert(
+        &mut self,
+        partition: PartitionId,
+        schema: SchemaId,
+        subject: u64,
+        name: Subject,
+    ) {
         let Some(index) = usize::try_from(subject).ok().and_then(|n| n.checked_sub(1)) else {
             return;
         };
         let partition = usize::from(partition.0);
-        let partitions = self.partitions.len().max(partition + 1);
-        self.partitions.resize_with(partitions, Vec::new);
-        let people = &mut self.partitions[partition];
-        people.resize(people.len().max(index + 1), None);
-        people[index] = Some(name);
+        let all = if schema.is_task_input() { &mut self.pools } else { &mut self.people };
+        all.resize_with(all.len().max(partition + 1), Vec::new);
+        let names = &mut all[partition];
+        names.resize(names.len().max(index + 1), None);
+        names[index] = Some(name);
     }
 
     /// Takes in the name that an entry introduces, if it does.
@@ -91,15 +108,20 @@ impl Names {
         partition: PartitionId,
         entry: &EntryRef<'_>,
     ) -> Result<(), Malformed> {
-        if entry.schema != SchemaId::Profile || entry.seal != 0 {
+        if !may_open(entry.schema) || entry.seal != 0 {
             return Ok(());
         }
-        if let Some(user_id) = opened_user(entry)?
-            && names.get(partition, entry.subject).is_none()
+        if let Some(user_id) = opened_name(entry)?
+            && names.get(partition, entry.schema, entry.subject).is_none()
         {
             let name = Subject { tenant: entry.tenant.into(), user_id };
-            Arc::make_mut(names).insert(partition, entry.subject, name);
+            Arc::make_mut(names).insert(partition, entry.schema, entry.subject, name);
         }
         Ok(())
     }
+}
+
+/// Whether an entry of this schema can introduce somebody.
+pub(crate) const fn may_open(schema: SchemaId) -> bool {
+    matches!(schema, SchemaId::Profile | SchemaId::Pool | SchemaId::Agent)
 }

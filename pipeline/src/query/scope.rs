@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use zeitgeber_schemas::PartitionId;
+use zeitgeber_schemas::{PartitionId, SchemaId};
 
 use super::{EventFilter, EventRow, Names, Position, QueryError, Subject, Walk, unknown_user};
 use crate::journal::{Journal, Key, Place, ScanFrom};
@@ -59,7 +59,7 @@ impl Scope {
         match opened {
             Some((partition, subject, name)) => {
                 keys.push(Key::subject(partition, subject));
-                names.insert(partition, subject, name);
+                names.insert(partition, SchemaId::Profile, subject, name);
             }
             None if refused => {}
             None => {

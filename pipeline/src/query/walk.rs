@@ -117,9 +117,7 @@ impl Walk {
                 let entry = entry.map_err(|error| fault(error.into()))?;
                 Names::fold(&mut self.names, header.partition, &entry)
                     .map_err(|error| fault(error.into()))?;
-                // Pools are numbered apart from people.
-                let of_person = !entry.schema.is_task_input();
-                let subject = self.names.get(header.partition, entry.subject).filter(|_| of_person);
+                let subject = self.names.get(header.partition, entry.schema, entry.subject);
                 let met = Visit { header, place, first, entry: &entry, subject };
                 if visit(&met)?.is_break() {
                     return Ok(());

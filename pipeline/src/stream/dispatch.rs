@@ -5,13 +5,13 @@
 
 use std::sync::{Arc, RwLock};
 
-use zeitgeber_schemas::{SchemaId, person_key};
+use zeitgeber_schemas::person_key;
 
 use super::{filter::Topics, frame::Frame, registry::Registry};
 use crate::{
-    fold::opened_user,
+    fold::opened_name,
     journal::{EntryRef, StoredChunk, refused_user},
-    query::{Names, QueryError, Subject, Visit, event_rows},
+    query::{Names, QueryError, Subject, Visit, event_rows, may_open},
 };
 
 /// The names of everybody, shared by all readers.
@@ -29,7 +29,7 @@ pub(super) fn dispatch(
     for entry in chunk.entries() {
         let fault = |source| QueryError::Entry { place, source };
         let entry = entry.map_err(|error| fault(error.into()))?;
-        if entry.schema == SchemaId::Profile && entry.seal == 0 {
+        if may_open(entry.schema) && entry.seal == 0 {
             learn(chunk, &entry, names)?;
         }
         let (mut topics, mut events) = (Topics::default(), 0);
@@ -53,16 +53,16 @@ fn learn(
 ) -> Result<(), QueryError> {
     let partition = chunk.header.partition;
     let fault = |source| QueryError::Entry { place: chunk.place, source };
-    let Some(user_id) = opened_user(entry).map_err(|error| fault(error.into()))? else {
+    let Some(user_id) = opened_name(entry).map_err(|error| fault(error.into()))? else {
         return Ok(());
     };
     let known = names.read().expect("nothing panics while the names are held");
-    let is_known = known.get(partition, entry.subject).is_some();
+    let is_known = known.get(partition, entry.schema, entry.subject).is_some();
     drop(known);
     if !is_known {
         let name = Subject { tenant: entry.tenant.into(), user_id };
         let mut names = names.write().expect("nothing panics while the names are held");
-        names.insert(partition, entry.subject, name);
+        names.insert(partition, entry.schema, entry.subject, name);
     }
     Ok(())
 }
@@ -77,9 +77,7 @@ fn offer(
 ) -> Result<u64, QueryError> {
     let place = chunk.place;
     let names = names.read().expect("nothing panics while the names are held");
-    // Pools are numbered apart from people.
-    let is_person = !entry.schema.is_task_input();
-    let subject = names.get(chunk.header.partition, entry.subject).filter(|_| is_person);
+    let subject = names.get(chunk.header.partition, entry.schema, entry.subject);
     let refused = match subject {
         None if registry.by_person() && entry.subject == 0 => refused_user(entry),
         _ => None,

@@ -175,8 +175,7 @@ impl Load {
 
     /// Sends a reading of each of its people, again and again.
     async fn poster(self: Arc<Self>, n: usize, end: Instant) {
-        let people: Vec<String> =
-            (n..self.came.len()).step_by(self.posters).map(person).collect();
+        let people: Vec<String> = (n..self.came.len()).step_by(self.posters).map(person).collect();
         let per_s = READINGS_PER_S as f64 / self.posters as f64;
         // The posters are spread over their period.
         let period = Duration::from_secs_f64(people.len() as f64 / per_s);
