@@ -31,7 +31,6 @@ pub use export::{AvroExport, event_types, export_avro};
 pub use moment::{
     Moment, MomentError, ParsePositionError, Position, Positions, parse_time, time_text,
 };
-pub(crate) use names::may_open;
 pub use names::{Names, Subject};
 pub use outcomes::outcomes;
 pub use replay::{Rebuilt, Until, replay};

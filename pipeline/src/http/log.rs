@@ -149,8 +149,7 @@ async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
     let after = wanted.after.map(|text| text.parse::<Position>().map_err(malformed)).transpose()?;
     let schema = wanted.r#type.as_deref().map(event_type).transpose()?;
     let from = wanted.from.as_deref().map(time).transpose()?.map(Moment::Time);
-    let filter =
-        EventFilter { user: wanted.user, schema, from, inputs: false, ..EventFilter::default() };
+    let filter = EventFilter { user: wanted.user, schema, from, ..EventFilter::default() };
     let mut rows = app.long_read(move |journal, _| rows(journal, &filter, after, limit)).await?;
     let next = (rows.len() > limit).then(|| rows[limit - 1].position.to_string());
     rows.truncate(limit);

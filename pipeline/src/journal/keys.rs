@@ -103,6 +103,7 @@ pub fn keys_of(header: &ChunkHeader, entry: &EntryRef<'_>, keys: &mut Vec<Key>) 
                     keys.push(Key::person(&person_key(entry.tenant, &opened.user_id)));
                 }
             }
+            SchemaId::PoolOpened => keys.push(Key::openings()),
             // The decision's id is the first field of each.
             SchemaId::DecisionMade
             | SchemaId::InterventionIssued
@@ -111,7 +112,6 @@ pub fn keys_of(header: &ChunkHeader, entry: &EntryRef<'_>, keys: &mut Vec<Key>) 
             | SchemaId::OutcomeExpired => {
                 keys.extend(DecisionId::get(&mut payload).ok().map(Key::decision));
             }
-            SchemaId::PoolOpened => keys.push(Key::openings()),
             // So is the task's id.
             SchemaId::TaskQueued
             | SchemaId::TaskEscalated

@@ -29,9 +29,6 @@ impl Subject {
     }
 }
 
-/// By partition and number.
-type Numbered = Vec<Vec<Option<Subject>>>;
-
 /// Who stands behind the subject numbers of each partition.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
@@ -40,6 +37,9 @@ pub struct Names {
     /// Behind the last chunk that was read for its names.
     next: Option<Place>,
 }
+
+/// By partition and number, from 1.
+type Numbered = Vec<Vec<Option<Subject>>>;
 
 impl Names {
     /// Reads the names of everybody in the log.
@@ -83,7 +83,7 @@ impl Names {
         self.pools.iter().flatten().flatten()
     }
 
-    /// Notes the name that entries of a schema number so.
+    /// Notes the name behind the subject of an entry of this schema.
     pub fn insert(
         &mut self,
         partition: PartitionId,
@@ -94,12 +94,12 @@ impl Names {
         let Some(index) = usize::try_from(subject).ok().and_then(|n| n.checked_sub(1)) else {
             return;
         };
+        let names = if schema.is_task_input() { &mut self.pools } else { &mut self.people };
         let partition = usize::from(partition.0);
-        let all = if schema.is_task_input() { &mut self.pools } else { &mut self.people };
-        all.resize_with(all.len().max(partition + 1), Vec::new);
-        let names = &mut all[partition];
-        names.resize(names.len().max(index + 1), None);
-        names[index] = Some(name);
+        names.resize_with(names.len().max(partition + 1), Vec::new);
+        let numbered = &mut names[partition];
+        numbered.resize(numbered.len().max(index + 1), None);
+        numbered[index] = Some(name);
     }
 
     /// Takes in the name that an entry introduces, if it does.
@@ -108,7 +108,9 @@ impl Names {
         partition: PartitionId,
         entry: &EntryRef<'_>,
     ) -> Result<(), Malformed> {
-        if !may_open(entry.schema) || entry.seal != 0 {
+        let introduces =
+            matches!(entry.schema, SchemaId::Profile | SchemaId::Pool | SchemaId::Agent);
+        if !introduces || entry.seal != 0 {
             return Ok(());
         }
         if let Some(user_id) = opened_name(entry)?
@@ -119,9 +121,4 @@ impl Names {
         }
         Ok(())
     }
-}
-
-/// Whether an entry of this schema can introduce somebody.
-pub(crate) const fn may_open(schema: SchemaId) -> bool {
-    matches!(schema, SchemaId::Profile | SchemaId::Pool | SchemaId::Agent)
 }

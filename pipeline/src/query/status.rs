@@ -172,8 +172,10 @@ impl Seen {
         let mut seen = Self::default();
         let own = Scope::subject(journal, partition, subject)?;
         own.walk(journal, Place::START..Place::END)?.run(|met| {
-            let is_theirs = met.entry.subject == subject && !met.entry.schema.is_task_input();
-            if met.partition() == partition && is_theirs {
+            let is_theirs = met.partition() == partition
+                && met.entry.subject == subject
+                && !met.entry.schema.is_task_input();
+            if is_theirs {
                 seen.take(met, state, DECIDED)?;
             }
             Ok(ControlFlow::Continue(()))

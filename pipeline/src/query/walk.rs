@@ -40,7 +40,7 @@ impl Visit<'_> {
         Position { partition: self.header.partition, n: self.first + index }
     }
 
-    /// The person: from the subject, else as far as a refused input's bytes tell.
+    /// The person, or the pool: from the subject, else as far as a refused input's bytes tell.
     pub fn user_id(&self) -> Option<String> {
         match self.subject {
             Some(subject) => Some(subject.user_id.clone()),
@@ -51,6 +51,7 @@ impl Visit<'_> {
     /// Whether the entry concerns a person, by person key.
     pub fn concerns(&self, key: &str) -> bool {
         match self.subject {
+            _ if self.entry.schema.is_task_input() => false,
             Some(subject) => person_key(&subject.tenant, &subject.user_id) == key,
             // Whose subject's name is not at hand is somebody else.
             None if self.entry.subject != 0 => false,
