@@ -150,7 +150,7 @@ fn a_stream_from_now_brings_what_comes_after_it_joined_and_nothing_before() {
 fn a_person_filter_finds_their_refused_inputs_and_nobody_elses() {
     let service = Service::open(AMPLE);
     let topics = vec![Topic::DeadLetters];
-    let filter = Filter { topics, person: Some("nobody-yet".into()) };
+    let filter = Filter { topics, person: Some("nobody-yet".into()), ..Filter::default() };
     let stream = service.hub.subscribe(filter.clone(), Begin::Now).expect("there is room");
     block_on(stream.joined());
     service.line(reading("somebody-else", 1).as_bytes());

@@ -74,7 +74,13 @@ struct Wanted {
     /// Events of this person only.
     #[param(min_length = 1, max_length = 256, nullable = false)]
     user: Option<String>,
-    /// The person's tenant; `default` where it is not given.
+    /// Events of this pool of agents only; not together with `user`.
+    #[param(min_length = 1, max_length = 256, nullable = false)]
+    pool: Option<String>,
+    /// Events that name this agent only.
+    #[param(min_length = 1, max_length = 256, nullable = false)]
+    agent: Option<String>,
+    /// The tenant of the person or the pool; `default` where it is not given.
     #[serde(default = "default_tenant")]
     #[param(min_length = 1, max_length = 256, pattern = "^[^/]+$", required = false)]
     tenant: String,
@@ -91,11 +97,21 @@ impl Wanted {
         let topics =
             topics.map_err(|error| Problem::new(Kind::Malformed, format!("`topic`: {error}")))?;
         let tenant = checked_tenant(self.tenant.clone())?;
-        let person = self.user.as_deref().map(|user| {
-            check_id("`user`", user)?;
-            Ok::<_, Problem>(person_key(&tenant, user).into_owned())
-        });
-        Ok(Filter { topics, person: person.transpose()? })
+        if self.user.is_some() && self.pool.is_some() {
+            return Err(Problem::new(Kind::Malformed, "give `user` or `pool`, not both"));
+        }
+        let key = |what: &str, name: &Option<String>| match name.as_deref() {
+            None => Ok::<_, Problem>(None),
+            Some(name) => {
+                check_id(what, name)?;
+                Ok(Some(person_key(&tenant, name).into_owned()))
+            }
+        };
+        let (person, pool) = (key("`user`", &self.user)?, key("`pool`", &self.pool)?);
+        if let Some(agent) = &self.agent {
+            check_id("`agent`", agent)?;
+        }
+        Ok(Filter { topics, person, pool, agent: self.agent.clone() })
     }
 
     fn begin(&self, headers: &HeaderMap) -> Result<Begin, Problem> {

@@ -5,13 +5,17 @@
 
 use std::sync::{Arc, RwLock};
 
-use zeitgeber_schemas::person_key;
+use zeitgeber_schemas::{SchemaId, person_key};
 
-use super::{filter::Topics, frame::Frame, registry::Registry};
+use super::{
+    filter::{About, Topics},
+    frame::Frame,
+    registry::Registry,
+};
 use crate::{
     fold::opened_name,
     journal::{EntryRef, StoredChunk, refused_user},
-    query::{Names, QueryError, Subject, Visit, event_rows, may_open},
+    query::{Names, QueryError, Subject, Visit, event_rows},
 };
 
 /// The names of everybody, shared by all readers.
@@ -29,7 +33,9 @@ pub(super) fn dispatch(
     for entry in chunk.entries() {
         let fault = |source| QueryError::Entry { place, source };
         let entry = entry.map_err(|error| fault(error.into()))?;
-        if may_open(entry.schema) && entry.seal == 0 {
+        // Nothing else introduces anybody.
+        let may_open = matches!(entry.schema, SchemaId::Profile | SchemaId::Pool | SchemaId::Agent);
+        if may_open && entry.seal == 0 {
             learn(chunk, &entry, names)?;
         }
         let (mut topics, mut events) = (Topics::default(), 0);
@@ -87,7 +93,12 @@ fn offer(
         (None, Some(user)) => Some(person_key(entry.tenant, user)),
         (None, None) => None,
     };
-    let wanted = registry.wanted(person.as_deref());
+    let about = match person.as_deref() {
+        None => About::Nobody,
+        Some(pool) if entry.schema.is_task_input() => About::Pool(pool),
+        Some(person) => About::Person(person),
+    };
+    let wanted = registry.wanted(about);
     if !wanted.meets(topics) {
         return Ok(0);
     }
@@ -97,7 +108,7 @@ fn offer(
         let frame = Frame::render(&row, place)
             .map_err(|error| QueryError::Output(std::io::Error::other(error)))?;
         let topics = Topics::of(frame.schema());
-        reached += registry.offer(person.as_deref(), topics, &Arc::new(frame));
+        reached += registry.offer(about, topics, &Arc::new(frame));
     }
     Ok(reached)
 }

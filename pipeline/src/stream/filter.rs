@@ -11,6 +11,21 @@ pub struct Filter {
     pub topics: Vec<Topic>,
     /// Those of this person (person key).
     pub person: Option<String>,
+    /// Those of this pool of agents (named as people are), where no person is named.
+    pub pool: Option<String>,
+    /// Those that name this agent.
+    pub agent: Option<String>,
+}
+
+/// Whom an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About<'a> {
+    /// Nobody, or somebody who is not known.
+    Nobody,
+    /// A person, by person key.
+    Person(&'a str),
+    /// A pool of agents, by the same kind of key.
+    Pool(&'a str),
 }
 
 /// Most topics that a set can hold.
@@ -47,6 +62,15 @@ impl Topics {
 }
 
 impl Filter {
+    /// Whom the events must be about; nobody: that does not matter.
+    pub(super) fn about(&self) -> About<'_> {
+        match (&self.person, &self.pool) {
+            (Some(person), _) => About::Person(person),
+            (None, Some(pool)) => About::Pool(pool),
+            (None, None) => About::Nobody,
+        }
+    }
+
     pub(super) fn topics(&self) -> Topics {
         let all = if self.topics.is_empty() { &Topic::ALL[..] } else { &self.topics };
         all.iter().fold(Topics::default(), |set, topic| set.and(Topics::one(*topic)))

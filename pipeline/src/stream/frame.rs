@@ -13,6 +13,8 @@ pub struct Frame {
     id: Position,
     schema: SchemaId,
     spot: Spot,
+    /// The agent that the event names.
+    agent: Option<Box<str>>,
     /// The event as server-sent events have it.
     text: Box<str>,
     /// Where the JSON begins in the text.
@@ -36,7 +38,9 @@ impl Frame {
         let json_at = head.len();
         let text = [&head, json.as_str(), TEXT_END].concat();
         let spot = Spot { place, n: id.n };
-        Ok(Self { id, schema, spot, text: text.into(), json_at })
+        let agent = row.event.as_ref().and_then(|event| event.get("agent")?.as_str());
+        let agent = agent.map(Into::into);
+        Ok(Self { id, schema, spot, agent, text: text.into(), json_at })
     }
 
     /// Where the event stands; streams resume after it.
@@ -62,6 +66,10 @@ impl Frame {
     /// What it takes of a queue's bound, bytes.
     pub fn bytes(&self) -> usize {
         self.text.len()
+    }
+
+    pub(super) fn names(&self, agent: &str) -> bool {
+        self.agent.as_deref() == Some(agent)
     }
 
     pub(super) const fn spot(&self) -> Spot {
