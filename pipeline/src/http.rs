@@ -41,6 +41,7 @@ mod problem;
 mod reading_off;
 mod readings;
 mod server;
+mod stream;
 mod tls;
 
 use std::{
@@ -71,6 +72,7 @@ use crate::{
     engine::Handle,
     ingest::now_ms,
     state::Partition,
+    stream::Hub,
 };
 
 /// Containers that are unpacked at the same time; the next ones wait.
@@ -122,6 +124,8 @@ pub struct Parts {
     pub line_bytes_max: usize,
     /// Who may do what; none: everybody may do everything.
     pub tokens: Option<Tokens>,
+    /// Who is subscribed to events.
+    pub streams: Hub,
     /// What hears of requests.
     pub observer: Box<dyn Observer>,
 }
@@ -167,6 +171,11 @@ impl App {
     /// The settings.
     pub fn service(&self) -> &Service {
         &self.0.parts.service
+    }
+
+    /// Live streams of events.
+    pub fn streams(&self) -> &Hub {
+        &self.0.parts.streams
     }
 
     /// Tells everything that goes on to end.
@@ -298,7 +307,8 @@ pub fn router(app: App) -> Router {
         .merge(people::routes(&app))
         .merge(data::routes(&app))
         .merge(log::routes(&app))
-        .merge(audits::routes(&app));
+        .merge(audits::routes(&app))
+        .merge(stream::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

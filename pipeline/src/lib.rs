@@ -20,5 +20,6 @@ pub mod record;
 pub mod runtime;
 pub mod state;
 pub mod store;
+pub mod stream;
 #[cfg(feature = "service")]
 pub mod telemetry;

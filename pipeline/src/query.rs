@@ -25,7 +25,7 @@ use strsim::jaro_winkler;
 use zeitgeber_schemas::{DecisionId, PartitionId};
 
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetters, dead_letters};
-pub use events::{EventFilter, EventRow, Last, Start, events, last_events};
+pub use events::{EventFilter, EventRow, Last, Start, event_rows, events, last_events};
 pub use explain::{Explanation, Feature, FeedbackTaken, ReadingsUsed, explain};
 pub use export::{AvroExport, event_types, export_avro};
 pub use moment::{

@@ -8,6 +8,7 @@ use zeitgeber::{
     cycle::OutcomeDetail,
     engine::{Engine, EngineSettings},
     http::{App, Listening, Parts, Tokens, raise_open_files, tls},
+    stream::{Bell, Hub, StreamSettings},
     telemetry::{self, logs},
 };
 
@@ -50,24 +51,30 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // The address comes first: who cannot listen must not open the log.
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
-    let engine = open(args, &config, &listening, tls.is_some())?;
+    let bell = Bell::new();
+    let engine = open(args, &config, &listening, tls.is_some(), bell.clone())?;
     telemetry::metrics().watch(engine.handle());
+    let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {
         engine: engine.handle(),
         service: config.service.clone(),
         clock: config.clock.mode,
         line_bytes_max: config.line_bytes_max(),
         tokens,
+        streams: streams.clone(),
         observer: Box::new(telemetry::metrics()),
     });
     let ended = runtime.block_on(async {
         stop_on_signals(&app)?;
+        tokio::spawn(end_streams(app.clone()));
         Ok::<_, Failure>(listening.serve(app.clone(), tls).await)
     })?;
     if ended.cut_off > 0 {
         say::note(&format!("{} connections did not end in time and were cut off", ended.cut_off));
     }
     telemetry::metrics().unwatch();
+    // It reads the log that the engine closes.
+    streams.stop();
     let counts = engine.close()?;
     runtime.shutdown_background();
     say::note(&format!("stopped: {} inputs, {} events", counts.inputs(), counts.events));
@@ -80,6 +87,7 @@ fn open(
     config: &Config,
     listening: &Listening,
     has_tls: bool,
+    bell: Bell,
 ) -> Result<Engine, Failure> {
     let started = Instant::now();
     let bounds = EngineSettings {
@@ -89,7 +97,8 @@ fn open(
     let settings = session::settings(config, OutcomeDetail::Counts);
     let (body, configure) = (config.configuration(), session::configure(config));
     let recording = telemetry::metrics().recording().enabled(config.metrics.enabled);
-    let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, recording)?;
+    let listener = (recording, bell);
+    let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, listener)?;
     let handle = engine.handle();
     let store = handle.store();
     let events: u64 = store.tails().iter().map(|tail| tail.next_position).sum();
@@ -104,6 +113,22 @@ fn open(
         started.elapsed().as_secs_f64()
     ));
     Ok(engine)
+}
+
+/// Serves streams from the engine's log, which rings the bell.
+fn streams(engine: &Engine, bell: Bell, service: &Service) -> Result<Hub, Failure> {
+    let settings = StreamSettings {
+        streams: service.streams_max as usize,
+        slow_client: Service::seconds(service.slow_client_s),
+    };
+    Ok(Hub::start(engine.handle().journal(), bell, settings)?)
+}
+
+/// Ends the streams as soon as the service is to stop: requests under way may still take a while.
+async fn end_streams(app: App) {
+    app.stopping().await;
+    // It waits for the hub's threads, which may be reading.
+    tokio::task::spawn_blocking(move || app.streams().stop());
 }
 
 /// The first SIGTERM or SIGINT ends the service cleanly, the second one at once.

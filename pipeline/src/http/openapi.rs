@@ -16,7 +16,7 @@ use utoipa::{
 
 use zeitgeber_schemas::{Reason, SchemaId};
 
-use super::{ProblemBody, audits, data, health, log, metrics, people, readings};
+use super::{ProblemBody, audits, data, health, log, metrics, people, readings, stream};
 use crate::query::{self, Topic};
 
 /// The name of the security scheme.
@@ -45,6 +45,7 @@ pub fn document() -> Document {
         data::Api::openapi(),
         log::Api::openapi(),
         audits::Api::openapi(),
+        stream::Api::openapi(),
         health::Api::openapi(),
         metrics::Api::openapi(),
     ] {
