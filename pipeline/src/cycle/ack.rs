@@ -1,6 +1,8 @@
 //! What is told once inputs are durable: counts, and for those who ask an outcome a line.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use zeitgeber_processors::flow::{Input, Person};
 use zeitgeber_schemas::{
     DecisionMade, Event, FeedbackStatus, InterventionIssued, PartitionId, ReadingAccepted, Reason,
@@ -49,7 +51,8 @@ pub struct Announced {
 macro_rules! counts {
     ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
         /// How many of what.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
         pub struct Counts { $($(#[$doc])* pub $field: u64),* }
 
         impl Counts {
@@ -130,27 +133,33 @@ impl Counts {
 }
 
 /// What became of one line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LineOutcome {
     /// The line in its file, from 1.
     pub line: u64,
     /// The person, where it could be read.
+    #[serde(default)]
     pub user_id: Option<String>,
     /// The kind, where it could be read.
+    #[serde(default)]
     pub kind: Option<String>,
     /// `accepted`, `rejected` or `duplicate`.
-    pub outcome: &'static str,
+    pub outcome: Cow<'static, str>,
     /// Why it was refused.
+    #[serde(default)]
     pub reason: Option<Reason>,
     /// What exactly is wrong, in words, where somebody waits for the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Fields left out of an accepted reading.
-    pub dropped_fields: Vec<&'static str>,
+    #[serde(default)]
+    pub dropped_fields: Vec<Cow<'static, str>>,
     /// Intervals left out of an accepted reading.
+    #[serde(default)]
     pub dropped_intervals: u32,
     /// Remarks on an accepted reading.
-    pub flags: Vec<&'static str>,
+    #[serde(default)]
+    pub flags: Vec<Cow<'static, str>>,
 }
 
 impl LineOutcome {
@@ -172,7 +181,7 @@ impl LineOutcome {
                 Self::refused(line, user_id, kind, refused.reason)
             }
             Some(Event::ReadingAccepted(accepted)) => Self::accepted(line, user_id, kind, accepted),
-            _ => Self { outcome: "accepted", ..Self::bare(line, user_id, kind) },
+            _ => Self { outcome: "accepted".into(), ..Self::bare(line, user_id, kind) },
         }
     }
 
@@ -200,7 +209,7 @@ impl LineOutcome {
         reason: Reason,
     ) -> Self {
         let outcome = if reason == Reason::Duplicate { "duplicate" } else { "rejected" };
-        Self { outcome, reason: Some(reason), ..Self::bare(line, user_id, kind) }
+        Self { outcome: outcome.into(), reason: Some(reason), ..Self::bare(line, user_id, kind) }
     }
 
     fn accepted(
@@ -210,10 +219,10 @@ impl LineOutcome {
         accepted: &ReadingAccepted,
     ) -> Self {
         Self {
-            outcome: "accepted",
-            dropped_fields: accepted.dropped_fields.names().collect(),
+            outcome: "accepted".into(),
+            dropped_fields: accepted.dropped_fields.names().map(Into::into).collect(),
             dropped_intervals: accepted.dropped_intervals,
-            flags: accepted.flags.names().collect(),
+            flags: accepted.flags.names().map(Into::into).collect(),
             ..Self::bare(line, user_id, kind)
         }
     }
@@ -223,7 +232,7 @@ impl LineOutcome {
             line,
             user_id,
             kind,
-            outcome: "",
+            outcome: "".into(),
             reason: None,
             detail: None,
             dropped_fields: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, ops::ControlFlow};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use zeitgeber_schemas::{Event, PartitionId, SchemaId};
 
@@ -27,7 +27,7 @@ pub struct EventFilter {
 }
 
 /// One stored event, or an input.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventRow {
     /// Where it stands; for an input, where its first event stands.
     pub position: Position,
@@ -45,13 +45,13 @@ pub struct EventRow {
     #[serde(rename = "type")]
     pub schema: SchemaId,
     /// The event; what only repeats its input (readings, profiles, configurations) holds it too.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Value>,
     /// The input's body, where inputs were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     /// The event in one line.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub summary: String,
 }
 

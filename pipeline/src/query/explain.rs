@@ -5,7 +5,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeitgeber_processors::routing::features::FEATURE_VERSION;
 use zeitgeber_schemas::{
@@ -41,7 +41,7 @@ const FEWEST_DIGITS: usize = 4;
 const MOST_LISTED: usize = 5;
 
 /// Everything behind one decision, and what came of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The decision.
     pub decision: DecisionMade,
@@ -74,7 +74,7 @@ pub struct Explanation {
 }
 
 /// The readings of an analysed window that had been accepted when it was analysed.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ReadingsUsed {
     /// How many, by kind.
     pub counts: BTreeMap<Kind, u64>,
@@ -87,7 +87,7 @@ pub struct ReadingsUsed {
 }
 
 /// A feature of the context.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
     /// Its name.
     pub name: String,
@@ -98,7 +98,7 @@ pub struct Feature {
 }
 
 /// Feedback on the decision, and what it did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeedbackTaken {
     /// Where its event stands.
     pub position: Position,

@@ -3,11 +3,11 @@
 use std::{fmt, str::FromStr};
 
 use jiff::{Timestamp, civil, tz::TimeZone};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::PartitionId;
 
 /// The place of an event: its partition and its number in it, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// The partition.
     pub partition: PartitionId,

@@ -5,7 +5,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeitgeber_processors::{
     flow::{Person, State},
     ledger::LocalTime,
@@ -27,7 +27,7 @@ const LOOK_STEP_MIN: i64 = 5;
 const MINUTE_MS: i64 = 60_000;
 
 /// Where one person stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// The person.
     pub user_id: String,
@@ -54,7 +54,7 @@ pub struct Status {
 }
 
 /// What the newest analysed hour says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// Start of the window, ms UTC.
     pub window_start_ms: i64,
@@ -73,7 +73,7 @@ pub struct Analysis {
 }
 
 /// A decision and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecisionSeen {
     /// Its id.
     pub decision_id: DecisionId,
