@@ -8,7 +8,7 @@ use std::{io, thread::JoinHandle};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use http::Method;
 use serde::Deserialize;
-use zeitgeber_schemas::Reason;
+use zeitgeber_schemas::{FieldSet, FlagSet, Reason};
 
 use super::{
     ANSWER, Batch, Call, Client, ClientError, Who,
@@ -44,10 +44,24 @@ pub struct Answer {
     pub duplicate: u64,
     /// What became of each input, in order.
     #[serde(default)]
-    pub outcomes: Vec<LineOutcome>,
+    outcomes: Vec<Told>,
     /// How many of what they caused.
     #[serde(default)]
     pub counts: Option<Counts>,
+}
+
+/// What a service says of one input.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Told {
+    line: u64,
+    #[serde(default)]
+    reason: Option<Reason>,
+    #[serde(default)]
+    dropped_fields: Vec<String>,
+    #[serde(default)]
+    dropped_intervals: u32,
+    #[serde(default)]
+    flags: Vec<String>,
 }
 
 /// What became of one batch.
@@ -186,12 +200,12 @@ impl Answer {
             _ => None,
         };
         let Some(reason) = reason else { return Err(error) };
-        let outcomes = vec![LineOutcome::refused(1, None, None, reason)];
+        let outcomes = vec![Told::refused(reason)];
         Ok(Self { rejected: 1, outcomes, ..Self::default() })
     }
 
     fn too_large() -> Self {
-        let outcomes = vec![LineOutcome::refused(1, None, None, Reason::Oversized)];
+        let outcomes = vec![Told::refused(Reason::Oversized)];
         Self { rejected: 1, outcomes, ..Self::default() }
     }
 
@@ -208,18 +222,43 @@ impl Answer {
     fn told(self, batch: &Batch, again: bool) -> Sent {
         let counts = self.counts();
         let tells = !batch.who.is_empty();
-        let lines = self.outcomes.into_iter().filter(|_| tells).map(|outcome| {
-            let index = outcome.line.saturating_sub(1);
-            let who = usize::try_from(index).ok().and_then(|index| batch.who.get(index)).cloned();
-            let Who { user_id, kind } = who.unwrap_or_default();
-            LineOutcome { line: batch.first + index, user_id, kind, detail: None, ..outcome }
-        });
+        let lines = self.outcomes.iter().filter(|_| tells).map(|told| told.outcome(batch));
         Sent { inputs: batch.inputs() as u64, counts, lines: lines.collect(), again, unsent: 0 }
     }
 
     fn unsent(self, batch: &Batch) -> Sent {
         Sent { unsent: 1, ..self.told(batch, false) }
     }
+}
+
+impl Told {
+    fn refused(reason: Reason) -> Self {
+        let reason = Some(reason);
+        Self { line: 1, reason, dropped_fields: vec![], dropped_intervals: 0, flags: vec![] }
+    }
+
+    /// The outcome as a directory's writer tells it: with the line's number in the file, and whom
+    /// it is about, which the service takes for known.
+    fn outcome(&self, batch: &Batch) -> LineOutcome {
+        let index = self.line.saturating_sub(1);
+        let who = usize::try_from(index).ok().and_then(|index| batch.who.get(index)).cloned();
+        let Who { user_id, kind } = who.unwrap_or_default();
+        let line = batch.first + index;
+        match self.reason {
+            Some(reason) => LineOutcome::refused(line, user_id, kind, reason),
+            None => LineOutcome {
+                dropped_fields: known(&FieldSet::NAMES, &self.dropped_fields),
+                dropped_intervals: self.dropped_intervals,
+                flags: known(&FlagSet::NAMES, &self.flags),
+                ..LineOutcome::of_events(line, user_id, kind, &[])
+            },
+        }
+    }
+}
+
+/// Those of the names that this version knows.
+fn known(names: &[&'static str], said: &[String]) -> Vec<&'static str> {
+    names.iter().copied().filter(|name| said.iter().any(|said| said == name)).collect()
 }
 
 impl Sent {

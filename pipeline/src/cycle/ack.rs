@@ -1,7 +1,5 @@
 //! What is told once inputs are durable: counts, and for those who ask an outcome a line.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 use zeitgeber_processors::flow::{Input, Person};
 use zeitgeber_schemas::{
@@ -133,33 +131,27 @@ impl Counts {
 }
 
 /// What became of one line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LineOutcome {
     /// The line in its file, from 1.
     pub line: u64,
     /// The person, where it could be read.
-    #[serde(default)]
     pub user_id: Option<String>,
     /// The kind, where it could be read.
-    #[serde(default)]
     pub kind: Option<String>,
     /// `accepted`, `rejected` or `duplicate`.
-    pub outcome: Cow<'static, str>,
+    pub outcome: &'static str,
     /// Why it was refused.
-    #[serde(default)]
     pub reason: Option<Reason>,
     /// What exactly is wrong, in words, where somebody waits for the answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Fields left out of an accepted reading.
-    #[serde(default)]
-    pub dropped_fields: Vec<Cow<'static, str>>,
+    pub dropped_fields: Vec<&'static str>,
     /// Intervals left out of an accepted reading.
-    #[serde(default)]
     pub dropped_intervals: u32,
     /// Remarks on an accepted reading.
-    #[serde(default)]
-    pub flags: Vec<Cow<'static, str>>,
+    pub flags: Vec<&'static str>,
 }
 
 impl LineOutcome {
@@ -181,7 +173,7 @@ impl LineOutcome {
                 Self::refused(line, user_id, kind, refused.reason)
             }
             Some(Event::ReadingAccepted(accepted)) => Self::accepted(line, user_id, kind, accepted),
-            _ => Self { outcome: "accepted".into(), ..Self::bare(line, user_id, kind) },
+            _ => Self { outcome: "accepted", ..Self::bare(line, user_id, kind) },
         }
     }
 
@@ -209,7 +201,7 @@ impl LineOutcome {
         reason: Reason,
     ) -> Self {
         let outcome = if reason == Reason::Duplicate { "duplicate" } else { "rejected" };
-        Self { outcome: outcome.into(), reason: Some(reason), ..Self::bare(line, user_id, kind) }
+        Self { outcome, reason: Some(reason), ..Self::bare(line, user_id, kind) }
     }
 
     fn accepted(
@@ -219,10 +211,10 @@ impl LineOutcome {
         accepted: &ReadingAccepted,
     ) -> Self {
         Self {
-            outcome: "accepted".into(),
-            dropped_fields: accepted.dropped_fields.names().map(Into::into).collect(),
+            outcome: "accepted",
+            dropped_fields: accepted.dropped_fields.names().collect(),
             dropped_intervals: accepted.dropped_intervals,
-            flags: accepted.flags.names().map(Into::into).collect(),
+            flags: accepted.flags.names().collect(),
             ..Self::bare(line, user_id, kind)
         }
     }
@@ -232,7 +224,7 @@ impl LineOutcome {
             line,
             user_id,
             kind,
-            outcome: "".into(),
+            outcome: "",
             reason: None,
             detail: None,
             dropped_fields: Vec::new(),
