@@ -19,6 +19,8 @@ use crate::{
 };
 
 mod commit;
+#[cfg(feature = "service")]
+pub mod http;
 mod load;
 
 use commit::Commits;
@@ -182,9 +184,13 @@ fn since(before: Counts, after: Counts, started: (Instant, f64)) -> RunCounts {
     }
 }
 
-/// Processor time of this process so far, from `/proc/self/stat` (fields 14 and 15, in 1/100 s).
 fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_seconds_of("self")
+}
+
+/// Processor time of a process so far, from `/proc/PID/stat` (fields 14 and 15, in 1/100 s).
+fn cpu_seconds_of(process: &str) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks = after_name.split_whitespace().skip(11).take(2);
     ticks.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
@@ -275,8 +281,12 @@ fn state_run(load: &Load, configuration: &ConfigurationBody) -> Result<usize, Be
 
 /// Greatest resident set of this process, from `/proc/self/status`.
 fn peak_rss_mib() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    status_mib(&fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmHWM:")
+}
+
+/// A size in a process's status, MiB.
+fn status_mib(status: &str, name: &str) -> f64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
     kib.unwrap_or(0.0) / 1024.0
 }

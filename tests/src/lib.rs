@@ -3,6 +3,8 @@
 //! Tests look at the program from outside, so most of them run `zeitgeber` itself; this crate makes
 //! sure that the binary is there and new, whichever test is run.
 
+mod service;
+
 use std::{
     fs,
     io::Read,
@@ -12,6 +14,7 @@ use std::{
 };
 
 use serde_json::Value;
+pub use service::Service;
 pub use tempfile::TempDir as Dir;
 
 /// What `verify` found of a sound log.

@@ -137,6 +137,11 @@ impl Load {
         self.avro.iter()
     }
 
+    /// Every line.
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        self.lines.iter()
+    }
+
     /// Writes every line to a file.
     pub fn write_ndjson(&self, path: &Path) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);

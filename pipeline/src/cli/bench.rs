@@ -1,7 +1,15 @@
 //! `zeitgeber bench`: how fast this machine runs the whole pipeline.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+#[cfg(feature = "service")]
+use zeitgeber::bench::{
+    Load,
+    http::{self, HttpFigures, Latency},
+};
 use zeitgeber::{
     bench::{self, Figures, Plan, RunCounts},
     cycle::OutcomeDetail,
@@ -19,7 +27,8 @@ use super::{Failure, Layers, say, session};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     zeitgeber bench\n  \
-    zeitgeber bench --people 20000 --readings 4000000 --json")]
+    zeitgeber bench --people 20000 --readings 4000000 --json\n  \
+    zeitgeber bench --http")]
 pub(super) struct Args {
     /// People
     #[arg(long, default_value_t = 10_000)]
@@ -30,6 +39,10 @@ pub(super) struct Args {
     /// Work here and keep the logs [default: a directory that is removed]
     #[arg(long = "data-dir", value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Measure a running service over loopback instead; the loader shares the machine with it
+    #[cfg(feature = "service")]
+    #[arg(long, conflicts_with = "threads")]
+    http: bool,
     /// Core threads [default: one for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<u16>,
@@ -51,6 +64,14 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         );
     }
     let plan = Plan { people: args.people, readings: args.readings };
+    #[cfg(feature = "service")]
+    if args.http {
+        let figures = Load::new(plan)
+            .map_err(Failure::from)
+            .and_then(|load| Ok(http::run(&dir.join("http"), &load, say::note)?));
+        remove_unless_kept(args, &temporary)?;
+        return service(args, &figures?);
+    }
     let settings = session::settings(&config, OutcomeDetail::Counts);
     let configuration = config.configuration();
     let verify = |dir: &std::path::Path| {
@@ -58,9 +79,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         store.is_ok_and(|s| query::verify(&*s.journal()).is_ok_and(|verified| verified.ok))
     };
     let figures = bench::run(&dir, plan, &settings, &configuration, verify, say::note);
-    if args.dir.is_none() {
-        std::fs::remove_dir_all(&temporary)?;
-    }
+    remove_unless_kept(args, &temporary)?;
     let figures = figures?;
     if args.json {
         say::json(&figures)?;
@@ -68,6 +87,50 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         print(args, &figures)?;
     }
     Ok(if figures.verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn remove_unless_kept(args: &Args, temporary: &Path) -> Result<(), Failure> {
+    if args.dir.is_none() && temporary.exists() {
+        std::fs::remove_dir_all(temporary)?;
+    }
+    Ok(())
+}
+
+#[cfg(feature = "service")]
+fn service(args: &Args, figures: &HttpFigures) -> Result<ExitCode, Failure> {
+    if args.json {
+        say::json(figures)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |name: &str, times: &Latency| {
+        format!(
+            "  {name:<46} {:>8.2} {:>8.2} {:>8.2} {:>9}\n",
+            times.p50_ms, times.p99_ms, times.max_ms, times.count
+        )
+    };
+    say::text(&format!(
+        "{} readings of {} people over loopback, loader and server on the same cores\n\n\
+         {:>12.0} readings/s  batches of 1,000 from 4 clients ({:.2} us of the server's processor each)\n\
+         {:>12.0} readings/s  single readings from 64 clients\n\
+         {:>12.0} MiB         resident memory of the server at the end\n\n\
+         {:<48} {:>8} {:>8} {:>8} {:>9}\n{}{}{}{}",
+        args.readings,
+        args.people,
+        figures.batch_readings_per_s,
+        figures.batch_server_us_per_reading,
+        figures.single_readings_per_s,
+        figures.server_rss_mib,
+        "  ms",
+        "p50",
+        "p99",
+        "max",
+        "count",
+        row("batch of 1,000, until durable", &figures.batch),
+        row("status, batches at half that rate", &figures.status_at_half_rate),
+        row("single reading, until durable", &figures.single),
+        row("reading to intervention seen, 10,000/s", &figures.visible),
+    ))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print(args: &Args, figures: &Figures) -> Result<(), Failure> {
