@@ -147,6 +147,12 @@ impl Client {
         Self { stop, ..self }
     }
 
+    /// Whether the service is there.
+    pub fn reach(&self) -> Result<(), ClientError> {
+        let call = Call::get(&["healthz"], &[]);
+        self.patience.persist(&self.stop, || self.once(&call).map(drop))
+    }
+
     /// Where the service is.
     pub const fn address(&self) -> &Address {
         &self.address

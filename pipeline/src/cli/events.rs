@@ -2,20 +2,17 @@
 
 use std::{
     io::{self, Write},
-    ops::ControlFlow,
     process::ExitCode,
 };
 
 use clap::builder::PossibleValuesParser;
-use zeitgeber::{
-    query::{self, EventFilter, EventRow, Moment, Walk, time_text},
-    store::Store,
-};
+use zeitgeber::query::{self, EventFilter, EventRow, Moment, time_text};
 use zeitgeber_schemas::SchemaId;
 
 use super::{
-    DataDir, Failure,
+    Failure,
     output::{self, Tone, tone},
+    target::Target,
 };
 
 /// List stored events in log order
@@ -30,7 +27,7 @@ use super::{
   zeitgeber events --data-dir DIR --from 3:1000")]
 pub(super) struct Args {
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// Only this person's (`tenant/user` outside the tenant `default`)
     #[arg(long, value_name = "ID")]
     user: Option<String>,
@@ -54,7 +51,7 @@ pub(super) fn types() -> PossibleValuesParser {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let store = Store::read(&args.data.dir)?;
+    let source = args.target.source()?;
     let filter = EventFilter {
         user: args.user.clone(),
         schema: args.schema.as_deref().and_then(SchemaId::from_symbol),
@@ -62,15 +59,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         inputs: false,
     };
     let mut out = output::stdout();
-    let mut left = args.limit.unwrap_or(u64::MAX);
-    if left > 0 {
-        let mut walk = Walk::start(&*store.journal())?;
-        query::events(&mut walk, &filter, |row| {
-            print(&mut out, &row, args.json)?;
-            left -= 1;
-            Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        })?;
-    }
+    let limit = args.limit.unwrap_or(u64::MAX);
+    source.events(&filter, limit, |row| print(&mut out, &row, args.json))?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

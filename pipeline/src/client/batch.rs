@@ -245,7 +245,7 @@ fn add_record(
 }
 
 /// Whether a reading is on time is for the service to say.
-const ANY_TIME: Options = Options { backfill: false, door_now_ms: i64::MAX };
+const ANY_TIME: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
 
 /// Whom a line of readings is about.
 pub(super) fn reading_who(line: &[u8], scratch: &mut json::Scratch) -> Who {
