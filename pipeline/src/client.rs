@@ -186,10 +186,8 @@ impl Client {
         if let Some((media_type, _)) = call.body {
             request = request.header(header::CONTENT_TYPE, media_type);
         }
-        let unusable = |error: http::Error| ClientError::Url {
-            url: url.clone(),
-            problem: error.to_string(),
-        };
+        let unusable =
+            |error: http::Error| ClientError::Url { url: url.clone(), problem: error.to_string() };
         let response = match call.body {
             Some((_, body)) => {
                 let request = request.body(body).map_err(unusable)?;

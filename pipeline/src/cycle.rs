@@ -204,11 +204,15 @@ impl Cycle {
             Raw::Kept(raw) => raw.hash,
         };
         let outcome = self.state.decide(&mut self.desk, subject, input, raw, &mut self.events);
-        if let Outcome::Repeated(reason) = outcome {
-            return self.repeated(item, input, place, reason);
+        match outcome {
+            Outcome::Stored => {}
+            Outcome::Repeated(reason) => return self.repeated(item, input, place, reason),
+            Outcome::Idle => return self.idle(item, input, place),
         }
-        if matches!(self.events.first(), Some(Event::SubjectOpened(_))) {
-            subject = self.state.next_subject();
+        match self.events.first() {
+            Some(Event::SubjectOpened(_)) => subject = self.state.next_subject(),
+            Some(Event::PoolOpened(_)) => subject = self.state.next_pool(),
+            _ => {}
         }
         let refused = matches!(self.events.first(), Some(Event::DeadLettered(_)));
         let kept = refused.then(|| match &item.raw {
@@ -238,7 +242,21 @@ impl Cycle {
         if let Some(told) = &mut self.told {
             told.push(LineOutcome::answer(item.line, &self.events));
         }
-        self.pending.announce(subject, &self.events, self.state.people());
+        if !item.schema.is_task_input() {
+            self.pending.announce(subject, &self.events, self.state.people());
+        }
+    }
+
+    /// An input that changes nothing: its sender hears that all is well. Where it has a place in a
+    /// source, that is kept as a repeat's is, so that every line has its outcome after a crash.
+    fn idle(&mut self, item: &Item, input: &Input<'_>, place: Place) {
+        if place.source > 0 {
+            return self.repeated(item, input, place, None);
+        }
+        self.pending.counts.idle += 1;
+        if let Some(told) = &mut self.told {
+            told.push(LineOutcome::answer(item.line, &[]));
+        }
     }
 
     fn repeated(&mut self, item: &Item, input: &Input<'_>, place: Place, reason: Option<Reason>) {
@@ -294,5 +312,6 @@ pub(crate) fn kind_name(input: &Input<'_>) -> Option<String> {
         Body::Feedback(_) => Some(SchemaId::Feedback.as_str().into()),
         Body::Configuration(_) => Some(SchemaId::Configuration.as_str().into()),
         Body::Unreadable(body) => body.kind.clone(),
+        Body::Task(body) => Some(body.schema().as_str().into()),
     }
 }

@@ -5,9 +5,7 @@
 
 #[cfg(not(feature = "service"))]
 use std::convert::Infallible as Client;
-use std::{
-    collections::BTreeMap, env, ffi::OsString, io, ops::ControlFlow, path::PathBuf,
-};
+use std::{collections::BTreeMap, env, ffi::OsString, io, ops::ControlFlow, path::PathBuf};
 
 use clap::{CommandFactory, error::ErrorKind};
 #[cfg(feature = "service")]
@@ -72,9 +70,9 @@ impl Target {
             (Some(dir), None) => Ok(Place::Directory(dir.into())),
             (None, Some(url)) => self.service(&url.to_string_lossy()),
             (None, None) => wrong("name the log: --data-dir DIR, or --to URL of a running service"),
-            (Some(_), Some(_)) => wrong(
-                "both ZEITGEBER_DATA_DIR and ZEITGEBER_URL are set: say --data-dir or --to",
-            ),
+            (Some(_), Some(_)) => {
+                wrong("both ZEITGEBER_DATA_DIR and ZEITGEBER_URL are set: say --data-dir or --to")
+            }
         }
     }
 
@@ -91,9 +89,10 @@ impl Target {
         let token = env::var_os("ZEITGEBER_TOKEN").filter(|token| !token.is_empty());
         let settings = zeitgeber::client::Settings {
             token_file: self.token_file.clone(),
-            token: token.map(OsString::into_string).transpose().map_err(|_| {
-                Failure::from(zeitgeber::client::ClientError::Token)
-            })?,
+            token: token
+                .map(OsString::into_string)
+                .transpose()
+                .map_err(|_| Failure::from(zeitgeber::client::ClientError::Token))?,
             ca: self.ca.clone(),
         };
         Ok(Place::Service(Client::new(url.parse()?, &settings)?))

@@ -8,8 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::ClientError;
 
 /// All that an id may hold and a path or a query may not, is escaped (RFC 3986, 2.3).
-const ESCAPED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Where a service is: scheme, host, port, and the path before `/v1` where a proxy adds one.
 #[derive(Debug, Clone, PartialEq, Eq)]

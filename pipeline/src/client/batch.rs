@@ -11,13 +11,11 @@ use std::{
 
 use zeitgeber_schemas::{SchemaId, wire::put_long};
 
-use crate::{
-    door::{
-        Head, Options, Refusal, feedback,
-        files::{Content, FileLines, FileRecords, ReadError},
-        json,
-        lines::Line,
-    },
+use crate::door::{
+    Head, Options, Refusal, feedback,
+    files::{Content, FileLines, FileRecords, ReadError},
+    json,
+    lines::Line,
 };
 
 /// Bytes at which a batch is full.
@@ -184,9 +182,7 @@ impl Batches {
                 Content::Lines(lines) => {
                     add_line(lines, &mut batch, self.reader, &mut self.scratch)
                 }
-                Content::Records(records) => {
-                    add_record(records, &mut batch, self.reader.is_some())
-                }
+                Content::Records(records) => add_record(records, &mut batch, self.reader.is_some()),
             };
             match added {
                 Ok(None) if batch.is_full() => break None,
@@ -219,9 +215,7 @@ fn add_line(
 ) -> Result<Option<Cut>, ReadError> {
     match lines.next()? {
         None => Ok(Some(Cut::End)),
-        Some((line, Line::Oversized(raw))) => {
-            Ok(Some(Cut::TooLong { line, length: raw.length }))
-        }
+        Some((line, Line::Oversized(raw))) => Ok(Some(Cut::TooLong { line, length: raw.length })),
         Some((number, Line::Whole(line))) => {
             let who = reader.map(|reader| reader(line, scratch));
             batch.push(number, line, who);

@@ -146,19 +146,20 @@ impl Problem {
     /// Reads what came with a status that is no success.
     pub(super) fn read(status: u16, body: &[u8], retry_after_s: Option<u64>) -> Self {
         let problem: Option<Self> = serde_json::from_slice(body).ok();
-        let mut problem = problem.filter(|problem| !problem.detail.is_empty()).unwrap_or_else(|| {
-            let text = String::from_utf8_lossy(body);
-            let clean = |c: char| if c.is_control() { ' ' } else { c };
-            let shown: String = text.trim().chars().take(SHOWN_CHARS).map(clean).collect();
-            Self {
-                kind: String::new(),
-                status,
-                detail: format!("status {status}: {shown}"),
-                instance: String::new(),
-                retry_after_s: None,
-                reason: None,
-            }
-        });
+        let mut problem =
+            problem.filter(|problem| !problem.detail.is_empty()).unwrap_or_else(|| {
+                let text = String::from_utf8_lossy(body);
+                let clean = |c: char| if c.is_control() { ' ' } else { c };
+                let shown: String = text.trim().chars().take(SHOWN_CHARS).map(clean).collect();
+                Self {
+                    kind: String::new(),
+                    status,
+                    detail: format!("status {status}: {shown}"),
+                    instance: String::new(),
+                    retry_after_s: None,
+                    reason: None,
+                }
+            });
         problem.status = status;
         problem.retry_after_s = retry_after_s.or(problem.retry_after_s);
         problem

@@ -148,7 +148,10 @@ impl Client {
     }
 
     /// How many dead letters there are, by reason.
-    pub fn dead_letter_counts(&self, filter: &DeadLetterFilter) -> Result<DeadLetters, ClientError> {
+    pub fn dead_letter_counts(
+        &self,
+        filter: &DeadLetterFilter,
+    ) -> Result<DeadLetters, ClientError> {
         let query = letters_query(filter);
         self.ask(&Call::long(&["v1", "dead-letters", "counts"], &query))
     }
@@ -164,9 +167,7 @@ fn letters_query(filter: &DeadLetterFilter) -> Vec<(&'static str, String)> {
 /// A moment as the service reads it.
 fn moment_text(moment: &Moment) -> String {
     match moment {
-        Moment::Positions(at) => {
-            at.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-        }
+        Moment::Positions(at) => at.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         Moment::Time(ms) => ms.to_string(),
     }
 }

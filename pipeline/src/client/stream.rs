@@ -61,10 +61,9 @@ impl Client {
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
-        let request = request.body(()).map_err(|error| ClientError::Url {
-            url: url.clone(),
-            problem: error.to_string(),
-        })?;
+        let request = request
+            .body(())
+            .map_err(|error| ClientError::Url { url: url.clone(), problem: error.to_string() })?;
         let request = self.agent.configure_request(request);
         let request =
             request.timeout_recv_response(Some(ANSWER)).timeout_per_read(Some(SILENCE)).build();

@@ -14,7 +14,7 @@ use utoipa::{
     },
 };
 
-use super::{ProblemBody, health};
+use super::{ProblemBody, health, log, people, readings};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -36,7 +36,14 @@ struct Root;
 /// The document.
 pub fn document() -> Document {
     let mut document = Root::openapi();
-    document.merge(health::Api::openapi());
+    for part in [
+        readings::Api::openapi(),
+        people::Api::openapi(),
+        log::Api::openapi(),
+        health::Api::openapi(),
+    ] {
+        document.merge(part);
+    }
     Common.modify(&mut document);
     document
 }

@@ -15,10 +15,11 @@ use indicatif::ProgressBar;
 use zeitgeber::{
     client::{Batches, Client, ClientError, Cut, Door, Feed, LINE_BYTES_MAX, Patience, Sent},
     cycle::Counts,
-    door::files,
-    ingest::{FileError, FileReport, InputKind as ReadAs, OutcomeLog, Progress, source_of},
+    door::files::{self, Content},
+    ingest::{
+        FileError, FileReport, InputKind as ReadAs, OutcomeLog, Progress, read_profiles, source_of,
+    },
 };
-use zeitgeber::{door::files::Content, ingest::read_profiles};
 
 use super::{Args, Failure, InputKind, Summary, conclude, progress_bar, say, show};
 use crate::cli::target::tell_version;
@@ -83,6 +84,11 @@ impl Sending<'_> {
                     self.file(path, Door::Backfill, reports)?;
                 }
                 InputKind::Readings => self.file(path, Door::Readings, reports)?,
+                InputKind::Tasks => {
+                    return Err("commands of pools are taken from files with --data-dir alone; a \
+                                service takes them one by one under /v1/tasks and /v1/agents"
+                        .into());
+                }
             }
         }
         Ok(profiles)
@@ -115,7 +121,7 @@ impl Sending<'_> {
         };
         let file = file.map_err(FileError::from)?;
         if door == Door::Feedback && matches!(file.content, Content::Records(_)) {
-            return Err(FileError::NotFeedback.into());
+            return Err(FileError::NotLines.into());
         }
         if let Some(outcomes) = &mut self.outcomes {
             let read_as = match door {
@@ -164,8 +170,12 @@ impl Sending<'_> {
                 break Ok(());
             }
             match batches.next() {
-                Ok(Cut::Batch(batch)) if feed.give(batch) => {}
-                Ok(Cut::Batch(_)) | Ok(Cut::End) => break Ok(()),
+                Ok(Cut::Batch(batch)) => {
+                    if !feed.give(batch) {
+                        break Ok(());
+                    }
+                }
+                Ok(Cut::End) => break Ok(()),
                 Ok(Cut::TooLong { line, .. }) => too_long.push_back(line),
                 Ok(Cut::Pause) => {}
                 Err(_) if self.stop.load(Ordering::Relaxed) => break Ok(()),
