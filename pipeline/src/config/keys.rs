@@ -159,7 +159,11 @@ impl Rule {
     pub(super) fn parse(self, text: &str) -> Value {
         let literal = || Value::String(text.into());
         match self {
-            Self::OneOf(_) | Self::Text | Self::Path | Self::Name => literal(),
+            // As it stands, or as it would in a file, within its quotes.
+            Self::OneOf(_) | Self::Text | Self::Path | Self::Name if !text.starts_with('"') => {
+                literal()
+            }
+            Self::OneOf(_) | Self::Text | Self::Path | Self::Name => Self::Flag.parse(text),
             Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms => {
                 let table = format!("value = {text}").parse::<Table>();
                 table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(literal)

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     journal::Journal,
     query::{
-        self, DeadLetter, DeadLetterFilter, EventFilter, EventRow, Explanation, Moment, Position,
-        QueryError, Range, Rebuilt, Until, Verified, Walk,
+        self, DeadLetter, DeadLetterFilter, DeadLetters, EventFilter, EventRow, Explanation,
+        Moment, Position, QueryError, Range, Rebuilt, Until, Verified, Walk,
     },
 };
 
@@ -33,6 +33,7 @@ const LIMIT: usize = 100;
     get_user_events,
     get_events,
     get_dead_letters,
+    get_dead_letter_counts,
     get_report,
     get_decision,
     get_verify,
@@ -45,6 +46,7 @@ pub(super) fn routes(app: &App) -> Router<App> {
         .route("/v1/users/{id}/events", get(get_user_events))
         .route("/v1/events", get(get_events))
         .route("/v1/dead-letters", get(get_dead_letters))
+        .route("/v1/dead-letters/counts", get(get_dead_letter_counts))
         .route("/v1/report", get(get_report))
         .route("/v1/decisions/{id}", get(get_decision));
     let operate =
@@ -86,12 +88,16 @@ struct Events {
     /// Those behind this position, `P:N`: the `next` of the page before.
     #[param(pattern = "^[0-9]{1,5}:[0-9]{1,18}$")]
     after: Option<String>,
-    /// Of inputs received at this time or later: RFC 3339, a date (UTC), or ms since 1970.
-    #[param(min_length = 1, max_length = 64)]
+    /// From these positions on (`P:N`, several with commas; partitions not named whole), or of
+    /// inputs received at this time or later: RFC 3339, a date (UTC), or ms since 1970.
+    #[param(min_length = 1, max_length = 65536)]
     from: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
+    /// Only this many before the end of the log; goes with nothing else.
+    #[param(minimum = 1, maximum = 10000)]
+    last: Option<usize>,
 }
 
 /// Some events, in log order.
@@ -141,14 +147,29 @@ async fn get_events(
     State(app): State<App>,
     Params(wanted): Params<Events>,
 ) -> Result<Json<EventPage>, Problem> {
-    page(&app, wanted).await
+    match wanted.last {
+        Some(last) => last_page(&app, limit(Some(last), LIMIT, LIMIT_MAX)?, &wanted).await,
+        None => page(&app, wanted).await,
+    }
+}
+
+/// The end of the log.
+async fn last_page(app: &App, count: usize, wanted: &Events) -> Result<Json<EventPage>, Problem> {
+    let Events { user, r#type, after, from, limit, last: _ } = wanted;
+    if [user, r#type, after, from].into_iter().any(Option::is_some) || limit.is_some() {
+        return Err(malformed("`last` goes with no other parameter"));
+    }
+    let tails = app.engine().store().tails();
+    let last = app
+        .long_read(move |journal, _| query::last_events(&mut Walk::start(journal)?, &tails, count));
+    Ok(Json(EventPage { events: last.await?.into(), next: None }))
 }
 
 async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
     let limit = limit(wanted.limit, LIMIT, LIMIT_MAX)?;
     let after = wanted.after.map(|text| text.parse::<Position>().map_err(malformed)).transpose()?;
     let schema = wanted.r#type.as_deref().map(event_type).transpose()?;
-    let from = wanted.from.as_deref().map(time).transpose()?.map(Moment::Time);
+    let from = wanted.from.map(|text| text.parse::<Moment>().map_err(malformed)).transpose()?;
     let filter = EventFilter { user: wanted.user, schema, from, ..EventFilter::default() };
     let mut rows = app.long_read(move |journal, _| rows(journal, &filter, after, limit)).await?;
     let next = (rows.len() > limit).then(|| rows[limit - 1].position.to_string());
@@ -246,6 +267,37 @@ async fn get_dead_letters(
     let next = (letters.len() > limit).then(|| letters[limit - 1].position.to_string());
     letters.truncate(limit);
     Ok(Json(LetterPage { dead_letters: letters, next }))
+}
+
+/// Which dead letters to count.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Counted {
+    /// Those of this person, as far as it could be read; `tenant/user` outside `default`.
+    #[param(min_length = 1, max_length = 513)]
+    user: Option<String>,
+    /// Those refused for this reason.
+    #[param(min_length = 1, max_length = 64)]
+    reason: Option<String>,
+}
+
+/// How many refused inputs there are
+///
+/// By reason: those stored, and repeats of them, which are only counted.
+#[utoipa::path(get, path = "/v1/dead-letters/counts", tag = "log", params(Counted),
+    responses((status = 200, description = "`stored` and `repeats`, by reason.", body = Value)),
+)]
+async fn get_dead_letter_counts(
+    State(app): State<App>,
+    Params(wanted): Params<Counted>,
+) -> Result<Json<DeadLetters>, Problem> {
+    let reason = wanted.reason.as_deref().map(reason).transpose()?;
+    let filter = DeadLetterFilter { reason, user: wanted.user };
+    let counted = app.long_read(move |journal, _| {
+        query::dead_letters(journal, &filter, |_| Ok(ControlFlow::Continue(())))
+    });
+    counted.await.map(Json)
 }
 
 fn letters(

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeitgeber_processors::{
     flow::{Person, State},
     ledger::LocalTime,
@@ -35,7 +35,7 @@ const DECIDED: &[SchemaId] =
 const LEARNT: &[SchemaId] = &[SchemaId::FeedbackRecorded, SchemaId::OutcomeExpired];
 
 /// Where one person stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// The person.
     pub user_id: String,
@@ -62,7 +62,7 @@ pub struct Status {
 }
 
 /// What the newest analysed hour says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
     /// Start of the window, ms UTC.
     pub window_start_ms: i64,
@@ -81,7 +81,7 @@ pub struct Analysis {
 }
 
 /// A decision and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecisionSeen {
     /// Its id.
     pub decision_id: DecisionId,
