@@ -26,7 +26,7 @@ mod intake;
 mod outcomes;
 mod taken;
 
-pub use file::{FileError, FileReport, InputKind, Progress, source_of};
+pub use file::{FileError, FileReport, InputKind, Progress, read_profiles, source_of};
 pub use intake::Intake;
 pub use outcomes::{OutcomeLog, OutcomeLogError};
 

@@ -1,6 +1,6 @@
 //! What is told once inputs are durable: counts, and for those who ask an outcome a line.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeitgeber_processors::flow::{Input, State};
 use zeitgeber_schemas::{
     DecisionMade, Event, FeedbackStatus, InterventionIssued, PartitionId, ReadingAccepted, Reason,
@@ -66,7 +66,8 @@ pub struct Announced {
 macro_rules! counts {
     ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
         /// How many of what.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
         pub struct Counts { $($(#[$doc])* pub $field: u64),* }
 
         impl Counts {

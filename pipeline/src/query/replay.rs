@@ -1,6 +1,6 @@
 //! Replay: the state rebuilt from the log alone, whole or up to a moment.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::PartitionId;
 
 use super::{
@@ -25,7 +25,7 @@ pub enum Until {
 }
 
 /// What a replay rebuilt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebuilt {
     /// Inputs folded.
     pub inputs: u64,
