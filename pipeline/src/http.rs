@@ -30,6 +30,7 @@ mod connection;
 mod extract;
 mod health;
 mod items;
+mod letter_counts;
 mod log;
 mod openapi;
 mod outcomes;
@@ -273,7 +274,8 @@ pub fn router(app: App) -> Router {
         .merge(health::routes(&app))
         .merge(readings::routes(&app))
         .merge(people::routes(&app))
-        .merge(log::routes(&app));
+        .merge(log::routes(&app))
+        .merge(letter_counts::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

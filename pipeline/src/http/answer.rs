@@ -10,13 +10,16 @@ use axum::{
 use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri,
-    header::{ALLOW, AUTHORIZATION},
+    header::{ALLOW, AUTHORIZATION, SERVER},
 };
 
 use super::{Answered, App, Kind, Problem, RequestId, Scope};
 
 /// The header that names a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What answers, by which a client knows another version.
+const VERSION: HeaderValue =
+    HeaderValue::from_static(concat!("zeitgeber/", env!("CARGO_PKG_VERSION")));
 /// Longest id that is taken from a request, bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
@@ -39,6 +42,7 @@ pub(super) async fn answer(State(app): State<App>, mut request: Request, next: N
     });
     let mut response = written(response, &text);
     response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(SERVER, VERSION);
     app.0.parts.observer.answered(&Answered {
         method: &method,
         route: route.as_ref().map(MatchedPath::as_str),

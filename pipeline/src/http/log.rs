@@ -18,8 +18,8 @@ use super::{
 use crate::{
     journal::Journal,
     query::{
-        self, DeadLetter, DeadLetterFilter, DeadLetters, EventFilter, EventRow, Explanation,
-        Moment, Position, QueryError, Range, Rebuilt, Until, Verified, Walk,
+        self, DeadLetter, DeadLetterFilter, EventFilter, EventRow, Explanation, Moment, Position,
+        QueryError, Range, Rebuilt, Until, Verified, Walk,
     },
 };
 
@@ -33,7 +33,6 @@ const LIMIT: usize = 100;
     get_user_events,
     get_events,
     get_dead_letters,
-    get_dead_letter_counts,
     get_report,
     get_decision,
     get_verify,
@@ -46,7 +45,6 @@ pub(super) fn routes(app: &App) -> Router<App> {
         .route("/v1/users/{id}/events", get(get_user_events))
         .route("/v1/events", get(get_events))
         .route("/v1/dead-letters", get(get_dead_letters))
-        .route("/v1/dead-letters/counts", get(get_dead_letter_counts))
         .route("/v1/report", get(get_report))
         .route("/v1/decisions/{id}", get(get_decision));
     let operate =
@@ -269,37 +267,6 @@ async fn get_dead_letters(
     Ok(Json(LetterPage { dead_letters: letters, next }))
 }
 
-/// Which dead letters to count.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Counted {
-    /// Those of this person, as far as it could be read; `tenant/user` outside `default`.
-    #[param(min_length = 1, max_length = 513)]
-    user: Option<String>,
-    /// Those refused for this reason.
-    #[param(min_length = 1, max_length = 64)]
-    reason: Option<String>,
-}
-
-/// How many refused inputs there are
-///
-/// By reason: those stored, and repeats of them, which are only counted.
-#[utoipa::path(get, path = "/v1/dead-letters/counts", tag = "log", params(Counted),
-    responses((status = 200, description = "`stored` and `repeats`, by reason.", body = Value)),
-)]
-async fn get_dead_letter_counts(
-    State(app): State<App>,
-    Params(wanted): Params<Counted>,
-) -> Result<Json<DeadLetters>, Problem> {
-    let reason = wanted.reason.as_deref().map(reason).transpose()?;
-    let filter = DeadLetterFilter { reason, user: wanted.user };
-    let counted = app.long_read(move |journal, _| {
-        query::dead_letters(journal, &filter, |_| Ok(ControlFlow::Continue(())))
-    });
-    counted.await.map(Json)
-}
-
 fn letters(
     journal: &dyn Journal,
     filter: &DeadLetterFilter,
@@ -321,7 +288,7 @@ fn letters(
     Ok(letters)
 }
 
-fn reason(name: &str) -> Result<Reason, Problem> {
+pub(super) fn reason(name: &str) -> Result<Reason, Problem> {
     Reason::from_symbol(name).ok_or_else(|| {
         let known: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         malformed(format!("{name:?} is no reason; known: {}", known.join(", ")))

@@ -14,7 +14,7 @@ use utoipa::{
     },
 };
 
-use super::{ProblemBody, health, log, people, readings};
+use super::{ProblemBody, health, letter_counts, log, people, readings};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -40,6 +40,7 @@ pub fn document() -> Document {
         readings::Api::openapi(),
         people::Api::openapi(),
         log::Api::openapi(),
+        letter_counts::Api::openapi(),
         health::Api::openapi(),
     ] {
         document.merge(part);
