@@ -5,7 +5,7 @@
 
 #[cfg(not(feature = "service"))]
 use std::convert::Infallible as Client;
-use std::{collections::BTreeMap, env, ffi::OsString, io, ops::ControlFlow, path::PathBuf};
+use std::{collections::BTreeMap, env, io, ops::ControlFlow, path::PathBuf};
 
 use clap::{CommandFactory, error::ErrorKind};
 #[cfg(feature = "service")]
