@@ -90,7 +90,7 @@ impl Target {
         let settings = zeitgeber::client::Settings {
             token_file: self.token_file.clone(),
             token: token
-                .map(OsString::into_string)
+                .map(std::ffi::OsString::into_string)
                 .transpose()
                 .map_err(|_| Failure::from(zeitgeber::client::ClientError::Token))?,
             ca: self.ca.clone(),
