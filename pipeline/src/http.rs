@@ -32,6 +32,7 @@ mod data;
 mod extract;
 mod health;
 mod items;
+mod letter_counts;
 mod log;
 mod metrics;
 mod openapi;
@@ -307,6 +308,7 @@ pub fn router(app: App) -> Router {
         .merge(people::routes(&app))
         .merge(data::routes(&app))
         .merge(log::routes(&app))
+        .merge(letter_counts::routes(&app))
         .merge(audits::routes(&app))
         .merge(stream::routes(&app));
     routes

@@ -10,7 +10,7 @@ use axum::{
 use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri,
-    header::{ALLOW, AUTHORIZATION},
+    header::{ALLOW, AUTHORIZATION, SERVER},
 };
 
 use tracing::Instrument;
@@ -20,6 +20,9 @@ use crate::telemetry::access;
 
 /// The header that names a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What answers, by which a client knows another version.
+const VERSION: HeaderValue =
+    HeaderValue::from_static(concat!("zeitgeber/", env!("CARGO_PKG_VERSION")));
 /// Longest id that is taken from a request, bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
@@ -45,6 +48,7 @@ pub(super) async fn answer(State(app): State<App>, mut request: Request, next: N
     });
     let mut response = written(response, &text);
     response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(SERVER, VERSION);
     let took = started.elapsed();
     access::answered(&span, template, response.status().as_u16(), took);
     app.0.parts.observer.answered(&Answered {

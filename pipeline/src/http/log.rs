@@ -155,14 +155,15 @@ async fn get_events(
 
 /// The end of the log.
 async fn last_page(app: &App, count: usize, wanted: &Events) -> Result<Json<EventPage>, Problem> {
-    let Events { user, r#type, after, from, limit, last: _ } = wanted;
-    if [user, r#type, after, from].into_iter().any(Option::is_some) || limit.is_some() {
+    let Events { user, topic, r#type, after, from, to, limit, last: _ } = wanted;
+    if [user, topic, r#type, after, from, to].into_iter().any(Option::is_some) || limit.is_some() {
         return Err(malformed("`last` goes with no other parameter"));
     }
-    let tails = app.engine().store().tails();
-    let last = app
-        .long_read(move |journal, _| query::last_events(&mut Walk::start(journal)?, &tails, count));
-    Ok(Json(EventPage { events: last.await?.into(), next: None }))
+    let newest = app.long_read(move |journal, _| {
+        let filter = EventFilter::default();
+        query::Scope::of(journal, &filter)?.newest(journal, &filter, count)
+    });
+    Ok(Json(EventPage { events: newest.await?.rows, next: None }))
 }
 
 async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
@@ -308,7 +309,7 @@ fn letters(
     Ok(passed.then_some(letters))
 }
 
-fn reason(name: &str) -> Result<Reason, Problem> {
+pub(super) fn reason(name: &str) -> Result<Reason, Problem> {
     Reason::from_symbol(name).ok_or_else(|| {
         let known: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         malformed(format!("{name:?} is no reason; known: {}", known.join(", ")))

@@ -16,7 +16,9 @@ use utoipa::{
 
 use zeitgeber_schemas::{Reason, SchemaId};
 
-use super::{ProblemBody, audits, data, health, log, metrics, people, readings, stream};
+use super::{
+    ProblemBody, audits, data, health, letter_counts, log, metrics, people, readings, stream,
+};
 use crate::query::{self, Topic};
 
 /// The name of the security scheme.
@@ -46,6 +48,7 @@ pub fn document() -> Document {
         log::Api::openapi(),
         audits::Api::openapi(),
         stream::Api::openapi(),
+        letter_counts::Api::openapi(),
         health::Api::openapi(),
         metrics::Api::openapi(),
     ] {
