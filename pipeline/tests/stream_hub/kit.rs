@@ -52,6 +52,7 @@ impl Service {
             chunk_bytes: 4 << 10,
             outcomes: OutcomeDetail::Counts,
             announce: false,
+            memory: zeitgeber::state::Memory::UNBOUNDED,
         };
         let bounds = EngineSettings { pending_bytes: 1 << 20, pending_requests: 64 };
         let (bell, keep) = (Bell::new(), Configure::Keep);
