@@ -93,6 +93,8 @@ pub struct Snapshots {
 pub struct Clock {
     /// The mode.
     pub mode: ClockMode,
+    /// How often clocks are told the time under [`ClockMode::Service`], ms.
+    pub tick_ms: u32,
 }
 
 /// What moves a person's clock on.

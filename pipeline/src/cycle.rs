@@ -23,6 +23,7 @@ mod batch;
 mod checkpoint;
 mod reply;
 pub mod tally;
+mod tick;
 
 pub use ack::{Ack, Announced, Assigned, Counts, LineOutcome, OutcomeDetail};
 pub use batch::{Batch, Item, Raw, Source};
@@ -391,5 +392,6 @@ pub(crate) fn kind_name(input: &Input<'_>) -> Option<String> {
         Body::Configuration(_) => Some(SchemaId::Configuration.as_str().into()),
         Body::Unreadable(body) => body.kind.clone(),
         Body::Task(body) => Some(body.schema().as_str().into()),
+        Body::Tick(_) => Some(SchemaId::PersonTick.as_str().into()),
     }
 }

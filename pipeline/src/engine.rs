@@ -13,15 +13,15 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
     cycle::{Ack, Batch, Counts, Reply, Told, Unsettled},
-    ingest::{Configure, Intake, Opened, SessionError, SessionSettings, open_runtime},
+    ingest::{Configure, Intake, Opened, SessionError, SessionSettings, now_ms, open_runtime},
     journal::{AppendError, Journal, Layout},
     measure::{Histogram, LATENCY_S},
     runtime::{CoreDoors, CoreLoad, Runtime},
@@ -82,7 +82,15 @@ pub struct Engine {
     handle: Handle,
     runtime: Runtime,
     teller: JoinHandle<()>,
+    ticker: Option<Ticker>,
     recovered: Recovered,
+}
+
+/// Tells the cores the time until it is dropped.
+#[derive(Debug)]
+struct Ticker {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 /// A door into a running engine, for as many threads as like.
@@ -100,7 +108,7 @@ struct Shared {
     failure: OnceLock<String>,
     counts: Mutex<Counts>,
     acknowledge: Arc<Histogram>,
-    intakes: (crossbeam_channel::Sender<Intake>, Receiver<Intake>),
+    intakes: (Sender<Intake>, Receiver<Intake>),
 }
 
 impl Engine {
@@ -142,7 +150,7 @@ impl Engine {
             .name("teller".into())
             .spawn(move || tell(&acks, &shared, listener))
             .map_err(SessionError::Threads)?;
-        let engine = Self { handle, runtime, teller, recovered };
+        let engine = Self { handle, runtime, teller, ticker: None, recovered };
         engine.configure(&stale, configuration)?;
         Ok(engine)
     }
@@ -174,6 +182,21 @@ impl Engine {
         self.runtime.snapshots()
     }
 
+    /// Tells pools and people the time every so often, from here on: what is due by then happens
+    /// without an input of their own.
+    pub fn tick_every(&mut self, every: Duration) -> Result<(), SessionError> {
+        let (stop, stopped) = bounded::<()>(0);
+        let doors = self.handle.0.doors.clone();
+        let run = move || {
+            while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                doors.tick(now_ms());
+            }
+        };
+        let thread = std::thread::Builder::new().name("ticker".into()).spawn(run);
+        self.ticker = Some(Ticker { stop, thread: thread.map_err(SessionError::Threads)? });
+        Ok(())
+    }
+
     /// A door into this engine.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
@@ -182,6 +205,12 @@ impl Engine {
     /// Takes nothing more, waits for what is pending, leaves the durable mark and the snapshots.
     pub fn close(self) -> Result<Counts, SessionError> {
         self.handle.0.stopping.store(true, Ordering::Release);
+        if let Some(Ticker { stop, thread }) = self.ticker {
+            drop(stop);
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
         let mut finished = self.runtime.finish();
         drop(finished.acks);
         if let Err(panic) = self.teller.join() {

@@ -5,8 +5,8 @@
 
 use zeitgeber_processors::flow::{Body, Input, content_fingerprint};
 use zeitgeber_schemas::{
-    ConfigurationBody, Envelope, Event, FeedbackBody, ProfileBody, RawBytes, ReadingBody, SchemaId,
-    TaskInput, Unreadable,
+    ConfigurationBody, Envelope, Event, FeedbackBody, PersonTickBody, ProfileBody, RawBytes,
+    ReadingBody, SchemaId, TaskInput, Unreadable,
     wire::{Malformed, Wire, from_bytes, put_bytes, put_long},
 };
 
@@ -25,6 +25,8 @@ pub enum Parsed<'a> {
     Configuration(Box<ConfigurationBody>),
     /// Not readable.
     Unreadable(Unreadable),
+    /// The time, for a person.
+    Tick(PersonTickBody),
     /// An input of a pool of agents.
     Task(TaskInput),
 }
@@ -45,6 +47,7 @@ impl<'a> Parsed<'a> {
             SchemaId::Feedback => Self::Feedback(from_bytes(payload)?),
             SchemaId::Configuration => Self::Configuration(Box::new(from_bytes(payload)?)),
             SchemaId::Unreadable => Self::Unreadable(from_bytes(payload)?),
+            SchemaId::PersonTick => Self::Tick(from_bytes(payload)?),
             schema => Self::Task(TaskInput::from_payload(schema, payload)?),
         })
     }
@@ -62,6 +65,7 @@ impl<'a> Parsed<'a> {
             Self::Feedback(body) => (Body::Feedback(body), 0),
             Self::Configuration(body) => (Body::Configuration(body), 0),
             Self::Unreadable(body) => (Body::Unreadable(body), 0),
+            Self::Tick(body) => (Body::Tick(body), 0),
             Self::Task(body @ TaskInput::Task(_)) => {
                 (Body::Task(body), content_fingerprint(0, payload))
             }

@@ -89,6 +89,8 @@ pub struct CoreLoad {
 #[derive(Debug)]
 enum Work {
     Take(Share),
+    /// The time, ms UTC.
+    Tick(i64),
     /// Nothing comes after this.
     Close,
 }
@@ -102,7 +104,7 @@ impl Work {
     fn inputs(&self) -> usize {
         match self {
             Self::Take(share) => share.iter().map(|(_, batch)| batch.items.len()).sum(),
-            Self::Close => 0,
+            Self::Tick(_) | Self::Close => 0,
         }
     }
 }
@@ -132,6 +134,13 @@ impl CoreDoors {
             queued: core.work.len(),
             busy: Duration::from_nanos(core.busy_ns.load(Ordering::Relaxed)),
         })
+    }
+
+    /// Tells every core the time. One that is behind hears of it the next time.
+    pub fn tick(&self, now_ms: i64) {
+        for core in &self.0 {
+            drop(core.work.try_send(Work::Tick(now_ms)));
+        }
     }
 
     /// Asks about a partition's state; the question overtakes what waits. It is dropped unasked
@@ -340,6 +349,13 @@ impl Worker {
         match work {
             Work::Take(share) => {
                 self.take(share);
+                true
+            }
+            Work::Tick(now_ms) => {
+                for index in 0..self.cycles.len() {
+                    self.cycles[index].tick(now_ms, &mut self.actions);
+                    self.act(index);
+                }
                 true
             }
             Work::Close => false,

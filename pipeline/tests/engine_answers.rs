@@ -1,6 +1,6 @@
 //! The engine: many doors at once, each hearing of its own inputs once they are durable.
 
-use std::sync::mpsc::channel;
+use std::{sync::mpsc::channel, time::Duration};
 
 use tempfile::TempDir;
 use zeitgeber::{
@@ -8,7 +8,9 @@ use zeitgeber::{
     cycle::{Ack, OutcomeDetail},
     door::{Options, profile},
     engine::{Engine, EngineSettings, Handle, Listener, NotTaken},
-    ingest::{Configure, Intake, SessionSettings, partition_of},
+    ingest::{Configure, Intake, SessionSettings, now_ms, partition_of},
+    query,
+    state::Partition,
     store::Store,
 };
 use zeitgeber_schemas::{Envelope, PartitionId};
@@ -46,7 +48,10 @@ fn profile(intake: &mut Intake, user: &str) {
 }
 
 fn reading(user: &str, n: u64) -> String {
-    let ts = 1_740_971_940_000 + n * 60_000;
+    reading_at(user, n, 1_740_971_940_000 + n as i64 * 60_000)
+}
+
+fn reading_at(user: &str, n: u64, ts: i64) -> String {
     format!(
         r#"{{"id":"{user}-{n}","user_id":"{user}","device_id":"d","kind":"imu","ts":{ts},"recv_ts":{ts},"values":{{"activity_counts":{n},"epoch_s":60}}}}"#
     )
@@ -136,4 +141,45 @@ fn what_does_not_fit_the_bounds_is_refused_and_leaves_no_trace() {
     assert_eq!(handle.pending(), (0, 0));
     assert_eq!(people(&handle, &user).0.as_deref(), Some(&*user));
     assert_eq!(people(&handle, "grace").0, None);
+}
+
+#[test]
+fn the_time_seals_an_hour_without_a_reading_and_a_replay_sees_the_same() {
+    let dir = TempDir::new().expect("there is room for a directory");
+    let mut engine = open(&dir, AMPLE);
+    let handle = engine.handle();
+    let mut intake = handle.intake();
+    profile(&mut intake, "ada");
+    // An hour of movement that ended two hours ago; nothing came since to close it.
+    let hour_ms = 3_600_000;
+    let start = (now_ms() / hour_ms - 3) * hour_ms;
+    for (minute, number) in (0..60).zip(2..) {
+        let ts = start + (minute + 1) * 60_000;
+        let line = reading_at("ada", minute as u64, ts);
+        intake.reading_line(number, line.as_bytes(), &OPTIONS);
+    }
+    let (sender, receiver) = channel();
+    handle.submit(intake, move |told| sender.send(told).expect("it waits")).expect("it fits");
+    receiver.recv().expect("it is answered").expect("it is durable");
+    let analysed = || {
+        let (sender, receiver) = channel();
+        let question = |held: &mut Partition, _| {
+            let subject = held.state().subject("default", "ada");
+            held.state().person(subject).and_then(|person| person.latest.clone())
+        };
+        let answer = move |found| sender.send(found).expect("the asker waits");
+        handle.ask(partition("ada"), question, answer).expect("the engine runs");
+        receiver.recv().expect("the engine answers")
+    };
+    assert_eq!(analysed(), None);
+    engine.tick_every(Duration::from_millis(10)).expect("a thread starts");
+    let latest = (0..500).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        analysed()
+    });
+    assert_eq!(latest.expect("the tick sealed the hour").window_end_ms, start + hour_ms);
+    let counts = engine.close().expect("the engine stops cleanly");
+    assert_eq!((counts.accepted, counts.analyses), (60, 1));
+    let store = Store::read(dir.path()).expect("the log is there");
+    assert!(query::verify(&*store.journal()).expect("the log is sound").ok);
 }

@@ -8,9 +8,9 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zeitgeber_schemas::{
-    ConfigurationBody, DeadLettered, Envelope, Event, FeedbackBody, PartitionId, ProfileBody,
-    ReadingAccepted, ReadingBody, Reason, RhythmAnalysed, Span, SubjectOpened, TaskInput,
-    Unreadable,
+    ConfigurationBody, DeadLettered, Envelope, Event, FeedbackBody, PartitionId, PersonTickBody,
+    ProfileBody, ReadingAccepted, ReadingBody, Reason, RhythmAnalysed, Span, SubjectOpened,
+    TaskInput, Unreadable,
 };
 
 use crate::{
@@ -31,7 +31,7 @@ use people::People;
 /// Version of the deciding code. It changes when the same inputs would cause other events.
 pub const DECIDE_VERSION: u32 = 1;
 /// Version of the fold. A snapshot of another version is ignored.
-pub const FOLD_VERSION: u32 = 4;
+pub const FOLD_VERSION: u32 = 5;
 
 /// An input's body.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,8 @@ pub enum Body<'a> {
     Configuration(&'a ConfigurationBody),
     /// Bytes that a door could not read.
     Unreadable(&'a Unreadable),
+    /// The time, for a person.
+    Tick(&'a PersonTickBody),
     /// An input of a pool of agents: `user_id` is the pool, `id` the task or agent.
     Task(&'a TaskInput),
 }
@@ -252,6 +254,7 @@ impl State {
             Body::Task(body) => {
                 return self.decide_task(desk, subject, &command(input, body), raw_hash, out);
             }
+            Body::Tick(tick) => return self.decide_tick(desk, subject, tick.at_ms, out),
             Body::Unreadable(body) => {
                 let refusal = DeadLettered { reason: body.reason, detail: body.detail.clone() };
                 return self.refuse(refusal, raw_hash, out);
@@ -331,11 +334,38 @@ impl State {
         let reading = rhythm::Accepted { envelope: arrival.envelope, body: arrival.body, accepted };
         desk.analyses.clear();
         rhythm::decide(&desk.tables, &person.rhythm, &person.profile, &reading, &mut desk.analyses);
+        self.act(desk, person, arrival.envelope.received(), arrival.body.backfill, out);
+    }
+
+    /// What the stages make of a person's clock that reaches an instant without a reading.
+    fn decide_tick(
+        &self,
+        desk: &mut Desk,
+        subject: u64,
+        at_ms: i64,
+        out: &mut Vec<Event>,
+    ) -> Outcome {
+        let Some(person) = self.person(subject) else { return Outcome::Idle };
+        let (rhythm, profile) = (&person.rhythm, &person.profile);
+        desk.analyses.clear();
+        rhythm::decide_tick(&desk.tables, rhythm, profile, at_ms, &mut desk.analyses);
+        self.act(desk, person, at_ms, false, out);
+        if out.is_empty() { Outcome::Idle } else { Outcome::Stored }
+    }
+
+    /// What the stages after rhythm make of the analyses on the desk.
+    fn act(
+        &self,
+        desk: &mut Desk,
+        person: &Person,
+        received_ms: i64,
+        backfill: bool,
+        out: &mut Vec<Event>,
+    ) {
         if desk.analyses.is_empty() {
             return;
         }
-        let clock_ms =
-            arrival.envelope.received().max(person.rhythm.clock_ms().unwrap_or(i64::MIN));
+        let clock_ms = received_ms.max(person.rhythm.clock_ms().unwrap_or(i64::MIN));
         desk.expired.clear();
         if desk.analyses.iter().any(|analysed| analysed.span == Span::Hour) {
             feedback::decide_expiry(&self.feedback, &person.feedback, clock_ms, &mut desk.expired);
@@ -345,7 +375,7 @@ impl State {
             key: &person.key,
             profile: &person.profile,
             clock_ms,
-            backfill: arrival.body.backfill,
+            backfill,
         };
         desk.decisions.clear();
         let (analyses, decisions) = (&desk.analyses, &mut desk.decisions);

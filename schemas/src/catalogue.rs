@@ -72,6 +72,7 @@ texts! {
     Some(SchemaId::TaskCancelled), "task_cancelled", 1;
     Some(SchemaId::TaskExpired), "task_expired", 1;
     Some(SchemaId::TaskDeadLettered), "task_dead_lettered", 1;
+    Some(SchemaId::PersonTick), "person_tick_body", 1;
     None, "chunk", 1;
     None, "reading", 1;
     None, "profile", 1;
@@ -84,6 +85,7 @@ texts! {
     None, "task_result", 1;
     None, "pool", 1;
     None, "tick", 1;
+    None, "person_tick", 1;
 }
 
 /// The schema of a payload: of an input's body or of an event. JSON text.

@@ -172,7 +172,8 @@ impl Event {
             | SchemaId::TaskStart
             | SchemaId::TaskResult
             | SchemaId::Pool
-            | SchemaId::Tick => return Err(Malformed::Range),
+            | SchemaId::Tick
+            | SchemaId::PersonTick => return Err(Malformed::Range),
         })
     }
 }

@@ -89,6 +89,8 @@ symbols! {
         TaskExpired = "task_expired",
         /// Event.
         TaskDeadLettered = "task_dead_lettered",
+        /// Body of a person's tick.
+        PersonTick = "person_tick",
     }
 }
 
@@ -103,6 +105,7 @@ impl SchemaId {
                     | Self::Feedback
                     | Self::Configuration
                     | Self::Unreadable
+                    | Self::PersonTick
             )
     }
 

@@ -44,8 +44,8 @@ pub use ids::{
 };
 pub use journal::{ChunkHeader, Cursor, Entry, RawBytes, Recorded, Repeat, SchemaId};
 pub use pool::{
-    AssignmentPolicy, PoolBody, PoolLimits, PoolOpened, PoolPolicy, RetryPolicy, RewardWeights,
-    TickBody,
+    AssignmentPolicy, PersonTickBody, PoolBody, PoolLimits, PoolOpened, PoolPolicy, RetryPolicy,
+    RewardWeights, TickBody,
 };
 pub use profile::{OffsetChange, ProfileBody, Scale};
 pub use reading::{Doubles, Environment, Imu, Kind, ReadingBody, Values};

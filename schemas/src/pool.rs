@@ -123,6 +123,14 @@ record! {
 }
 
 record! {
+    /// The time, for a person: their clock reaches it without a reading.
+    PersonTickBody {
+        /// The instant, ms UTC.
+        at_ms: i64,
+    }
+}
+
+record! {
     /// A pool was met for the first time in this partition and got the next pool number.
     PoolOpened {
         /// The pool within the tenant.

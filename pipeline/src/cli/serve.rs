@@ -1,10 +1,13 @@
 //! `zeitgeber serve`.
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 use zeitgeber::{
-    config::{Config, Service},
+    config::{ClockMode, Config, Service},
     cycle::OutcomeDetail,
     engine::{Engine, EngineSettings},
     http::{App, Listening, Parts, Tokens, raise_open_files, tls},
@@ -52,7 +55,10 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     // The address comes first: who cannot listen must not open the log.
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
     let bell = Bell::new();
-    let engine = open(args, &config, &listening, tls.is_some(), bell.clone())?;
+    let mut engine = open(args, &config, &listening, tls.is_some(), bell.clone())?;
+    if config.clock.mode == ClockMode::Service {
+        engine.tick_every(Duration::from_millis(config.clock.tick_ms.into()))?;
+    }
     telemetry::metrics().watch(engine.handle());
     let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {

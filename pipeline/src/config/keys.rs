@@ -55,6 +55,7 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ("memory.people_mib", Rule::Integer(1, 1 << 20)),
     ("snapshots.every_mib", Rule::Integer(1, 1 << 20)),
     ("clock.mode", Rule::OneOf(&["service", "inputs"])),
+    ("clock.tick_ms", Rule::Integer(10, 60_000)),
     ("limits.max_line_kib", Rule::Integer(16, 65_536)),
     ("service.listen", Rule::Text),
     ("service.tokens_file", Rule::Path),

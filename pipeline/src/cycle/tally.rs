@@ -79,7 +79,8 @@ pub const fn stage_of(schema: SchemaId) -> Option<&'static str> {
         | SchemaId::TaskStart
         | SchemaId::TaskResult
         | SchemaId::Pool
-        | SchemaId::Tick => return None,
+        | SchemaId::Tick
+        | SchemaId::PersonTick => return None,
     })
 }
 
@@ -275,7 +276,7 @@ const fn kind_of(input: &Input<'_>) -> usize {
         Body::Feedback(_) => 4,
         Body::Configuration(_) => 5,
         Body::Task(TaskInput::Agent(_)) => 7,
-        Body::Task(TaskInput::Tick(_)) => 8,
+        Body::Task(TaskInput::Tick(_)) | Body::Tick(_) => 8,
         Body::Task(TaskInput::Pool(_)) => 5,
         Body::Task(_) => 6,
         Body::Unreadable(_) => 9,

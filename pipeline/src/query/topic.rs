@@ -108,7 +108,8 @@ impl Topic {
             | SchemaId::TaskStart
             | SchemaId::TaskResult
             | SchemaId::Pool
-            | SchemaId::Tick => None,
+            | SchemaId::Tick
+            | SchemaId::PersonTick => None,
         }
     }
 }

@@ -44,6 +44,7 @@ impl State {
             }
             _ => self.apply_to_person(subject, input, what),
         }
+        self.people.note_due(subject);
     }
 
     fn apply_to_person(&mut self, subject: u64, input: &Input<'_>, event: &Event) {
@@ -58,7 +59,10 @@ impl State {
                 self.refused.advance(envelope.received());
             }
             (Event::ProfileSet, Body::Profile(profile)) => person.profile = profile.clone(),
-            (Event::RhythmAnalysed(event), _) => {
+            (Event::RhythmAnalysed(event), body) => {
+                if let Body::Tick(tick) = body {
+                    rhythm::apply_tick(&mut person.rhythm, &person.profile, tick.at_ms);
+                }
                 rhythm::apply_analysed(&mut person.rhythm, event);
                 routing::apply_analysed(&mut person.routing, event);
                 if event.span == Span::Hour {

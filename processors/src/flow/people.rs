@@ -20,6 +20,9 @@ use super::{Person, State};
 #[derive(Debug, Clone, Default)]
 pub(super) struct People {
     slots: Vec<Option<Arc<Person>>>,
+    /// When each person's clock next seals something, ms UTC; `i64::MAX` where nothing waits. Known
+    /// of cold people, too.
+    due_ms: Vec<i64>,
     numbers: Arc<HashMap<Arc<str>, u64, FixedState>>,
 }
 
@@ -48,10 +51,25 @@ impl People {
         let number = self.slots.len() as u64 + 1;
         Arc::make_mut(&mut self.numbers).insert(person.key.as_str().into(), number);
         self.slots.push(Some(Arc::new(person)));
+        self.due_ms.push(i64::MAX);
+    }
+
+    /// Notes when a person's clock next seals something.
+    pub(super) fn note_due(&mut self, subject: u64) {
+        let Some(index) = index(subject) else { return };
+        if let (Some(due_ms), Some(Some(person))) =
+            (self.due_ms.get_mut(index), self.slots.get(index))
+        {
+            *due_ms = person.rhythm.due_ms().unwrap_or(i64::MAX);
+        }
     }
 
     fn cold(&self) -> Self {
-        Self { slots: alloc::vec![None; self.slots.len()], numbers: Arc::clone(&self.numbers) }
+        Self {
+            slots: alloc::vec![None; self.slots.len()],
+            due_ms: self.due_ms.clone(),
+            numbers: Arc::clone(&self.numbers),
+        }
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -80,6 +98,7 @@ impl PartialEq for People {
 #[derive(Deserialize)]
 struct Stored<K, P> {
     keys: Vec<K>,
+    due_ms: Vec<i64>,
     people: Vec<Option<P>>,
 }
 
@@ -87,8 +106,9 @@ impl Serialize for People {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let people: Vec<Option<&Person>> = self.slots.iter().map(Option::as_deref).collect();
-        let mut stored = serializer.serialize_struct("Stored", 2)?;
+        let mut stored = serializer.serialize_struct("Stored", 3)?;
         stored.serialize_field("keys", &self.keys())?;
+        stored.serialize_field("due_ms", &self.due_ms)?;
         stored.serialize_field("people", &people)?;
         stored.end()
     }
@@ -97,13 +117,14 @@ impl Serialize for People {
 impl<'de> Deserialize<'de> for People {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::<String, Person>::deserialize(deserializer)?;
-        if stored.keys.len() != stored.people.len() {
+        let (keys, people) = (stored.keys.len(), stored.people.len());
+        if keys != people || stored.due_ms.len() != people {
             return Err(serde::de::Error::custom("as many keys as people are needed"));
         }
         let numbers = stored.keys.iter().zip(1..).map(|(key, n)| (Arc::from(key.as_str()), n));
         let numbers = Arc::new(numbers.collect());
         let slots = stored.people.into_iter().map(|person| person.map(Arc::new)).collect();
-        Ok(Self { slots, numbers })
+        Ok(Self { slots, due_ms: stored.due_ms, numbers })
     }
 }
 
@@ -121,6 +142,12 @@ impl State {
     /// Every key in order of subject number (from 1), hot or cold.
     pub fn keys(&self) -> Vec<&str> {
         self.people.keys()
+    }
+
+    /// The people for whom a tick at `now_ms` would seal something, in order of subject number.
+    pub fn people_due(&self, now_ms: i64) -> impl Iterator<Item = u64> {
+        let numbered = self.people.due_ms.iter().zip(1..);
+        numbered.filter(move |(due_ms, _)| **due_ms <= now_ms).map(|(_, subject)| subject)
     }
 
     /// Whether the person with this subject number is known and not in memory.

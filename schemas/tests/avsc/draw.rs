@@ -280,6 +280,7 @@ records! {
     PoolBody { version, policy, heartbeat_ttl_ms, escalate_after_ms, timeout_ms, time_to_live_ms,
         retry, limits, reward }
     TickBody { at_ms }
+    PersonTickBody { at_ms }
     PoolOpened { pool }
     Resources { cpu_milli, memory_mib, gpu }
     Label { name, value }

@@ -201,6 +201,8 @@ laws! {
     task_start: input::<TaskStartBody>, input_again::<TaskStartBody>;
     task_start_body: one::<TaskStartBody>, one_again::<TaskStartBody>;
     task_started: one::<TaskStarted>, one_again::<TaskStarted>;
+    person_tick: input::<PersonTickBody>, input_again::<PersonTickBody>;
+    person_tick_body: one::<PersonTickBody>, one_again::<PersonTickBody>;
     tick: input::<TickBody>, input_again::<TickBody>;
     tick_body: one::<TickBody>, one_again::<TickBody>;
     unreadable: one::<Unreadable>, one_again::<Unreadable>;

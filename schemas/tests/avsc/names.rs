@@ -51,6 +51,7 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("TaskResult", input()),
         ("Pool", input()),
         ("Tick", input()),
+        ("PersonTick", input()),
         ("Chunk", vec!["header", "entries"]),
         ("ProfileSet", vec![]),
         ("ConfigurationSet", vec![]),
@@ -63,7 +64,7 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
         Composite ConfigurationBody Cursor DeadLettered DecisionMade Eligible Entry Envelope
         Environment FeedbackBody FeedbackPolicy FeedbackRecorded HeartSummary HourlyRhythm
         Imu InterventionIssued InterventionSuppressed Label LightSummary Limits Masked
-        MinuteRhythm OffsetChange OutcomeExpired Part Payload Policy PoolBody PoolLimits
+        MinuteRhythm OffsetChange OutcomeExpired Part Payload PersonTickBody Policy PoolBody PoolLimits
         PoolOpened PoolPolicy ProfileBody RawBytes ReadingAccepted ReadingBody Recorded
         Repeat Resources RetryPolicy RewardWeights RhythmAnalysed SubjectOpened TaskAssigned
         TaskBody TaskCancelBody TaskCancelled TaskCompleted TaskDeadLettered TaskEscalated

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Installs schemathesis, which drives every endpoint from the OpenAPI document, into
+# target/contract (a Python environment of its own). Does nothing where it is there already.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+into="${CARGO_TARGET_DIR:-target}/contract"
+wanted="infra/contract/requirements.txt"
+cmp -s "$wanted" "$into/installed.txt" && exit 0
+
+command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || {
+  command -v apt-get >/dev/null || {
+    echo "setup: python3 with venv is missing, and there is no apt-get to install it" >&2
+    exit 1
+  }
+  root=()
+  [ "$(id -u)" -eq 0 ] || root=(sudo)
+  echo "setup: installing python3-venv (runs the contract test)"
+  "${root[@]}" apt-get update -qq
+  "${root[@]}" apt-get install -y -qq --no-install-recommends python3-venv
+}
+echo "setup: installing schemathesis into $into (from PyPI)"
+rm -rf "$into"
+python3 -m venv "$into"
+"$into/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
+cp "$wanted" "$into/installed.txt"
