@@ -1,8 +1,8 @@
 //! `zeitgeber serve`.
 
-use std::{process::ExitCode, time::Instant};
+use std::{io, process::ExitCode, time::Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeitgeber::{
     config::{Config, Service},
     cycle::{Ack, OutcomeDetail},
@@ -52,6 +52,8 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let tls = tls(&config.service)?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // A signal that comes while the log is opened waits until it is.
+    let signals = runtime.block_on(async { Signals::new() })?;
     // The address comes first: who cannot listen must not open the log.
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
     let engine = open(args, &config, &listening, tls.is_some())?;
@@ -64,9 +66,9 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         observer: Box::new(()),
     });
     let ended = runtime.block_on(async {
-        stop_on_signals(&app)?;
-        Ok::<_, Failure>(listening.serve(app.clone(), tls).await)
-    })?;
+        tokio::spawn(signals.stop(app.clone()));
+        listening.serve(app, tls).await
+    });
     if ended.cut_off > 0 {
         say::note(&format!("{} connections did not end in time and were cut off", ended.cut_off));
     }
@@ -107,16 +109,24 @@ fn open(
     Ok(engine)
 }
 
-/// The first SIGTERM or SIGINT ends the service cleanly, the second one at once.
-fn stop_on_signals(app: &App) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let app = app.clone();
-    tokio::spawn(async move {
-        for _ in 0..2 {
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The first one ends the service cleanly, the second one at once.
+    async fn stop(mut self, app: App) {
+        loop {
             tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
             }
             if app.is_stopping() {
                 std::process::exit(INTERRUPTED);
@@ -124,6 +134,5 @@ fn stop_on_signals(app: &App) -> Result<(), Failure> {
             say::note("stopping: no new requests; those under way end first");
             app.stop();
         }
-    });
-    Ok(())
+    }
 }
