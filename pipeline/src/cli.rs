@@ -24,6 +24,7 @@ mod serve;
 mod session;
 mod status;
 mod tail;
+mod target;
 #[cfg(feature = "service")]
 mod token;
 mod verify;

@@ -32,7 +32,9 @@ mod data;
 mod extract;
 mod health;
 mod items;
+mod letter_counts;
 mod log;
+mod metrics;
 mod openapi;
 mod outcomes;
 mod people;
@@ -40,6 +42,7 @@ mod problem;
 mod reading_off;
 mod readings;
 mod server;
+mod stream;
 mod tls;
 
 use std::{
@@ -53,7 +56,6 @@ use std::{
 use axum::{Router, middleware::from_fn_with_state};
 use http::Method;
 use tokio::sync::{Semaphore, oneshot, watch};
-use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::{PartitionId, murmur2_partition, partition_key};
 
 pub use auth::{Fresh, ParseScopeError, Scope, Tokens, TokensError};
@@ -70,6 +72,8 @@ use crate::{
     door::Options,
     engine::Handle,
     ingest::now_ms,
+    state::Partition,
+    stream::Hub,
 };
 
 /// Containers that are unpacked at the same time; the next ones wait.
@@ -121,6 +125,8 @@ pub struct Parts {
     pub line_bytes_max: usize,
     /// Who may do what; none: everybody may do everything.
     pub tokens: Option<Tokens>,
+    /// Who is subscribed to events.
+    pub streams: Hub,
     /// What hears of requests.
     pub observer: Box<dyn Observer>,
 }
@@ -166,6 +172,11 @@ impl App {
     /// The settings.
     pub fn service(&self) -> &Service {
         &self.0.parts.service
+    }
+
+    /// Live streams of events.
+    pub fn streams(&self) -> &Hub {
+        &self.0.parts.streams
     }
 
     /// Tells everything that goes on to end.
@@ -221,7 +232,7 @@ impl App {
     pub async fn ask<T: Send + 'static>(
         &self,
         partition: PartitionId,
-        question: impl FnOnce(&mut State, u64) -> T + Send + 'static,
+        question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let (sender, receiver) = oneshot::channel();
         let answer = move |found| drop(sender.send(found));
@@ -292,11 +303,14 @@ impl App {
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(health::routes(&app))
+        .merge(metrics::routes(&app))
         .merge(readings::routes(&app))
         .merge(people::routes(&app))
         .merge(data::routes(&app))
         .merge(log::routes(&app))
-        .merge(audits::routes(&app));
+        .merge(letter_counts::routes(&app))
+        .merge(audits::routes(&app))
+        .merge(stream::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -4,6 +4,8 @@
 //! the threads of [`runtime`], become durable in the [`journal`], and are read back by [`query`].
 
 pub mod bench;
+#[cfg(feature = "service")]
+pub mod client;
 pub mod config;
 pub mod cycle;
 pub mod demo;
@@ -14,8 +16,12 @@ pub mod fold;
 pub mod http;
 pub mod ingest;
 pub mod journal;
+pub mod measure;
 pub mod query;
 pub mod record;
 pub mod runtime;
 pub mod state;
 pub mod store;
+pub mod stream;
+#[cfg(feature = "service")]
+pub mod telemetry;

@@ -1,18 +1,15 @@
 //! `zeitgeber deadletters`.
 
-use std::{io::Write, ops::ControlFlow, process::ExitCode};
+use std::{io::Write, process::ExitCode};
 
 use clap::builder::PossibleValuesParser;
-use zeitgeber::{
-    query::{self, DeadLetter, DeadLetterFilter, DeadLetters},
-    store::Store,
-};
+use zeitgeber::query::{DeadLetter, DeadLetterFilter, DeadLetters};
 use zeitgeber_schemas::Reason;
 
-use super::{DataDir, Failure, output};
+use super::{Failure, output, target::Target};
 
 /// Rows of the readable form where no limit is given.
-const ROWS: usize = 50;
+const ROWS: u64 = 50;
 
 /// List refused inputs: why, from which line of which file, and their bytes
 #[derive(Debug, clap::Args)]
@@ -22,7 +19,7 @@ const ROWS: usize = 50;
   zeitgeber deadletters --data-dir DIR --json | jq -r .raw")]
 pub(super) struct Args {
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// Only those refused for this reason
     #[arg(long, value_parser = reasons())]
     reason: Option<String>,
@@ -31,7 +28,7 @@ pub(super) struct Args {
     user: Option<String>,
     /// At most this many (50 in the readable form unless given)
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<u64>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -42,30 +39,21 @@ fn reasons() -> PossibleValuesParser {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let store = Store::read(&args.data.dir)?;
+    let source = args.target.source()?;
     let filter = DeadLetterFilter {
         reason: args.reason.as_deref().and_then(Reason::from_symbol),
         user: args.user.clone(),
     };
     let mut out = output::stdout();
     if args.json {
-        let mut left = args.limit.unwrap_or(usize::MAX);
-        query::dead_letters(&*store.journal(), &filter, |letter| {
-            if left == 0 {
-                return Ok(ControlFlow::Break(()));
-            }
-            left -= 1;
-            output::line(&mut out, &letter)?;
-            Ok(ControlFlow::Continue(()))
-        })?;
+        let limit = args.limit.unwrap_or(u64::MAX);
+        source.dead_letters(&filter, limit, false, |letter| output::line(&mut out, &letter))?;
     } else {
-        let limit = args.limit.unwrap_or(ROWS);
         let mut rows = Vec::new();
-        let counts = query::dead_letters(&*store.journal(), &filter, |letter| {
-            if rows.len() < limit {
-                rows.push(letter);
-            }
-            Ok(ControlFlow::Continue(()))
+        let limit = args.limit.unwrap_or(ROWS);
+        let counts = source.dead_letters(&filter, limit, true, |letter| {
+            rows.push(letter);
+            Ok(())
         })?;
         readable(&mut out, &rows, &counts)?;
     }

@@ -2,21 +2,17 @@
 
 use std::{
     io::{self, Write},
-    ops::ControlFlow,
     process::ExitCode,
 };
 
 use clap::builder::PossibleValuesParser;
-use zeitgeber::{
-    journal::Place,
-    query::{self, EventFilter, EventRow, Moment, Scope, Topic, Walk, time_text},
-    store::Store,
-};
+use zeitgeber::query::{self, EventFilter, EventRow, Moment, Topic, time_text};
 use zeitgeber_schemas::SchemaId;
 
 use super::{
-    DataDir, Failure,
+    Failure,
     output::{self, Tone, tone},
+    target::Target,
 };
 
 /// List stored events in log order
@@ -32,7 +28,7 @@ use super::{
   zeitgeber events --data-dir DIR --from 3:1000")]
 pub(super) struct Args {
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// Only this person's (`tenant/user` outside the tenant `default`)
     #[arg(long, value_name = "ID")]
     user: Option<String>,
@@ -59,7 +55,7 @@ pub(super) fn types() -> PossibleValuesParser {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let store = Store::read(&args.data.dir)?;
+    let source = args.target.source()?;
     let filter = EventFilter {
         user: args.user.clone(),
         schema: args.schema.as_deref().and_then(SchemaId::from_symbol),
@@ -68,21 +64,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         ..EventFilter::default()
     };
     let mut out = output::stdout();
-    let mut left = args.limit.unwrap_or(u64::MAX);
-    if left > 0 {
-        let journal = store.journal();
-        let mut walk = match &filter.user {
-            Some(user) => {
-                Scope::person(&*journal, user)?.walk(&*journal, Place::START..Place::END)?
-            }
-            None => Walk::start(&*journal)?,
-        };
-        query::events(&mut walk, &filter, |row| {
-            print(&mut out, &row, args.json)?;
-            left -= 1;
-            Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        })?;
-    }
+    let limit = args.limit.unwrap_or(u64::MAX);
+    source.events(&filter, limit, |row| print(&mut out, &row, args.json))?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

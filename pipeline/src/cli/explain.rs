@@ -2,14 +2,12 @@
 
 use std::{io::Write, process::ExitCode};
 
-use zeitgeber::{
-    query::{self, Explanation, time_text},
-    store::Store,
-};
+use zeitgeber::query::{Explanation, time_text};
 
 use super::{
-    DataDir, Failure,
+    Failure,
     output::{self, Tone, tone},
+    target::Target,
 };
 
 /// Explain one decision, from the readings behind it to the reward it earned
@@ -23,15 +21,14 @@ pub(super) struct Args {
     #[arg(value_name = "DECISION")]
     decision: String,
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let store = Store::read(&args.data.dir)?;
-    let explanation = query::explain(&*store.journal(), &args.decision)?;
+    let explanation = args.target.source()?.explain(&args.decision)?;
     let mut out = output::stdout();
     if args.json {
         output::document(&mut out, &explanation)?;

@@ -3,19 +3,18 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
-    ops::ControlFlow,
     path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{ValueEnum, builder::PossibleValuesParser};
-use zeitgeber::{
-    query::{self, AvroExport, EventFilter, Walk},
-    store::Store,
-};
+use zeitgeber::query::{self, AvroExport, EventFilter, Walk};
 use zeitgeber_schemas::SchemaId;
 
-use super::{DataDir, Failure, output};
+use super::{
+    Failure, output,
+    target::{Source, Target},
+};
 
 /// Write the log's events in a standard format
 ///
@@ -29,7 +28,7 @@ use super::{DataDir, Failure, output};
   zeitgeber export --data-dir DIR --format avro --type reading --user u09 > readings.avro")]
 pub(super) struct Args {
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// The format
     #[arg(long)]
     format: Format,
@@ -65,8 +64,12 @@ fn types() -> PossibleValuesParser {
     PossibleValuesParser::new(SchemaId::ALL.iter().map(|schema| schema.as_str()))
 }
 
+fn is_event(schema: SchemaId) -> bool {
+    query::event_types().any(|event| event == schema)
+}
+
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let store = Store::read(&args.data.dir)?;
+    let source = args.target.source()?;
     let mut out: Box<dyn Write> = match &args.out {
         Some(file) => {
             let made = File::create(file)
@@ -78,19 +81,28 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let schema = args.schema.as_deref().and_then(SchemaId::from_symbol);
     let (user, inputs) = (args.user.clone(), args.inputs);
     let filter = EventFilter { user, schema, inputs, ..EventFilter::default() };
-    let mut walk = Walk::start(&*store.journal())?;
     let mut rows = 0u64;
-    match (args.format, schema) {
-        (Format::Avro, Some(schema)) => {
+    match (args.format, schema, &source) {
+        (Format::Avro, Some(schema), Source::Directory(store)) => {
+            let mut walk = Walk::start(&*store.journal())?;
             let export = AvroExport::new(schema)?;
             rows = query::export_avro(&mut walk, &export, filter.user.as_deref(), &mut out)?;
         }
-        (Format::Avro, None) => return Err("--format avro needs --type".into()),
-        (Format::Ndjson, _) => query::events(&mut walk, &filter, |row| {
-            output::line(&mut out, &row)?;
+        (Format::Avro, None, _) => return Err("--format avro needs --type".into()),
+        (Format::Ndjson, _, Source::Directory(_)) => {}
+        (Format::Ndjson, schema, Source::Service(_))
+            if !args.inputs && schema.is_none_or(is_event) => {}
+        (_, _, Source::Service(_)) => {
+            return Err("a service exports events as NDJSON; Avro, and inputs, need the data \
+                        directory: --data-dir"
+                .into());
+        }
+    }
+    if args.format == Format::Ndjson {
+        source.events(&filter, u64::MAX, |row| {
             rows += 1;
-            Ok(ControlFlow::Continue(()))
-        })?,
+            output::line(&mut out, &row)
+        })?;
     }
     out.flush()?;
     if let Some(file) = &args.out {

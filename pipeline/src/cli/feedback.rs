@@ -4,16 +4,21 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde_json::json;
+#[cfg(feature = "service")]
+use zeitgeber::client::Client;
 use zeitgeber::{
-    cycle::OutcomeDetail,
+    cycle::{Counts, OutcomeDetail},
     door::feedback::Feedback,
     ingest::{Configure, now_ms},
-    query,
-    store::Store,
 };
+#[cfg(feature = "service")]
+use zeitgeber_schemas::FeedbackStatus;
 use zeitgeber_schemas::{DecisionId, FeedbackBody, Response};
 
-use super::{DataDir, Failure, Layers, say, session};
+use super::{
+    Failure, Layers, say, session,
+    target::{Place, Target},
+};
 
 /// Tell what became of a decision
 ///
@@ -27,7 +32,7 @@ pub(super) struct Args {
     /// The decision: its id, or the first hexadecimal digits of it
     decision: String,
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// What became of it
     #[arg(long, value_enum)]
     outcome: Outcome,
@@ -66,31 +71,92 @@ enum Outcome {
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let response = response(args)?;
     let config = session::config(layers)?;
-    let found = query::explain(&*Store::read(&args.data.dir)?.journal(), &args.decision)?;
+    let found = args.target.source()?.explain(&args.decision)?;
     let (decision_id, decided_at) = (found.decision.decision_id, found.decision.at_ms);
-    let mut writer =
-        session::open(&args.data.dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
     let feedback = feedback(args, decision_id, decided_at, response);
-    writer.take_feedback(0, &feedback, &[])?;
-    writer.settle()?;
-    let summary = writer.finish()?;
-    let told = if summary.counts.rewards > 0 {
-        "recorded"
-    } else if summary.counts.others > 0 {
-        "not learnt: the decision has an outcome, or its window is over"
-    } else if summary.counts.refused > 0 {
-        "refused"
-    } else {
-        "a repeat"
+    let fate = match args.target.place()? {
+        Place::Directory(dir) => {
+            let mut writer = session::open(&dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
+            writer.take_feedback(0, &feedback, &[])?;
+            writer.settle()?;
+            Fate::of(&writer.finish()?.counts)
+        }
+        #[cfg(feature = "service")]
+        Place::Service(client) => over_http(&client, &feedback)?,
+        #[cfg(not(feature = "service"))]
+        Place::Service(none) => match none {},
     };
+    let told = fate.text();
     if args.json {
         let decision = decision_id.to_string();
         say::json(&json!({ "decision_id": decision, "id": feedback.id, "outcome": told }))?;
     } else {
         say::text(&format!("feedback {} on {decision_id}: {told}\n", feedback.id))?;
     }
-    let refused = summary.counts.refused > 0;
-    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if fate == Fate::Refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Learnt,
+    NotLearnt,
+    Refused,
+    Repeat,
+}
+
+impl Fate {
+    const fn of(counts: &Counts) -> Self {
+        if counts.rewards > 0 {
+            Self::Learnt
+        } else if counts.others > 0 {
+            Self::NotLearnt
+        } else if counts.refused > 0 {
+            Self::Refused
+        } else {
+            Self::Repeat
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Learnt => "recorded",
+            Self::NotLearnt => "not learnt: the decision has an outcome, or its window is over",
+            Self::Refused => "refused",
+            Self::Repeat => "a repeat",
+        }
+    }
+}
+
+/// Gives it to a service, which tells whether it counts; the decision tells whether it was learnt.
+#[cfg(feature = "service")]
+fn over_http(client: &Client, feedback: &Feedback) -> Result<Fate, Failure> {
+    let body = &feedback.body;
+    let mut document = json!({
+        "id": feedback.id, "decision_id": body.decision_id.to_string(), "ts": feedback.ts,
+        "recv_ts": feedback.recv_ts, "outcome": body.response.name(),
+    });
+    match body.response {
+        Response::Accepted | Response::Dismissed => {}
+        Response::Rating(value) | Response::MeasuredChange(value) | Response::Reward(value) => {
+            document["value"] = value.into();
+        }
+    }
+    if let Some(corrects) = &body.corrects {
+        document["corrects"] = corrects.as_str().into();
+    }
+    let answer = client.give_feedback(&document)?;
+    if answer.rejected > 0 {
+        return Ok(Fate::Refused);
+    } else if answer.accepted == 0 {
+        return Ok(Fate::Repeat);
+    }
+    let found = client.explain(&body.decision_id.to_string())?;
+    let learnt = found.feedback.iter().map(|taken| &taken.recorded).any(|recorded| {
+        recorded.feedback_id == feedback.id
+            && matches!(recorded.status, FeedbackStatus::Applied | FeedbackStatus::Corrected)
+    });
+    Ok(if learnt { Fate::Learnt } else { Fate::NotLearnt })
 }
 
 fn response(args: &Args) -> Result<Response, Failure> {

@@ -14,6 +14,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use zeitgeber::{
+    config::Config,
     cycle::{Counts, OutcomeDetail},
     door::{Options, files},
     ingest::{
@@ -23,24 +24,32 @@ use zeitgeber::{
     query,
 };
 
-use super::{DataDir, Failure, Layers, say, session};
+use super::{
+    Failure, Layers, say, session,
+    target::{Place, Target},
+};
+
+#[cfg(feature = "service")]
+mod remote;
 
 /// Take readings, feedback or profiles from files into the log
 ///
 /// NDJSON (plain, gzip or zstd) and Avro container files; `-` reads standard input. An input is
 /// acknowledged only when it is durable. A file is known by its content: running the command
-/// again after an interruption goes on where the log ends, and after that changes nothing.
+/// again after an interruption goes on where the log ends, and after that changes nothing. To a
+/// service it is all sent again, and what the log has is counted as repeats.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     zeitgeber ingest day.jsonl.zst --data-dir data --profiles users.json\n  \
     zeitgeber ingest old.avro --data-dir data --backfill\n  \
-    producer | zeitgeber ingest - --data-dir data --outcomes outcomes.jsonl")]
+    producer | zeitgeber ingest - --data-dir data --outcomes outcomes.jsonl\n  \
+    zeitgeber ingest day.jsonl.zst --to http://127.0.0.1:8787 --token-file token")]
 pub(super) struct Args {
     /// Files to take in, in this order; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// Take these profiles first (an object with `users`, an array, or NDJSON)
     #[arg(long, value_name = "USERS.json")]
     profiles: Option<PathBuf>,
@@ -78,7 +87,8 @@ enum InputKind {
 struct Summary<'a> {
     files: &'a [FileReport],
     profiles: u64,
-    threads: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads: Option<usize>,
     seconds: f64,
     #[serde(flatten)]
     counts: Counts,
@@ -94,13 +104,28 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         files::check(path)?;
     }
     let stop = session::stop_flag()?;
+    match args.target.place()? {
+        Place::Directory(dir) => directory(args, &dir, &config, &stop),
+        #[cfg(feature = "service")]
+        Place::Service(client) => remote::run(args, client, &stop),
+        #[cfg(not(feature = "service"))]
+        Place::Service(none) => match none {},
+    }
+}
+
+fn directory(
+    args: &Args,
+    dir: &Path,
+    config: &Config,
+    stop: &Arc<AtomicBool>,
+) -> Result<ExitCode, Failure> {
     let detail = match args.outcomes {
         Some(_) => OutcomeDetail::PerLine,
         None => OutcomeDetail::Counts,
     };
     let started = Instant::now();
-    let configure = session::configure(&config);
-    let mut session = session::open(&args.data.dir, &config, detail, configure)?;
+    let configure = session::configure(config);
+    let mut session = session::open(dir, config, detail, configure)?;
     // Only who holds the log's lock may touch the outcomes that go with it.
     let mut outcomes = match args.outcomes.as_deref().map(OutcomeLog::open).transpose() {
         Ok(outcomes) => outcomes,
@@ -111,7 +136,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     };
     let line_limit = config.line_bytes_max();
     let mut reports = Vec::new();
-    let taken = take(args, &mut session, line_limit, &stop, outcomes.as_mut(), &mut reports);
+    let taken = take(args, &mut session, line_limit, stop, outcomes.as_mut(), &mut reports);
     // Whatever ended the files, what was taken becomes durable and the log stops cleanly.
     let summary = session.finish();
     let mut summary = match (summary, taken.as_ref().err()) {
@@ -127,11 +152,22 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let profiles = taken?;
     let seconds = started.elapsed().as_secs_f64();
     let counts = summary.counts;
-    let printed = Summary { files: &reports, profiles, threads: summary.threads, seconds, counts };
+    let threads = Some(summary.threads);
+    let place = format!("--data-dir {}", dir.display());
+    conclude(args, &Summary { files: &reports, profiles, threads, seconds, counts }, &place, stop)
+}
+
+/// Prints the summary; the exit status is that of a command which a signal may have stopped.
+fn conclude(
+    args: &Args,
+    summary: &Summary<'_>,
+    place: &str,
+    stop: &AtomicBool,
+) -> Result<ExitCode, Failure> {
     if args.json {
-        say::json(&printed)?;
+        say::json(summary)?;
     } else {
-        print_summary(args, &printed)?;
+        print_summary(summary, place)?;
     }
     let interrupted = stop.load(Ordering::Relaxed);
     if interrupted {
@@ -266,15 +302,15 @@ fn show(bar: &ProgressBar, at: Progress) {
     bar.set_position(at.bytes);
 }
 
-fn print_summary(args: &Args, summary: &Summary<'_>) -> Result<(), Failure> {
+fn print_summary(summary: &Summary<'_>, place: &str) -> Result<(), Failure> {
     let counts = &summary.counts;
     let read: u64 = summary.files.iter().map(|file| file.inputs).sum();
     let mut text = format!(
-        "{read} inputs from {} file(s) in {:.1} s ({:.0}/s), {} core thread(s)\n",
+        "{read} inputs from {} file(s) in {:.1} s ({:.0}/s){}\n",
         summary.files.len(),
         summary.seconds,
         read as f64 / summary.seconds,
-        summary.threads,
+        summary.threads.map_or_else(String::new, |threads| format!(", {threads} core thread(s)")),
     );
     for (count, what) in [
         (counts.accepted, "readings accepted"),
@@ -294,8 +330,7 @@ fn print_summary(args: &Args, summary: &Summary<'_>) -> Result<(), Failure> {
         }
     }
     if counts.refused > 0 {
-        let dir = args.data.dir.display();
-        text.push_str(&format!("why: zeitgeber deadletters --data-dir {dir}\n"));
+        text.push_str(&format!("why: zeitgeber deadletters {place}\n"));
     }
     say::text(&text)
 }

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 use zeitgeber::{cycle::OutcomeDetail, door, ingest::Configure};
 
-use super::{DataDir, Failure, Layers, say, session};
+use super::{
+    Failure, Layers, say, session,
+    target::{Place, Target},
+};
 
 /// Set a person's profile
 ///
@@ -19,7 +22,7 @@ pub(super) struct Args {
     /// The person
     user: String,
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// The tenant
     #[arg(long, default_value = "default")]
     tenant: String,
@@ -53,13 +56,21 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let document = document(args)?;
     let profile = door::profile::profile(document.to_string().as_bytes())
         .map_err(|refusal| format!("{} ({})", refusal.detail, refusal.reason))?;
-    let config = session::config(layers)?;
-    let mut writer =
-        session::open(&args.data.dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
-    writer.take_profile(0, &profile)?;
-    writer.settle()?;
-    let summary = writer.finish()?;
-    let changed = summary.counts.others > 0;
+    let changed = match args.target.place()? {
+        Place::Directory(dir) => {
+            let config = session::config(layers)?;
+            let mut writer = session::open(&dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
+            writer.take_profile(0, &profile)?;
+            writer.settle()?;
+            writer.finish()?.counts.others > 0
+        }
+        #[cfg(feature = "service")]
+        Place::Service(client) => {
+            client.put_profile(&args.tenant, &args.user, &document)?.outcome != "duplicate"
+        }
+        #[cfg(not(feature = "service"))]
+        Place::Service(none) => match none {},
+    };
     if args.json {
         say::json(&json!({ "user_id": args.user, "tenant": args.tenant, "changed": changed }))?;
     } else {

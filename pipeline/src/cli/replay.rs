@@ -6,12 +6,9 @@ use std::{
     time::Instant,
 };
 
-use zeitgeber::{
-    query::{self, Moment, Until},
-    store::Store,
-};
+use zeitgeber::query::Moment;
 
-use super::{DataDir, Failure, output};
+use super::{Failure, output, target::Target};
 
 /// Rebuild the state from the log alone, and print its digest
 ///
@@ -24,7 +21,7 @@ use super::{DataDir, Failure, output};
   zeitgeber replay --data-dir DIR --at 3:1000,7:250")]
 pub(super) struct Args {
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// Only up to here. P:N (several with commas; other partitions whole): the input that caused
     /// that event is the last one. TIME: each partition stops before its first input received later
     #[arg(long, value_name = "POSITION|TIME", allow_hyphen_values = true)]
@@ -35,10 +32,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let store = Store::read(&args.data.dir)?;
-    let until = args.at.clone().map_or(Until::End, Until::Moment);
+    let source = args.target.source()?;
     let start = Instant::now();
-    let rebuilt = query::replay(&*store.journal(), &until)?;
+    let rebuilt = source.replay(args.at.as_ref())?;
     let seconds = start.elapsed().as_secs_f64();
     writeln!(
         io::stderr(),

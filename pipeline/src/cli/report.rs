@@ -2,13 +2,10 @@
 
 use std::{collections::BTreeMap, io::Write, process::ExitCode};
 
-use zeitgeber::{
-    query::{self, MomentError, Range},
-    store::Store,
-};
+use zeitgeber::query::{self, MomentError, Range};
 use zeitgeber_processors::rhythm::report::Report;
 
-use super::{DataDir, Failure, output};
+use super::{Failure, output, target::Target};
 
 /// Show each person's features over any range of the log
 ///
@@ -21,7 +18,7 @@ use super::{DataDir, Failure, output};
   zeitgeber report --data-dir DIR --json > report.json")]
 pub(super) struct Args {
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// Only this person (`tenant/user` outside the tenant `default`)
     #[arg(long, value_name = "ID")]
     user: Option<String>,
@@ -41,11 +38,10 @@ fn time(text: &str) -> Result<i64, MomentError> {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let store = Store::read(&args.data.dir)?;
     let all = Range::default();
     let range =
         Range { from_ms: args.from.unwrap_or(all.from_ms), to_ms: args.to.unwrap_or(all.to_ms) };
-    let reports = query::report(&*store.journal(), range, args.user.as_deref())?;
+    let reports = args.target.source()?.report(range, args.user.as_deref())?;
     let mut out = output::stdout();
     if args.json {
         output::document(&mut out, &reports)?;

@@ -2,21 +2,20 @@
 
 use std::{io::Write, process::ExitCode};
 
-use zeitgeber::{
-    query::{self, Status, time_text},
-    store::Store,
-};
+use zeitgeber::query::{Status, time_text};
 
 use super::{
-    DataDir, Failure,
+    Failure,
     output::{self, Tone, tone},
+    target::Target,
 };
 
 /// Show where one person stands: vitality, sleepiness, decisions, what may come next
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   zeitgeber status u09 --data-dir DIR
-  zeitgeber status u09 --data-dir DIR --json")]
+  zeitgeber status u09 --data-dir DIR --json
+  zeitgeber status u09 --to http://127.0.0.1:8787")]
 pub(super) struct Args {
     /// The person's id
     #[arg(value_name = "USER")]
@@ -25,15 +24,14 @@ pub(super) struct Args {
     #[arg(long, default_value = "default")]
     tenant: String,
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let store = Store::read(&args.data.dir)?;
-    let status = query::status(&store, &args.tenant, &args.user)?;
+    let status = args.target.source()?.status(&args.tenant, &args.user)?;
     let mut out = output::stdout();
     if args.json {
         output::document(&mut out, &status)?;

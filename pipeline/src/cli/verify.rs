@@ -5,14 +5,12 @@ use std::{
     process::ExitCode,
 };
 
-use zeitgeber::{
-    query::{self, Verified},
-    store::Store,
-};
+use zeitgeber::query::Verified;
 
 use super::{
-    DataDir, Failure,
+    Failure,
     output::{self, Tone, tone},
+    target::Target,
 };
 
 /// Check frames and hash chain, then decide again on every stored input and compare every event
@@ -24,14 +22,14 @@ use super::{
   zeitgeber verify --data-dir DIR --json")]
 pub(super) struct Args {
     #[command(flatten)]
-    data: DataDir,
+    target: Target,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let verified = match check(args) {
+    let verified = match args.target.source().and_then(|source| source.verify()) {
         Ok(verified) => verified,
         Err(error) if args.json => {
             let mut out = output::stdout();
@@ -49,11 +47,6 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         out.flush()?;
     }
     Ok(if verified.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn check(args: &Args) -> Result<Verified, Failure> {
-    let store = Store::read(&args.data.dir)?;
-    Ok(query::verify(&*store.journal())?)
 }
 
 fn readable(out: &mut impl Write, verified: &Verified) -> Result<(), Failure> {

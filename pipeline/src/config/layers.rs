@@ -13,7 +13,13 @@ use super::{
 /// What every variable of ours begins with.
 const PREFIX: &str = "ZEITGEBER_";
 /// Variables that name no key.
-const NO_KEYS: [&str; 3] = ["ZEITGEBER_CONFIG", "ZEITGEBER_DATA_DIR", "ZEITGEBER_ROUTING_FIXTURES"];
+const NO_KEYS: [&str; 5] = [
+    "ZEITGEBER_CONFIG",
+    "ZEITGEBER_DATA_DIR",
+    "ZEITGEBER_ROUTING_FIXTURES",
+    "ZEITGEBER_TOKEN",
+    "ZEITGEBER_URL",
+];
 /// Similarity from which a variable that names no key is taken for a slip (Jaro-Winkler).
 const SLIP: f64 = 0.93;
 

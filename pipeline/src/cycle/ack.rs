@@ -1,13 +1,15 @@
 //! What is told once inputs are durable: counts, and for those who ask an outcome a line.
 
-use serde::Serialize;
-use zeitgeber_processors::flow::{Input, Person};
+use serde::{Deserialize, Serialize};
+use zeitgeber_processors::flow::{Input, State};
 use zeitgeber_schemas::{
     DecisionMade, Event, FeedbackStatus, InterventionIssued, PartitionId, ReadingAccepted, Reason,
     SchemaId, Span,
 };
 
-use super::{Outgoing, kind_name};
+use std::time::Duration;
+
+use super::{Outgoing, kind_name, tally::Tally};
 
 /// Whether outcomes are told line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +29,25 @@ pub struct Ack {
     pub counts: Counts,
     /// An outcome for each line, where they were asked for.
     pub lines: Vec<LineOutcome>,
+    /// Agents that were given a task, for those who wait for one.
+    pub assigned: Vec<Assigned>,
     /// Decisions and what was issued of them, for those who respond to them.
     pub decisions: Vec<Announced>,
     /// Who waits for it.
     pub outgoing: Outgoing,
+    /// What its inputs and events add up to, where somebody watches.
+    pub tally: Option<Box<Tally>>,
+    /// How long its chunk took to become durable, where somebody watches.
+    pub commit: Option<Duration>,
+}
+
+/// An agent was given a task, and the assignment is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// The pool's number in the partition.
+    pub pool: u64,
+    /// The agent.
+    pub agent: String,
 }
 
 /// A decision that became durable.
@@ -49,7 +66,8 @@ pub struct Announced {
 macro_rules! counts {
     ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
         /// How many of what.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
         pub struct Counts { $($(#[$doc])* pub $field: u64),* }
 
         impl Counts {
@@ -246,14 +264,21 @@ impl LineOutcome {
 }
 
 impl Ack {
+    pub(super) fn assign(&mut self, pool: u64, events: &[Event]) {
+        self.assigned.extend(events.iter().filter_map(|event| match event {
+            Event::TaskAssigned(event) => Some(Assigned { pool, agent: event.agent.clone() }),
+            _ => None,
+        }));
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.counts == Counts::default() && self.outgoing.is_empty()
     }
 
-    pub(super) fn announce(&mut self, subject: u64, events: &[Event], people: &[Person]) {
+    pub(super) fn announce(&mut self, subject: u64, events: &[Event], state: &State) {
         for (i, event) in events.iter().enumerate() {
             let Event::DecisionMade(decision) = event else { continue };
-            let person = subject.checked_sub(1).and_then(|n| people.get(n as usize));
+            let person = state.person(subject);
             let issued = match events.get(i + 1) {
                 Some(Event::InterventionIssued(issued)) => Some(issued.clone()),
                 _ => None,

@@ -94,6 +94,11 @@ impl<R: Read> Readings<R> {
         })
     }
 
+    /// The schema that it was written in, JSON.
+    pub fn schema(&self) -> &str {
+        &self.container.schema
+    }
+
     /// The number of the record read last, from 1; 0 before the first.
     pub fn number(&self) -> u64 {
         self.number

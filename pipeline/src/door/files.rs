@@ -245,6 +245,11 @@ impl FileLines {
 }
 
 impl FileRecords {
+    /// The schema that they were written in, JSON.
+    pub fn schema(&self) -> &str {
+        self.readings.schema()
+    }
+
     /// The next record; see [`avro::Readings::next`].
     pub fn next(
         &mut self,

@@ -49,6 +49,12 @@ pub struct Profile {
 
 /// Reads every profile of a text, in order. A text that is no JSON at all is one refusal.
 pub fn profiles(text: &[u8]) -> Vec<Result<Profile, Box<Refusal>>> {
+    let read_one = |document: Result<Value, _>| document.and_then(|document| read(&document));
+    documents(text).into_iter().map(read_one).collect()
+}
+
+/// Every profile of a text as it stands there, in order, not yet read as one.
+pub fn documents(text: &[u8]) -> Vec<Result<Value, Box<Refusal>>> {
     let items = match serde_json::from_slice(text) {
         Ok(Value::Array(items)) => items,
         Ok(Value::Object(mut object)) => match object.remove("users") {
@@ -61,12 +67,16 @@ pub fn profiles(text: &[u8]) -> Vec<Result<Profile, Box<Refusal>>> {
         Ok(other) => vec![other],
         Err(_) => return one_a_line(text),
     };
-    items.iter().map(read).collect()
+    items.into_iter().map(Ok).collect()
 }
 
-fn one_a_line(text: &[u8]) -> Vec<Result<Profile, Box<Refusal>>> {
+fn one_a_line(text: &[u8]) -> Vec<Result<Value, Box<Refusal>>> {
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.filter(|line| !line.is_empty()).map(profile).collect()
+    lines.filter(|line| !line.is_empty()).map(document).collect()
+}
+
+fn document(json: &[u8]) -> Result<Value, Box<Refusal>> {
+    object(json).map_err(|(reason, detail)| Box::new(Refusal::new(reason, detail)))
 }
 
 /// Reads one profile: one JSON object with `user_id` and `zone` or `tz_offset_min`, and as it
@@ -74,11 +84,11 @@ fn one_a_line(text: &[u8]) -> Vec<Result<Profile, Box<Refusal>>> {
 /// "07:00"}`), `device_scale`, `primary_device`, `channel` (null: nothing reaches the person).
 /// Other keys are ignored.
 pub fn profile(json: &[u8]) -> Result<Profile, Box<Refusal>> {
-    let value = object(json).map_err(|(reason, detail)| Box::new(Refusal::new(reason, detail)))?;
-    read(&value)
+    read(&document(json)?)
 }
 
-fn read(value: &Value) -> Result<Profile, Box<Refusal>> {
+/// Reads one profile of a document; see [`profile`].
+pub fn read(value: &Value) -> Result<Profile, Box<Refusal>> {
     let object = value.as_object().ok_or_else(|| {
         let (reason, detail) = wrong_type("profile", "an object", value);
         Box::new(Refusal::new(reason, detail))

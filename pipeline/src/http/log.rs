@@ -84,8 +84,9 @@ struct Events {
     /// Those behind this position, `P:N`: the `next` of the page before.
     #[param(pattern = "^[0-9]{1,4}:[0-9]{1,18}$")]
     after: Option<String>,
-    /// Of inputs received at this time or later: RFC 3339, a date (UTC), or ms since 1970.
-    #[param(min_length = 1, max_length = 64)]
+    /// From these positions on (`P:N`, several with commas; partitions not named whole), or of
+    /// inputs received at this time or later: RFC 3339, a date (UTC), or ms since 1970.
+    #[param(min_length = 1, max_length = 65536)]
     from: Option<String>,
     /// Of inputs received before this time, in the same forms.
     #[param(min_length = 1, max_length = 64)]
@@ -93,6 +94,9 @@ struct Events {
     /// At most this many.
     #[param(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
+    /// Only this many before the end of the log; goes with nothing else.
+    #[param(minimum = 1, maximum = 10000)]
+    last: Option<usize>,
 }
 
 /// Some events, in log order.
@@ -143,7 +147,23 @@ async fn get_events(
     State(app): State<App>,
     Params(wanted): Params<Events>,
 ) -> Result<Json<EventPage>, Problem> {
-    page(&app, wanted).await
+    match wanted.last {
+        Some(last) => last_page(&app, limit(Some(last), LIMIT, LIMIT_MAX)?, &wanted).await,
+        None => page(&app, wanted).await,
+    }
+}
+
+/// The end of the log.
+async fn last_page(app: &App, count: usize, wanted: &Events) -> Result<Json<EventPage>, Problem> {
+    let Events { user, topic, r#type, after, from, to, limit, last: _ } = wanted;
+    if [user, topic, r#type, after, from, to].into_iter().any(Option::is_some) || limit.is_some() {
+        return Err(malformed("`last` goes with no other parameter"));
+    }
+    let newest = app.long_read(move |journal, _| {
+        let filter = EventFilter::default();
+        query::Scope::of(journal, &filter)?.newest(journal, &filter, count)
+    });
+    Ok(Json(EventPage { events: newest.await?.rows, next: None }))
 }
 
 async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
@@ -153,7 +173,7 @@ async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
     let topic =
         wanted.topic.as_deref().map(|topic| topic.parse().map_err(malformed)).transpose()?;
     let schema = wanted.r#type.as_deref().map(event_type).transpose()?;
-    let from = wanted.from.as_deref().map(time).transpose()?.map(Moment::Time);
+    let from = wanted.from.map(|text| text.parse::<Moment>().map_err(malformed)).transpose()?;
     let to = wanted.to.as_deref().map(time).transpose()?;
     let user = wanted.user;
     let filter = EventFilter { user, topic, schema, from, after, ..EventFilter::default() };
@@ -289,7 +309,7 @@ fn letters(
     Ok(passed.then_some(letters))
 }
 
-fn reason(name: &str) -> Result<Reason, Problem> {
+pub(super) fn reason(name: &str) -> Result<Reason, Problem> {
     Reason::from_symbol(name).ok_or_else(|| {
         let known: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         malformed(format!("{name:?} is no reason; known: {}", known.join(", ")))

@@ -16,7 +16,9 @@ use utoipa::{
 
 use zeitgeber_schemas::{Reason, SchemaId};
 
-use super::{ProblemBody, audits, data, health, log, people, readings};
+use super::{
+    ProblemBody, audits, data, health, letter_counts, log, metrics, people, readings, stream,
+};
 use crate::query::{self, Topic};
 
 /// The name of the security scheme.
@@ -45,7 +47,10 @@ pub fn document() -> Document {
         data::Api::openapi(),
         log::Api::openapi(),
         audits::Api::openapi(),
+        stream::Api::openapi(),
+        letter_counts::Api::openapi(),
         health::Api::openapi(),
+        metrics::Api::openapi(),
     ] {
         document.merge(part);
     }

@@ -17,8 +17,9 @@ use super::{
     outcomes::settle,
 };
 use crate::{
-    door::{Refusal, profile},
-    query::{self, Status},
+    door::{DEFAULT_TENANT, Refusal, profile},
+    query::{self, Position, QueryError, Status},
+    store::StoreError,
 };
 
 /// Most people of one answer.
@@ -156,11 +157,12 @@ async fn get_profile(
     let tenant = tenant.checked()?;
     let partition = app.partition_of(&tenant, &id);
     let (asked_tenant, asked_id) = (tenant.clone(), id.clone());
-    let found = app.ask(partition, move |state, _| {
-        let subject = state.subject(&asked_tenant, &asked_id);
-        state.person(subject).map(|person| person.profile.clone())
+    let found = app.ask(partition, move |held, _| {
+        let subject = held.state().subject(&asked_tenant, &asked_id);
+        let person = held.person_or_rebuild(subject)?;
+        Ok::<_, StoreError>(person.map(|person| person.profile.clone()))
     });
-    match found.await? {
+    match found.await?.map_err(QueryError::from)? {
         Some(profile) => Ok(Json(profile_document(&tenant, &id, &profile))),
         None => Err(unknown(&app, &tenant, &id).await),
     }
@@ -223,9 +225,18 @@ async fn get_status(
     Params(tenant): Params<Tenant>,
 ) -> Result<Json<Status>, Problem> {
     let tenant = tenant.checked()?;
-    let handle = app.engine().clone();
-    let status = app.long_read(move |_, _| query::status(handle.store(), &tenant, &id));
-    status.await.map(Json)
+    let partition = app.partition_of(&tenant, &id);
+    let (asked_tenant, asked_id) = (tenant.clone(), id.clone());
+    let found = app.ask(partition, move |held, n| {
+        let subject = held.state().subject(&asked_tenant, &asked_id);
+        let person = held.person_or_rebuild(subject)?;
+        let as_of = Position { partition, n };
+        Ok::<_, StoreError>(person.map(|person| query::status_of(held.state(), &person, as_of)))
+    });
+    match found.await?.map_err(QueryError::from)? {
+        Some(status) => Ok(Json(status)),
+        None => Err(unknown(&app, &tenant, &id).await),
+    }
 }
 
 /// Whom to list.
@@ -284,7 +295,7 @@ async fn users(
     let mut found = Vec::new();
     for partition in app.engine().store().partitions() {
         let (tenant, prefix) = (tenant.to_owned(), prefix.to_owned());
-        let known = app.ask(partition, move |state, _| known(state, &tenant, &prefix, limit));
+        let known = app.ask(partition, move |held, _| known(held.state(), &tenant, &prefix, limit));
         found.extend(known.await?);
     }
     found.sort_unstable();
@@ -293,9 +304,12 @@ async fn users(
 }
 
 fn known(state: &flow::State, tenant: &str, prefix: &str, limit: usize) -> Vec<String> {
-    let people = state.people().iter().filter(|person| person.tenant == tenant);
-    let ids = people.map(|person| &person.user_id).filter(|id| id.starts_with(prefix));
-    let mut ids: Vec<String> = ids.cloned().collect();
+    let of_tenant = |key: &str| match key.split_once('/') {
+        Some((named, user_id)) => (named == tenant).then(|| user_id.to_owned()),
+        None => (tenant == DEFAULT_TENANT).then(|| key.to_owned()),
+    };
+    let ids = state.keys().into_iter().filter_map(of_tenant);
+    let mut ids: Vec<String> = ids.filter(|id| id.starts_with(prefix)).collect();
     ids.sort_unstable();
     ids.truncate(limit);
     ids

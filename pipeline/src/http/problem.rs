@@ -49,6 +49,8 @@ pub enum Kind {
     Conflict,
     /// The lease that it names has been given to somebody else, or ended.
     StaleLease,
+    /// The path speaks another protocol.
+    UpgradeRequired,
     /// The body, or a part of it, is too large.
     TooLarge,
     /// The body is of a type that the path does not take.
@@ -86,6 +88,7 @@ impl Kind {
             Self::MethodNotAllowed => "method-not-allowed",
             Self::Conflict => "conflict",
             Self::StaleLease => "stale-lease",
+            Self::UpgradeRequired => "upgrade-required",
             Self::TooLarge => "too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::Unprocessable => "unprocessable",
@@ -112,6 +115,7 @@ impl Kind {
             | Self::UnknownPool => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict | Self::StaleLease => StatusCode::CONFLICT,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
@@ -138,6 +142,7 @@ impl Kind {
             Self::MethodNotAllowed => "The path has no such method",
             Self::Conflict => "It does not go with what stands already",
             Self::StaleLease => "The lease is not yours any more",
+            Self::UpgradeRequired => "The path speaks another protocol",
             Self::TooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body is of a type that is not taken here",
             Self::Unprocessable => "The input was read and refused",

@@ -14,7 +14,8 @@ use crate::{
         Options, Refusal, feedback,
         files::{self, Content},
         lines::Line,
-        profile, tasks,
+        profile::{self, Profile},
+        tasks,
     },
     record::raw_hash,
 };
@@ -118,6 +119,31 @@ pub fn source_of(file: &files::Source, kind: InputKind) -> Source {
     Source { id, name: file.name.clone() }
 }
 
+/// Reads a file of profiles, each as it stands there and as it was read.
+///
+/// # Errors
+///
+/// The file cannot be read, or one of the profiles cannot be used.
+pub fn read_profiles(path: &Path) -> Result<Vec<(serde_json::Value, Profile)>, FileError> {
+    let fault = |source| FileError::Profiles { file: path.into(), source };
+    let about = fs::metadata(path).map_err(fault)?;
+    if about.len() > PROFILES_BYTES_MAX {
+        let message = format!("{} bytes; at most {PROFILES_BYTES_MAX}", about.len());
+        return Err(fault(io::Error::new(io::ErrorKind::FileTooLarge, message)));
+    }
+    let text = fs::read(path).map_err(fault)?;
+    let mut usable = Vec::new();
+    for (document, number) in profile::documents(&text).into_iter().zip(1..) {
+        let read = document.and_then(|document| {
+            let profile = profile::read(&document)?;
+            Ok((document, profile))
+        });
+        let file = path.into();
+        usable.push(read.map_err(|refusal| FileError::Profile { file, number, refusal })?);
+    }
+    Ok(usable)
+}
+
 impl Session {
     /// Takes the readings of an opened file (NDJSON, plain or packed, or an Avro container). What
     /// an earlier run covered of the same content is skipped.
@@ -204,22 +230,8 @@ impl Session {
     /// Takes a file of profiles (one object with `users`, an array, or NDJSON). A profile that
     /// cannot be used refuses the file: without it the person's readings would be lost.
     pub fn profiles_file(&mut self, path: &Path) -> Result<u64, FileError> {
-        let fault = |source| FileError::Profiles { file: path.into(), source };
-        let about = fs::metadata(path).map_err(fault)?;
-        if about.len() > PROFILES_BYTES_MAX {
-            let message = format!("{} bytes; at most {PROFILES_BYTES_MAX}", about.len());
-            return Err(fault(io::Error::new(io::ErrorKind::FileTooLarge, message)));
-        }
-        let text = fs::read(path).map_err(fault)?;
-        let mut usable = Vec::new();
-        for (profile, number) in profile::profiles(&text).into_iter().zip(1..) {
-            usable.push(profile.map_err(|refusal| FileError::Profile {
-                file: path.into(),
-                number,
-                refusal,
-            })?);
-        }
-        for (profile, number) in usable.iter().zip(1..) {
+        let usable = read_profiles(path)?;
+        for ((_, profile), number) in usable.iter().zip(1..) {
             self.take_profile(number, profile)?;
         }
         self.hand_over()?;

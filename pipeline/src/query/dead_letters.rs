@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::{Event, Reason, SchemaId};
 
 use super::{Position, QueryError, Scope, Visit, Walk, hex};
@@ -18,7 +18,7 @@ pub struct DeadLetterFilter {
 }
 
 /// A refused input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// Where its event stands.
     pub position: Position,
@@ -43,18 +43,18 @@ pub struct DeadLetter {
     /// Length of the whole, bytes.
     pub length: u64,
     /// The first 4 KiB, where they are text.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
     /// The first 4 KiB in hexadecimal, where they are not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw_hex: Option<String>,
     /// BLAKE3 of what follows the first 4 KiB, hexadecimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest_hash: Option<String>,
 }
 
 /// How many dead letters there are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetters {
     /// Stored ones, by reason.
     pub stored: BTreeMap<Reason, u64>,

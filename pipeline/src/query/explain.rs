@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeitgeber_processors::routing::features::FEATURE_VERSION;
 use zeitgeber_schemas::{
@@ -45,7 +45,7 @@ const FEWEST_DIGITS: usize = 4;
 const MOST_LISTED: usize = 5;
 
 /// Everything behind one decision, and what came of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The decision.
     pub decision: DecisionMade,
@@ -78,7 +78,7 @@ pub struct Explanation {
 }
 
 /// The readings of an analysed window that had been accepted when it was analysed.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ReadingsUsed {
     /// How many, by kind.
     pub counts: BTreeMap<Kind, u64>,
@@ -91,7 +91,7 @@ pub struct ReadingsUsed {
 }
 
 /// A feature of the context.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
     /// Its name.
     pub name: String,
@@ -102,7 +102,7 @@ pub struct Feature {
 }
 
 /// Feedback on the decision, and what it did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeedbackTaken {
     /// Where its event stands.
     pub position: Position,

@@ -1,6 +1,6 @@
 //! Replay: the state rebuilt from the log alone, whole or up to a moment.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::PartitionId;
 
 use super::{
@@ -25,7 +25,7 @@ pub enum Until {
 }
 
 /// What a replay rebuilt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebuilt {
     /// Inputs folded.
     pub inputs: u64,
@@ -95,7 +95,7 @@ pub fn replay(journal: &dyn Journal, until: &Until) -> Result<Rebuilt, QueryErro
     Ok(Rebuilt {
         inputs: parts.iter().map(|part| part.inputs).sum(),
         events: parts.iter().map(|part| part.fold.position()).sum(),
-        people: parts.iter().map(|part| part.fold.state().people().len() as u64).sum(),
+        people: parts.iter().map(|part| part.fold.state().known() as u64).sum(),
         state: hex(&join_hashes(states)),
         digest: hex(&join_hashes(parts.iter().filter_map(|part| part.fold.digest()))),
         next: next.collect(),

@@ -4,7 +4,7 @@
 //! After a payload that is sealed its partition's state is not known any more, so from there on
 //! its inputs are only hashed and counted. Neither is ever taken for a divergence.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeitgeber_processors::flow::{DECIDE_VERSION, State};
 use zeitgeber_schemas::PartitionId;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What a verification found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Verified {
     /// Whether everything holds.
     pub ok: bool,
@@ -38,7 +38,7 @@ pub struct Verified {
     /// Inputs folded or hashed only.
     pub not_rerun: u64,
     /// The first thing that is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! The report: a person's features over all readings given to it, by the live stage's own code.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::{
     HeartSummary, HourlyRhythm, LightSummary, MinuteRhythm, ProfileBody, Signal, Values,
 };
@@ -24,7 +24,7 @@ pub struct Fold {
 }
 
 /// A person's features. What the readings cannot carry is absent.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Accepted movement readings.
     pub imu_accepted: u64,
@@ -54,7 +54,7 @@ pub struct Report {
 }
 
 /// Rhythm of worn minutes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WearOnly {
     /// The rhythm.
     #[serde(flatten)]
@@ -64,7 +64,7 @@ pub struct WearOnly {
 }
 
 /// Rhythm of a minute series; the fields are those of [`MinuteRhythm`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are documented where they are defined")]
 pub struct Minutes {
     pub valid_minutes: u32,
@@ -100,7 +100,7 @@ pub struct Minutes {
 }
 
 /// Rhythm of an hourly series; the fields are those of [`HourlyRhythm`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are documented where they are defined")]
 pub struct Hourly {
     pub n_hours: u32,
@@ -117,7 +117,7 @@ pub struct Hourly {
 }
 
 /// Raw acceleration.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RawImu {
     /// Accepted records with samples.
     pub records: u64,

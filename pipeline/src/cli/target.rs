@@ -1,0 +1,258 @@
+//! What a command asks or writes: a data directory, or a running service.
+//!
+//! Flags come before variables, and exactly one of both is meant. So that an answer is printed the
+//! same wherever it came from, commands ask a [`Source`] and never look behind it.
+
+#[cfg(not(feature = "service"))]
+use std::convert::Infallible as Client;
+use std::{collections::BTreeMap, env, io, ops::ControlFlow, path::PathBuf};
+
+use clap::{CommandFactory, error::ErrorKind};
+#[cfg(feature = "service")]
+use zeitgeber::client::Client;
+use zeitgeber::{
+    journal::Place as JournalPlace,
+    query::{
+        self, DeadLetter, DeadLetterFilter, DeadLetters, EventFilter, EventRow, Explanation,
+        Moment, Range, Rebuilt, Scope, Status, Until, Verified, Walk,
+    },
+    store::Store,
+};
+use zeitgeber_processors::rhythm::report::Report;
+
+use super::{Cli, Failure};
+
+/// Where the log is.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Where the log is (one of --data-dir and --to)")]
+pub(super) struct Target {
+    /// Data directory: the log under `journal/`, and what is derived from it [env:
+    /// ZEITGEBER_DATA_DIR]
+    #[arg(long = "data-dir", value_name = "DIR", conflicts_with = "to")]
+    dir: Option<PathBuf>,
+    /// A running service, `http://HOST:PORT` [env: ZEITGEBER_URL]
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// File of the service's bearer token [env: ZEITGEBER_TOKEN holds the token itself]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Trust these authorities' certificates (PEM) instead of the public ones
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+/// A place that is meant.
+pub(super) enum Place {
+    /// A data directory.
+    Directory(PathBuf),
+    /// A running service.
+    Service(Client),
+}
+
+/// Where answers come from.
+pub(super) enum Source {
+    /// A data directory, opened for reading.
+    Directory(Store),
+    /// A running service.
+    Service(Client),
+}
+
+impl Target {
+    /// Which place is meant; a command line that names none, or two, ends the process.
+    pub(super) fn place(&self) -> Result<Place, Failure> {
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        if let Some(dir) = &self.dir {
+            return Ok(Place::Directory(dir.clone()));
+        }
+        if let Some(url) = &self.to {
+            return self.service(url);
+        }
+        match (set("ZEITGEBER_DATA_DIR"), set("ZEITGEBER_URL")) {
+            (Some(dir), None) => Ok(Place::Directory(dir.into())),
+            (None, Some(url)) => self.service(&url.to_string_lossy()),
+            (None, None) => wrong("name the log: --data-dir DIR, or --to URL of a running service"),
+            (Some(_), Some(_)) => {
+                wrong("both ZEITGEBER_DATA_DIR and ZEITGEBER_URL are set: say --data-dir or --to")
+            }
+        }
+    }
+
+    /// The place, opened for reading.
+    pub(super) fn source(&self) -> Result<Source, Failure> {
+        Ok(match self.place()? {
+            Place::Directory(dir) => Source::Directory(Store::read(&dir)?),
+            Place::Service(client) => Source::Service(client),
+        })
+    }
+
+    #[cfg(feature = "service")]
+    fn service(&self, url: &str) -> Result<Place, Failure> {
+        let token = env::var_os("ZEITGEBER_TOKEN").filter(|token| !token.is_empty());
+        let settings = zeitgeber::client::Settings {
+            token_file: self.token_file.clone(),
+            token: token
+                .map(std::ffi::OsString::into_string)
+                .transpose()
+                .map_err(|_| Failure::from(zeitgeber::client::ClientError::Token))?,
+            ca: self.ca.clone(),
+        };
+        Ok(Place::Service(Client::new(url.parse()?, &settings)?))
+    }
+
+    #[cfg(not(feature = "service"))]
+    fn service(&self, url: &str) -> Result<Place, Failure> {
+        let (_, _) = (&self.token_file, &self.ca);
+        Err(format!("this program was built without `service` and cannot speak to {url}").into())
+    }
+}
+
+fn wrong(message: &str) -> ! {
+    Cli::command().error(ErrorKind::MissingRequiredArgument, message).exit()
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        #[cfg(feature = "service")]
+        if let Self::Service(client) = self {
+            tell_version(client);
+        }
+    }
+}
+
+/// Remarks once that the service is of another version.
+#[cfg(feature = "service")]
+pub(super) fn tell_version(client: &Client) {
+    if let Some(version) = client.other_version() {
+        super::say::note(&format!(
+            "note: the service is version {version}, this program {}",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+}
+
+/// Nobody can be asked: there is no such client.
+macro_rules! remote {
+    ($client:ident, $ask:expr) => {{
+        #[cfg(feature = "service")]
+        {
+            $ask
+        }
+        #[cfg(not(feature = "service"))]
+        {
+            match *$client {}
+        }
+    }};
+}
+
+impl Source {
+    /// Where a person stands.
+    pub(super) fn status(&self, tenant: &str, user: &str) -> Result<Status, Failure> {
+        match self {
+            Self::Directory(store) => Ok(query::status(store, tenant, user)?),
+            Self::Service(client) => remote!(client, Ok(client.status(tenant, user)?)),
+        }
+    }
+
+    /// A decision and all behind it.
+    pub(super) fn explain(&self, id: &str) -> Result<Explanation, Failure> {
+        match self {
+            Self::Directory(store) => Ok(query::explain(&*store.journal(), id)?),
+            Self::Service(client) => remote!(client, Ok(client.explain(id)?)),
+        }
+    }
+
+    /// Everybody's features, or one person's.
+    pub(super) fn report(
+        &self,
+        range: Range,
+        user: Option<&str>,
+    ) -> Result<BTreeMap<String, Report>, Failure> {
+        match self {
+            Self::Directory(store) => Ok(query::report(&*store.journal(), range, user)?),
+            Self::Service(client) => remote!(client, Ok(client.report(range, user)?)),
+        }
+    }
+
+    /// Whether the log is sound.
+    pub(super) fn verify(&self) -> Result<Verified, Failure> {
+        match self {
+            Self::Directory(store) => Ok(query::verify(&*store.journal())?),
+            Self::Service(client) => remote!(client, Ok(client.verify()?)),
+        }
+    }
+
+    /// The state rebuilt from the log.
+    pub(super) fn replay(&self, at: Option<&Moment>) -> Result<Rebuilt, Failure> {
+        match self {
+            Self::Directory(store) => {
+                let until = at.cloned().map_or(Until::End, Until::Moment);
+                Ok(query::replay(&*store.journal(), &until)?)
+            }
+            Self::Service(client) => remote!(client, Ok(client.replay(at)?)),
+        }
+    }
+
+    /// Streams the events wanted, at most `limit`, in log order.
+    pub(super) fn events(
+        &self,
+        filter: &EventFilter,
+        limit: u64,
+        mut each: impl FnMut(EventRow) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        if limit == 0 {
+            return Ok(());
+        }
+        match self {
+            Self::Directory(store) => {
+                let mut left = limit;
+                let journal = store.journal();
+                let mut walk = match &filter.user {
+                    Some(user) => {
+                        let everything = JournalPlace::START..JournalPlace::END;
+                        Scope::person(&*journal, user)?.walk(&*journal, everything)?
+                    }
+                    None => Walk::start(&*journal)?,
+                };
+                Ok(query::events(&mut walk, filter, |row| {
+                    each(row)?;
+                    left -= 1;
+                    Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                })?)
+            }
+            Self::Service(client) => remote!(client, {
+                let each = |row| each(row).map(ControlFlow::Continue);
+                Ok(client.events(filter, limit, each)?)
+            }),
+        }
+    }
+
+    /// Streams the dead letters wanted, at most `limit`; counts all of them where `counts`.
+    pub(super) fn dead_letters(
+        &self,
+        filter: &DeadLetterFilter,
+        limit: u64,
+        counts: bool,
+        mut each: impl FnMut(DeadLetter) -> io::Result<()>,
+    ) -> Result<DeadLetters, Failure> {
+        match self {
+            Self::Directory(store) => {
+                let mut left = limit;
+                Ok(query::dead_letters(&*store.journal(), filter, |letter| {
+                    if left > 0 {
+                        left -= 1;
+                        each(letter)?;
+                    } else if !counts {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    Ok(ControlFlow::Continue(()))
+                })?)
+            }
+            Self::Service(client) => remote!(client, {
+                let each = |letter| each(letter).map(ControlFlow::Continue);
+                client.dead_letters(filter, limit, each)?;
+                let none = DeadLetters::default();
+                Ok(if counts { client.dead_letter_counts(filter)? } else { none })
+            }),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Single inputs to a service: a profile, a feedback.
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ANSWER, Answer, Call, Client, ClientError, Format};
+
+/// What became of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ProfilePut {
+    /// `accepted`, or `duplicate` where the same one was in force.
+    pub outcome: String,
+}
+
+impl Client {
+    /// Sets a person's profile, written as an entry of `users.json`.
+    pub fn put_profile(
+        &self,
+        tenant: &str,
+        user_id: &str,
+        profile: &Value,
+    ) -> Result<ProfilePut, ClientError> {
+        let mut profile = profile.clone();
+        if let Some(fields) = profile.as_object_mut() {
+            // The path and the query say whose it is.
+            fields.remove("user_id");
+            fields.remove("tenant");
+        }
+        let body = profile.to_string();
+        self.ask(&Call {
+            method: Method::PUT,
+            path: &["v1", "users", user_id, "profile"],
+            query: &[("tenant", tenant.into())],
+            body: Some(("application/json", body.as_bytes())),
+            wait: ANSWER,
+        })
+    }
+
+    /// Gives one feedback, as `--as feedback` reads it.
+    pub fn give_feedback(&self, feedback: &Value) -> Result<Answer, ClientError> {
+        let body = feedback.to_string();
+        let sent = self.ask(&Call {
+            method: Method::POST,
+            path: &["v1", "feedback"],
+            query: &[],
+            body: Some((Format::Lines.media_type(), body.as_bytes())),
+            wait: ANSWER,
+        });
+        sent.or_else(|error| Answer::of_refusal(error, 1))
+    }
+}

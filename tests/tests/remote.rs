@@ -1,0 +1,346 @@
+//! Commands against a running service print what they print on its directory.
+
+use std::{
+    fs,
+    io::Write,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use zeitgeber_tests::{
+    Service, command, dir, json, json_lines, refused, run, sample_dir, sample_lines, write_lines,
+    zeitgeber,
+};
+
+/// Lines of the sample that these tests send.
+const LINES: usize = 6_000;
+/// Ids that a path must escape, by tenant.
+const ODD: [(&str, &str); 5] = [
+    ("default", "ann lee/1?x=#2"),
+    ("default", "Žofie ☀ 100%"),
+    ("clinic b", "u09"),
+    ("default", "..u"),
+    ("default", "a+b&c=d"),
+];
+
+/// `zeitgeber NAME --to URL`.
+fn remote(name: &str, service: &Service) -> Command {
+    let mut command = zeitgeber();
+    command.arg(name).arg("--to").arg(service.url(""));
+    command
+}
+
+fn odd_lines() -> Vec<String> {
+    let mut lines = Vec::new();
+    for (tenant, user) in ODD {
+        for minute in 0..200_i64 {
+            let ts = 1_740_971_940_000 + minute * 60_000;
+            let line = json!({
+                "id": format!("{tenant}/{user}/{minute}"), "user_id": user, "tenant": tenant,
+                "kind": "imu", "ts": ts, "recv_ts": ts + 5_000,
+                "values": {"activity_counts": minute % 7 * 40, "epoch_s": 60},
+            });
+            lines.push(line.to_string());
+        }
+    }
+    lines
+}
+
+/// Files of the sample's first readings, of people with odd ids, and of their profiles.
+fn inputs(dir: &Path) -> (PathBuf, PathBuf, PathBuf) {
+    let (day, odd) = (dir.join("day.jsonl"), dir.join("odd.jsonl"));
+    write_lines(&day, &sample_lines()[..LINES]);
+    write_lines(&odd, &odd_lines());
+    let people = fs::read(sample_dir().join("users.json")).expect("the sample is there");
+    let mut people: Value = serde_json::from_slice(&people).expect("the sample is whole");
+    let users = people["users"].as_array_mut().expect("a list of people");
+    users.extend(
+        ODD.iter().map(
+            |(tenant, user)| json!({"user_id": user, "tenant": tenant, "zone": "Europe/Prague"}),
+        ),
+    );
+    let profiles = dir.join("people.json");
+    fs::write(&profiles, people.to_string()).expect("the file can be written");
+    (day, odd, profiles)
+}
+
+fn ingest(mut to: Command, dir: &Path, outcomes: &Path) -> Value {
+    let (day, odd, profiles) = inputs(dir);
+    to.arg(day).arg(odd).arg("--profiles").arg(profiles).arg("--outcomes").arg(outcomes);
+    json(to.arg("--json"))
+}
+
+/// What is said where nothing that depends on the clock is.
+fn spoken(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let timed = |line: &&str| !line.ends_with("events/s");
+    let errors = text(&output.stderr);
+    let errors: Vec<&str> = errors.lines().filter(timed).collect();
+    (output.status.code(), text(&output.stdout), errors.join("\n"))
+}
+
+fn answer(command: &mut Command) -> (Option<i32>, String, String) {
+    spoken(&command.output().expect("the command starts"))
+}
+
+#[test]
+fn every_answer_of_a_service_is_that_of_its_directory_byte_for_byte() {
+    let dir = dir();
+    let log = dir.path().join("log");
+    let service = Service::start(&log);
+    ingest(remote("ingest", &service), dir.path(), &dir.path().join("outcomes"));
+    let decisions =
+        json_lines(remote("events", &service).args(["--type", "decision_made", "--json"]));
+    let decision = decisions.last().expect("the sample leads to decisions");
+    let id = decision["event"]["decision_id"].as_str().expect("a decision's id");
+    let partition = &decision["position"]["partition"];
+    let from = format!("{partition}:3,0:5");
+
+    let mut questions: Vec<Vec<&str>> = vec![
+        vec!["status", "u09"],
+        vec!["status", "u90"],
+        vec!["explain", id],
+        vec!["explain", &id[..12]],
+        vec!["explain", "ffffffff"],
+        vec!["explain", "no"],
+        vec!["events", "--user", "u11"],
+        vec!["events", "--type", "dead_lettered", "--limit", "3"],
+        vec!["events", "--from", &from],
+        vec!["events", "--from", "2025-03-03T12:00:00Z", "--limit", "1500"],
+        vec!["tail"],
+        vec!["deadletters"],
+        vec!["deadletters", "--limit", "2"],
+        vec!["deadletters", "--reason", "too_late"],
+        vec!["report"],
+        vec!["report", "--user", "clinic b/u09", "--from", "2025-03-03"],
+        vec!["report", "--user", "nobody at all"],
+        vec!["verify"],
+        vec!["replay"],
+        vec!["replay", "--at", "2025-03-04"],
+    ];
+    questions.extend(ODD.iter().map(|(tenant, user)| vec!["status", user, "--tenant", tenant]));
+    let mut asked = Vec::new();
+    for question in &questions {
+        for form in [None, Some("--json")] {
+            let mut to = remote(question[0], &service);
+            asked.push((question, form, answer(to.args(&question[1..]).args(form))));
+        }
+    }
+    let exported = run(remote("export", &service).args(["--format", "ndjson"])).stdout;
+    service.stop();
+
+    for (question, form, told) in asked {
+        let mut on_directory = command(question[0], &log);
+        let expected = answer(on_directory.args(&question[1..]).args(form));
+        assert_eq!(told, expected, "{question:?} {form:?}");
+    }
+    assert_eq!(exported, run(command("export", &log).args(["--format", "ndjson"])).stdout);
+}
+
+#[test]
+fn ingest_tells_the_same_of_each_line_to_a_service_as_to_a_directory() {
+    let dir = dir();
+    let (log, other) = (dir.path().join("log"), dir.path().join("other"));
+    let (far, near) = (dir.path().join("far.jsonl"), dir.path().join("near.jsonl"));
+    let service = Service::start(&log);
+    let remotely = ingest(remote("ingest", &service), dir.path(), &far);
+    let locally = ingest(command("ingest", &other), dir.path(), &near);
+    let text = |path: &Path| fs::read_to_string(path).expect("the outcomes are there");
+    assert_eq!(text(&far), text(&near));
+    for key in ["files", "profiles", "accepted"] {
+        assert_eq!(remotely[key], locally[key], "{key}");
+    }
+    let told = |summary: &Value| {
+        let count = |key: &str| summary[key].as_u64().expect("a count");
+        count("refused") + count("repeats")
+    };
+    assert_eq!(told(&remotely), told(&locally), "{remotely}\n{locally}");
+
+    let again = ingest(remote("ingest", &service), dir.path(), &dir.path().join("again.jsonl"));
+    assert_eq!(again["accepted"], 0, "what the log has is a repeat: {again}");
+    assert_eq!(again["files"], locally["files"]);
+    service.stop();
+    let digest = |log: &Path| json(command("replay", log).arg("--json"))["digest"].clone();
+    assert_eq!(digest(&log), digest(&other));
+}
+
+#[test]
+fn packed_files_containers_standard_input_and_feedback_arrive_like_plain_lines() {
+    let dir = dir();
+    let log = dir.path().join("log");
+    let (_, odd, profiles) = inputs(dir.path());
+    run(command("ingest", &log).arg(&odd).arg("--profiles").arg(&profiles));
+    let avro = dir.path().join("odd.avro");
+    let lines = odd_lines().join("\n");
+    let packed = dir.path().join("odd.zst");
+    let pack = zstd::stream::encode_all(lines.as_bytes(), 1).expect("memory can be packed");
+    fs::write(&packed, pack).expect("the file can be written");
+    fs::write(&avro, container(&odd_lines())).expect("the file can be written");
+
+    let service = Service::start(&dir.path().join("served"));
+    let taken =
+        json(remote("ingest", &service).arg(&packed).args(["--json", "--profiles"]).arg(&profiles));
+    let (accepted, all) = (taken["accepted"].as_u64(), odd_lines().len() as u64);
+    assert_eq!(accepted, Some(all), "{taken}");
+    let taken = json(remote("ingest", &service).arg(&avro).arg("--json"));
+    assert_eq!(
+        (taken["files"][0]["inputs"].as_u64(), taken["repeats"].as_u64()),
+        (Some(all), Some(all))
+    );
+    let mut piped = remote("ingest", &service)
+        .args(["-", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut input = piped.stdin.take().expect("its standard input is piped");
+    input.write_all(lines.as_bytes()).expect("it reads");
+    drop(input);
+    let piped = piped.wait_with_output().expect("it ends");
+    let taken: Value = serde_json::from_slice(&piped.stdout).expect("a summary");
+    assert_eq!(taken["repeats"], all, "{taken}");
+
+    let decisions =
+        json_lines(remote("events", &service).args(["--type", "decision_made", "--json"]));
+    let id = decisions[0]["event"]["decision_id"].as_str().expect("a decision's id").to_owned();
+    let give = |outcome: &str| {
+        let mut feedback = remote("feedback", &service);
+        json(feedback.arg(&id[..20]).args(["--outcome", outcome, "--json"]))["outcome"].clone()
+    };
+    assert_eq!(give("accepted"), "recorded");
+    assert_eq!(give("accepted"), "a repeat");
+    let profile = |zone: &str| {
+        let mut set = remote("profile", &service);
+        json(set.args(["new one/é", "--tenant", "t 1", "--zone", zone, "--json"]))["changed"]
+            .clone()
+    };
+    assert_eq!([profile("Asia/Tokyo"), profile("Asia/Tokyo"), profile("UTC")], [true, false, true]);
+    let bad = refused(remote("profile", &service).args(["x", "--zone", "Nowhere/Land"]));
+    assert!(bad.contains("unknown time zone"), "{bad}");
+    service.stop();
+}
+
+/// A container of lines, in today's schema.
+fn container(lines: &[String]) -> Vec<u8> {
+    use zeitgeber::door::{Options, avro, json};
+    let schema = avro::today();
+    let reader = apache_avro::reader::datum::GenericDatumReader::builder(&schema)
+        .build()
+        .expect("the schema can be read by");
+    let mut writer = apache_avro::Writer::new(&schema, Vec::new()).expect("the schema is whole");
+    let options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
+    for line in lines {
+        let (mut scratch, mut out) = (json::Scratch::default(), Vec::new());
+        json::reading(line.as_bytes(), &options, &mut scratch, &mut out).expect("it is readable");
+        let value = reader.read_value(&mut out.as_slice()).expect("the door writes the schema");
+        writer.append_value(value).expect("memory can be written");
+    }
+    writer.into_inner().expect("memory can be written")
+}
+
+#[test]
+fn a_service_killed_and_started_again_during_ingest_takes_each_line_once() {
+    let dir = dir();
+    let log = dir.path().join("log");
+    let input = dir.path().join("all.jsonl");
+    let lines = sample_lines();
+    write_lines(&input, lines);
+    let mut service = Service::start(&log);
+    let outcomes = dir.path().join("outcomes.jsonl");
+    let mut sending = remote("ingest", &service);
+    sending.arg(&input).arg("--profiles").arg(sample_dir().join("users.json"));
+    sending.arg("--json").arg("--outcomes").arg(&outcomes);
+    let sending = sending.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let sending = sending.expect("the command starts");
+    let started = Instant::now();
+    let written = || fs::metadata(&outcomes).map_or(0, |about| about.len());
+    while written() == 0 && started.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(2));
+    }
+    service = service.kill_and_restart();
+    let sent = sending.wait_with_output().expect("the command ends");
+    let said = String::from_utf8_lossy(&sent.stderr).into_owned();
+    assert!(sent.status.success(), "{said}");
+    let summary: Value = serde_json::from_slice(&sent.stdout).expect("a summary");
+    assert_eq!(summary["files"][0]["inputs"], lines.len(), "{summary}");
+    let numbers: Vec<u64> = fs::read_to_string(&outcomes)
+        .expect("the outcomes are there")
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["line"].as_u64())
+        .map(|line| line.expect("a line's number"))
+        .collect();
+    assert_eq!(numbers, (1..=lines.len() as u64).collect::<Vec<_>>(), "each line once, in order");
+    service.stop();
+
+    let whole = dir.path().join("whole");
+    run(command("ingest", &whole)
+        .arg(&input)
+        .arg("--profiles")
+        .arg(sample_dir().join("users.json")));
+    let accepted = |log: &Path| {
+        json_lines(command("events", log).args(["--type", "reading_accepted", "--json"])).len()
+    };
+    assert_eq!(accepted(&log), accepted(&whole));
+}
+
+#[test]
+fn without_a_service_the_error_says_what_to_check() {
+    let dir = dir();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let nobody = format!("http://{}", free.expect("some loopback port is free"));
+    let error = refused(zeitgeber().args(["status", "u09", "--to", &nobody]));
+    assert!(error.contains(&nobody) && error.contains("zeitgeber serve"), "{error}");
+    let error = refused(zeitgeber().args(["status", "u09", "--to", "localhost:1"]));
+    assert!(error.contains("http://HOST:PORT"), "{error}");
+    for wrong in [&["status", "u09"][..], &["status", "u09", "--to", "http://h", "--data-dir", "d"]]
+    {
+        let output = zeitgeber().args(wrong).output().expect("the command starts");
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+    let log = dir.path().join("log");
+    run(command("ingest", &log)
+        .arg(&inputs(dir.path()).1)
+        .arg("--profiles")
+        .arg(sample_dir().join("users.json")));
+    let by_variable =
+        run(zeitgeber().args(["events", "--limit", "1"]).env("ZEITGEBER_DATA_DIR", &log));
+    assert!(!by_variable.stdout.is_empty());
+}
+
+#[test]
+fn a_token_that_is_missing_wrong_or_too_narrow_is_told_as_such() {
+    let dir = dir();
+    let log = dir.path().join("log");
+    run(command("ingest", &log)
+        .arg(inputs(dir.path()).1)
+        .arg("--profiles")
+        .arg(dir.path().join("people.json")));
+    let made = json(zeitgeber().args(["token", "reader", "--scope", "read", "--json"]));
+    let text = |key: &str| made[key].as_str().expect("a token and its line").to_owned();
+    let (token, tokens) = (dir.path().join("token"), dir.path().join("tokens"));
+    write_lines(&token, &[text("token")]);
+    write_lines(&tokens, &[text("line")]);
+    let set = format!("service.tokens_file={}", tokens.display());
+    let service = Service::start_with(&log, &["--set", &set]);
+    let status = || {
+        let mut status = remote("status", &service);
+        status.args(["u09", "--tenant", "clinic b"]);
+        status
+    };
+    let missing = refused(&mut status());
+    assert!(missing.contains("--token-file FILE"), "{missing}");
+    let wrong = refused(status().env("ZEITGEBER_TOKEN", "not-this-one"));
+    assert!(wrong.contains("not known") && wrong.contains("check the one"), "{wrong}");
+    assert!(!wrong.contains("not-this-one"), "a token is never shown: {wrong}");
+    let by_file = run(status().arg("--token-file").arg(&token)).stdout;
+    assert_eq!(by_file, run(status().env("ZEITGEBER_TOKEN", text("token"))).stdout);
+    let narrow = refused(remote("verify", &service).env("ZEITGEBER_TOKEN", text("token")));
+    assert!(narrow.contains("lacks the scope `operate`"), "{narrow}");
+    let absent = refused(status().arg("--token-file").arg(dir.path().join("none")));
+    assert!(absent.contains("none cannot be used"), "{absent}");
+    service.stop();
+}
