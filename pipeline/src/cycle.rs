@@ -20,7 +20,7 @@ mod ack;
 mod batch;
 mod reply;
 
-pub use ack::{Ack, Announced, Counts, LineOutcome, OutcomeDetail};
+pub use ack::{Ack, Announced, Assigned, Counts, LineOutcome, OutcomeDetail};
 pub use batch::{Batch, Item, Raw, Source};
 pub use reply::{Answer, Ask, Outgoing, Reply, Settled, Told, Unsettled};
 
@@ -242,7 +242,9 @@ impl Cycle {
         if let Some(told) = &mut self.told {
             told.push(LineOutcome::answer(item.line, &self.events));
         }
-        if !item.schema.is_task_input() {
+        if item.schema.is_task_input() {
+            self.pending.assign(subject, &self.events);
+        } else {
             self.pending.announce(subject, &self.events, self.state.people());
         }
     }

@@ -27,10 +27,21 @@ pub struct Ack {
     pub counts: Counts,
     /// An outcome for each line, where they were asked for.
     pub lines: Vec<LineOutcome>,
+    /// Agents that were given a task, for those who wait for one.
+    pub assigned: Vec<Assigned>,
     /// Decisions and what was issued of them, for those who respond to them.
     pub decisions: Vec<Announced>,
     /// Who waits for it.
     pub outgoing: Outgoing,
+}
+
+/// An agent was given a task, and the assignment is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// The pool's number in the partition.
+    pub pool: u64,
+    /// The agent.
+    pub agent: String,
 }
 
 /// A decision that became durable.
@@ -247,6 +258,13 @@ impl LineOutcome {
 }
 
 impl Ack {
+    pub(super) fn assign(&mut self, pool: u64, events: &[Event]) {
+        self.assigned.extend(events.iter().filter_map(|event| match event {
+            Event::TaskAssigned(event) => Some(Assigned { pool, agent: event.agent.clone() }),
+            _ => None,
+        }));
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.counts == Counts::default() && self.outgoing.is_empty()
     }

@@ -1,12 +1,12 @@
 //! Inputs of pools of agents in JSON → task inputs.
 //!
-//! One JSON object is one input; its `type` says which: `submit`, `cancel`, `start` or `result` of a
-//! task, `register`, `heartbeat`, `drain` or `leave` of an agent, `pool` (its configuration) or
+//! One JSON object is one input; its `type` says which: `submit`, `cancel`, `start` or `result` of
+//! a task, `register`, `heartbeat`, `drain` or `leave` of an agent, `pool` (its configuration) or
 //! `tick`. Types and texts are settled here; what a pool allows is decided by validation, from the
 //! journal alone. Keys that nobody knows are ignored.
 //!
-//! - every one: `pool`, and as it likes `tenant`, `ts`, `recv_ts`; `task` or `agent` names whom it is
-//!   about
+//! - every one: `pool`, and as it likes `tenant`, `ts`, `recv_ts`; `task` or `agent` names whom it
+//!   is about
 //! - `submit`: `priority` (normal), `capabilities`, `features`, `complexity`, `deadline_ms`,
 //!   `timeout_ms`, `retry`, `needs`, `payload`
 //! - `start`, `result`: `agent`, `lease`; a result `success`, `error`, `latency_ms`, `cost`,

@@ -1,8 +1,8 @@
 //! Routing of tasks: which agent gets one, and with which probability.
 //!
 //! Every policy is a pure function of the agents' rows, the task and the counter RNG. An agent is
-//! eligible when its health lets it take tasks, it has room, it can do what the task asks, and under
-//! resource fit its free quotas hold the task's needs. Of equals the first slot wins.
+//! eligible when its health lets it take tasks, it has room, it can do what the task asks, and
+//! under resource fit its free quotas hold the task's needs. Of equals the first slot wins.
 
 use alloc::vec::Vec;
 

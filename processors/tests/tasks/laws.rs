@@ -8,7 +8,7 @@ use zeitgeber_processors::{
     tasks::TaskState,
 };
 use zeitgeber_schemas::{
-    AgentCommand, AssignmentPolicy, Event, PartitionId, Priority, RetryPolicy, TaskBody,
+    AgentCommand, AssignmentPolicy, Event, PartitionId, Priority, RetryPolicy, TaskBody, TaskInput,
 };
 
 use crate::kit::{Stored, World, content, envelope, hash, profile, task};
@@ -24,11 +24,15 @@ enum Step {
     Tick(u16),
 }
 
+fn submitted() -> impl Strategy<Value = Step> {
+    (0..20u8, 0..4u8, any::<bool>(), any::<bool>()).prop_map(|(task, priority, skilled, brief)| {
+        Step::Submit { task, priority, skilled, brief }
+    })
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..20u8, 0..4u8, any::<bool>(), any::<bool>()).prop_map(|(task, priority, skilled, brief)| {
-            Step::Submit { task, priority, skilled, brief }
-        }),
+        4 => submitted(),
         1 => (0..20u8).prop_map(Step::Cancel),
         3 => (0..20u8).prop_map(Step::Start),
         3 => (0..20u8, any::<bool>(), any::<bool>())
@@ -227,8 +231,8 @@ proptest! {
         assert_lawful(&world.log);
         prop_assert_eq!(world.pool().open_tasks(), 0);
         let (state, log) = (world.state.clone(), world.log.clone());
-        for stored in log.iter().filter(|stored| matches!(stored.body, zeitgeber_schemas::TaskInput::Task(_))) {
-            world.take(&stored.id, stored.body.clone());
+        for stored in log.iter().filter(|stored| matches!(stored.body, TaskInput::Task(_))) {
+            prop_assert_eq!(world.take(&stored.id, stored.body.clone()).0, Outcome::Repeated(None));
         }
         prop_assert_eq!(&world.state, &state);
     }
