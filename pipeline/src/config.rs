@@ -7,6 +7,7 @@
 
 mod keys;
 mod layers;
+mod pools;
 mod service;
 
 use std::{
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::{Arm, ConfigurationBody, FeedbackPolicy, Missing, Policy};
 
 pub use layers::{Origin, Setting};
+pub use pools::PoolSetting;
 pub use service::Service;
 
 /// The compiled-in defaults, documented.
@@ -26,6 +28,8 @@ pub const DEFAULTS: &str = include_str!("config/defaults.toml");
 /// The effective configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
+    /// Pools of agents that are put in force.
+    pub pools: Vec<PoolSetting>,
     /// The journal.
     pub log: Log,
     /// The process.
@@ -202,6 +206,7 @@ impl Config {
         layers.environment(environment)?;
         layers.flags(set)?;
         let mut config: Self = layers.table().try_into()?;
+        config.pools.iter_mut().for_each(PoolSetting::settle);
         config.settings = layers.settings();
         Ok(config)
     }

@@ -27,6 +27,10 @@ use crate::{
     store::Store,
 };
 
+mod wait;
+
+pub use wait::WaitError;
+
 /// Spent intakes that wait to be filled again.
 const SPENT_INTAKES: usize = 64;
 

@@ -92,6 +92,7 @@ fn open(
     let (body, configure) = (config.configuration(), session::configure(config));
     let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, Deaf)?;
     let handle = engine.handle();
+    session::tell_pools(handle.set_pools(&config.pools)?);
     let store = handle.store();
     let events: u64 = store.tails().iter().map(|tail| tail.next_position).sum();
     let cut = store.cut().map_or_else(String::new, |cut| {

@@ -3,6 +3,8 @@
 use toml::{Table, Value};
 use zeitgeber_schemas::{Daypart, Missing};
 
+use super::pools;
+
 /// Most arms: each costs every person a few kilobytes of state and every decision a fit.
 const ARMS_MAX: usize = 64;
 /// The arm that is always eligible.
@@ -26,6 +28,7 @@ pub(super) enum Rule {
     Path,
     Name,
     Arms,
+    Pools,
 }
 
 /// A value that its rule refuses.
@@ -46,6 +49,7 @@ enum Absent {
 
 /// Every key, in the order of the defaults.
 pub(super) const KEYS: &[(&str, Rule)] = &[
+    ("pools", Rule::Pools),
     ("log.partitions", Rule::Integer(1, 1_024)),
     ("log.segment_mib", Rule::Integer(1, 4_096)),
     ("log.chunk_kib", Rule::Integer(16, 1_024)),
@@ -118,8 +122,11 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, known)| known)
 }
 
-/// The nearest key of an arm, for a refused part of the list.
-pub(super) fn nearest_arm_key(part: &str) -> Option<String> {
+/// The nearest key of an item, for a refused part of a list.
+pub(super) fn nearest_part(key: &str, part: &str) -> Option<String> {
+    if key == "pools" {
+        return pools::nearest_key(part);
+    }
     let (item, name) = part.rsplit_once('.')?;
     let keys = arm_keys();
     let near = nearest(name, keys.iter().map(|(known, ..)| *known))?;
@@ -141,6 +148,9 @@ impl Rule {
             (Self::Path, Value::String(found)) => found.len() <= PATH_BYTES_MAX,
             (Self::Name, Value::String(found)) => is_name(found),
             (Self::Arms, Value::Array(items)) => return arms(items).map(Value::Array),
+            (Self::Pools, Value::Array(items)) => {
+                return pools::check(items).map(Value::Array);
+            }
             _ => false,
         };
         if fits { Ok(value) } else { Err(self.refused("", &value)) }
@@ -164,7 +174,7 @@ impl Rule {
                 literal()
             }
             Self::OneOf(_) | Self::Text | Self::Path | Self::Name => Self::Flag.parse(text),
-            Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms => {
+            Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms | Self::Pools => {
                 let table = format!("value = {text}").parse::<Table>();
                 table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(literal)
             }
@@ -185,6 +195,7 @@ impl std::fmt::Display for Rule {
             }
             Self::Text => write!(f, "a text of 1 to {TEXT_BYTES_MAX} bytes"),
             Self::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
+            Self::Pools => f.write_str(&pools::wanted()),
             Self::Name => f.write_str("a name of lower-case letters, digits and `_`"),
             Self::Arms => write!(
                 f,
