@@ -279,7 +279,7 @@ fn replay_run(dir: &Path) -> Result<f64, BenchError> {
 /// State of the largest person after the whole sample, bytes.
 fn state_run(load: &Load, configuration: &ConfigurationBody) -> Result<usize, BenchError> {
     let state = load.fold_sample(PartitionId(0), configuration)?;
-    Ok(state.people().iter().map(|person| person.state_bytes()).max().unwrap_or(0))
+    Ok(state.people().map(|person| person.state_bytes()).max().unwrap_or(0))
 }
 
 /// Greatest resident set of this process, from `/proc/self/status`.

@@ -9,6 +9,7 @@ mod keys;
 mod layers;
 mod pools;
 mod service;
+mod watching;
 
 use std::{
     env,
@@ -18,9 +19,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::{Arm, ConfigurationBody, FeedbackPolicy, Missing, Policy};
 
+use crate::state::Memory;
+
 pub use layers::{Origin, Setting};
 pub use pools::PoolSetting;
 pub use service::Service;
+pub use watching::{LogFormat, Logs, MetricSettings, Traces};
 
 /// The compiled-in defaults, documented.
 pub const DEFAULTS: &str = include_str!("config/defaults.toml");
@@ -34,12 +38,22 @@ pub struct Config {
     pub log: Log,
     /// The process.
     pub runtime: Runtime,
+    /// What is kept in memory.
+    pub memory: People,
+    /// Snapshots during a run.
+    pub snapshots: Snapshots,
     /// What moves people's clocks on.
     pub clock: Clock,
     /// What a door takes.
     pub limits: DoorLimits,
     /// The HTTP service.
     pub service: Service,
+    /// What a service logs.
+    pub logs: Logs,
+    /// What traces it sends.
+    pub traces: Traces,
+    /// What metrics it keeps.
+    pub metrics: MetricSettings,
     /// How it is decided what reaches a person.
     pub decisions: Decisions,
     #[serde(skip)]
@@ -62,6 +76,20 @@ pub struct Log {
 pub struct Runtime {
     /// Worker threads; 0: one for each core.
     pub threads: u16,
+}
+
+/// What is kept in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct People {
+    /// Most memory that people's states take, MiB.
+    pub people_mib: u32,
+}
+
+/// Snapshots during a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshots {
+    /// Growth of the log after which every partition has written one, MiB.
+    pub every_mib: u32,
 }
 
 /// What moves people's clocks on.
@@ -229,6 +257,14 @@ impl Config {
                 missing: feedback.missing,
             },
             arms,
+        }
+    }
+
+    /// How much is kept in memory, and how often snapshots are written.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            people_bytes: u64::from(self.memory.people_mib) << 20,
+            snapshot_every_bytes: u64::from(self.snapshots.every_mib) << 20,
         }
     }
 

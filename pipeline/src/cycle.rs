@@ -14,15 +14,21 @@ use crate::{
     door::raw_bytes,
     journal::{AppendError, Appended, ChunkBuilder, SealedChunk, Tail},
     record::{EntryParts, Parsed, Place, raw_hash},
+    state::{Cut, Partition},
+    store::StoreError,
 };
 
 mod ack;
 mod batch;
+mod checkpoint;
 mod reply;
+pub mod tally;
 
 pub use ack::{Ack, Announced, Assigned, Counts, LineOutcome, OutcomeDetail};
 pub use batch::{Batch, Item, Raw, Source};
 pub use reply::{Answer, Ask, Outgoing, Reply, Settled, Told, Unsettled};
+
+use checkpoint::Checkpoints;
 
 /// Chunks of one partition that may wait for the disk before its core stops taking batches.
 pub const IN_FLIGHT: usize = 2;
@@ -34,6 +40,8 @@ pub enum Action {
     Append(SealedChunk),
     /// These inputs are durable.
     Acknowledge(Ack),
+    /// Write this snapshot: everything in it is durable.
+    Checkpoint(Box<Cut>),
     /// The partition cannot go on: its journal failed or another writer took it.
     Stop(AppendError),
 }
@@ -42,27 +50,47 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Cycle {
     partition: PartitionId,
-    state: State,
+    held: Partition,
     desk: Desk,
     events: Vec<Event>,
     scratch: Vec<u8>,
     builder: ChunkBuilder,
     pending: Ack,
     tail: Tail,
-    waiting: VecDeque<Ack>,
+    waiting: VecDeque<Waiting>,
     chunk_bytes: usize,
     outcomes: bool,
+    /// Whether somebody wants to know what inputs and events add up to.
+    tallied: bool,
     /// Outcomes of the batch in hand, where somebody waits for them.
     told: Option<Vec<LineOutcome>>,
+    checkpoints: Checkpoints,
+    /// A person's state could not be had: nothing more is taken.
+    failed: bool,
+}
+
+/// A chunk in flight.
+#[derive(Debug)]
+struct Waiting {
+    ack: Ack,
+    /// The batch that was being taken when it was sealed.
+    batch: u64,
 }
 
 impl Cycle {
     /// Goes on from a folded state and the journal's tail.
-    pub fn resume(state: State, tail: Tail, chunk_bytes: usize, outcomes: OutcomeDetail) -> Self {
+    pub fn resume(
+        state: impl Into<Partition>,
+        tail: Tail,
+        chunk_bytes: usize,
+        outcomes: OutcomeDetail,
+    ) -> Self {
+        let held = state.into();
+        let partition = held.state().partition();
         Self {
-            partition: state.partition(),
-            builder: ChunkBuilder::new(state.partition(), DECIDE_VERSION),
-            state,
+            partition,
+            builder: ChunkBuilder::new(partition, DECIDE_VERSION),
+            held,
             desk: Desk::new(),
             events: Vec::new(),
             scratch: Vec::new(),
@@ -71,13 +99,28 @@ impl Cycle {
             waiting: VecDeque::new(),
             chunk_bytes,
             outcomes: outcomes == OutcomeDetail::PerLine,
+            tallied: false,
             told: None,
+            checkpoints: Checkpoints::default(),
+            failed: false,
         }
+    }
+
+    /// Whether acknowledgements tell what their inputs and events add up to.
+    #[must_use]
+    pub const fn with_tally(mut self, tallied: bool) -> Self {
+        self.tallied = tallied;
+        self
     }
 
     /// The folded state: it may run ahead of what is durable.
     pub const fn state(&self) -> &State {
-        &self.state
+        self.held.state()
+    }
+
+    /// The partition with its people, in memory or not.
+    pub const fn held(&self) -> &Partition {
+        &self.held
     }
 
     /// Where the journal stands once everything in flight is durable.
@@ -91,8 +134,8 @@ impl Cycle {
     }
 
     /// Where the journal ends and what it folds to.
-    pub fn into_parts(self) -> (Tail, State) {
-        (self.tail, self.state)
+    pub fn into_parts(self) -> (Tail, Partition) {
+        (self.tail, self.held)
     }
 
     /// Whether nothing is open or in flight.
@@ -109,7 +152,14 @@ impl Cycle {
     pub fn take(&mut self, batch: &Batch, actions: &mut Vec<Action>) {
         self.told = batch.reply.as_ref().map(|_| Vec::with_capacity(batch.items.len()));
         for item in &batch.items {
-            self.take_item(batch, item);
+            if self.failed {
+                return;
+            }
+            if let Err(error) = self.take_item(batch, item) {
+                self.failed = true;
+                actions.push(Action::Stop(checkpoint::cannot_go_on(error)));
+                return;
+            }
             // Also while the disk is behind: what waits then is bounded by what one core takes.
             if self.builder.len() >= self.chunk_bytes {
                 self.seal(actions);
@@ -119,12 +169,13 @@ impl Cycle {
             let reached = self.next_position();
             self.outgoing().delivery(reply.clone(), lines, reached);
         }
+        self.held.end_batch();
     }
 
     /// Answers a question about the state as it is now, once all of it is durable.
     pub fn ask(&mut self, ask: Ask) {
         let position = self.next_position();
-        let answer = ask(&mut self.state, position);
+        let answer = ask(&mut self.held, position);
         if self.is_idle() {
             answer();
         } else {
@@ -140,7 +191,7 @@ impl Cycle {
     /// What goes out once everything decided so far is durable.
     fn outgoing(&mut self) -> &mut Outgoing {
         match self.waiting.back_mut() {
-            Some(last) if self.builder.is_empty() => &mut last.outgoing,
+            Some(last) if self.builder.is_empty() => &mut last.ack.outgoing,
             _ => &mut self.pending.outgoing,
         }
     }
@@ -160,6 +211,7 @@ impl Cycle {
         } else if self.waiting.is_empty() && !self.pending.is_empty() {
             actions.push(Action::Acknowledge(self.take_pending()));
         }
+        self.cut_if_due(actions);
     }
 
     /// Takes the completion of the oldest append in flight.
@@ -167,27 +219,34 @@ impl Cycle {
         self.builder.recycle(appended.buffer);
         match appended.result {
             Ok(()) => {
-                if let Some(ack) = self.waiting.pop_front() {
+                if let Some(Waiting { ack, batch }) = self.waiting.pop_front() {
                     actions.push(Action::Acknowledge(ack));
+                    self.settle(batch, actions);
                 }
             }
             Err(error) => actions.push(Action::Stop(error)),
         }
     }
 
-    fn take_item(&mut self, batch: &Batch, item: &Item) {
+    fn take_item(&mut self, batch: &Batch, item: &Item) -> Result<(), StoreError> {
         let resumable = batch.source.as_ref().filter(|source| source.is_resumable());
         if resumable.is_some_and(|source| item.line <= self.covered(&source.id)) {
             self.pending.counts.skipped += 1;
-            return;
+            return Ok(());
         }
-        let place = self.place(batch.source.as_ref(), item.line);
         let bytes = &batch.bytes[item.input.clone()];
         let mut payload = bytes;
         let envelope = Envelope::get(&mut payload).expect("doors write what this reads back");
         let parsed = Parsed::from_payload(item.schema, payload).expect("as above");
         let input = parsed.input(envelope, payload);
-        self.decide(batch, item, place, &input, payload);
+        let subject = self.held.state().subject_of(&input);
+        if !item.schema.is_task_input() {
+            // Before the source's cursor moves: what cannot be taken is not covered.
+            self.held.warm_or_rebuild(subject)?;
+        }
+        let place = self.place(batch.source.as_ref(), item.line);
+        self.decide(batch, item, place, subject, &input, payload);
+        Ok(())
     }
 
     fn decide(
@@ -195,23 +254,24 @@ impl Cycle {
         batch: &Batch,
         item: &Item,
         place: Place,
+        mut subject: u64,
         input: &Input<'_>,
         payload: &[u8],
     ) {
-        let mut subject = self.state.subject_of(input);
+        let state = self.held.state();
         let raw = || match &item.raw {
             Raw::Slice(range) => raw_hash(&batch.bytes[range.clone()]),
             Raw::Kept(raw) => raw.hash,
         };
-        let outcome = self.state.decide(&mut self.desk, subject, input, raw, &mut self.events);
+        let outcome = state.decide(&mut self.desk, subject, input, raw, &mut self.events);
         match outcome {
             Outcome::Stored => {}
             Outcome::Repeated(reason) => return self.repeated(item, input, place, reason),
             Outcome::Idle => return self.idle(item, input, place),
         }
         match self.events.first() {
-            Some(Event::SubjectOpened(_)) => subject = self.state.next_subject(),
-            Some(Event::PoolOpened(_)) => subject = self.state.next_pool(),
+            Some(Event::SubjectOpened(_)) => subject = state.next_subject(),
+            Some(Event::PoolOpened(_)) => subject = state.next_pool(),
             _ => {}
         }
         let refused = matches!(self.events.first(), Some(Event::DeadLettered(_)));
@@ -232,10 +292,18 @@ impl Cycle {
         self.builder.entry(input.envelope.ts, self.events.len() as u32, |out| {
             parts.put(scratch, out);
         });
-        for event in &self.events {
-            self.state.apply(subject, input, event, || kept.as_ref().map_or([0; 16], |k| k.hash));
-        }
+        let hash = || kept.as_ref().map_or([0; 16], |kept| kept.hash);
+        self.held.apply(subject, input, &self.events, hash);
         self.pending.counts.stored(&self.events, item.schema);
+        if self.tallied {
+            let tally = self.pending.tally.get_or_insert_default();
+            tally.stored(input, &self.events);
+            if item.schema.is_task_input()
+                && let Some(pool) = self.held.state().pool_by_number(subject)
+            {
+                tally.tasks.stored(pool, &self.events);
+            }
+        }
         if self.outcomes && place.source > 0 {
             self.pending.lines.push(LineOutcome::stored(item.line, input, &self.events));
         }
@@ -245,7 +313,7 @@ impl Cycle {
         if item.schema.is_task_input() {
             self.pending.assign(subject, &self.events);
         } else {
-            self.pending.announce(subject, &self.events, self.state.people());
+            self.pending.announce(subject, &self.events, self.held.state());
         }
     }
 
@@ -256,6 +324,9 @@ impl Cycle {
             return self.repeated(item, input, place, None);
         }
         self.pending.counts.idle += 1;
+        if self.tallied {
+            self.pending.tally.get_or_insert_default().idle(input);
+        }
         if let Some(told) = &mut self.told {
             told.push(LineOutcome::answer(item.line, &[]));
         }
@@ -263,6 +334,9 @@ impl Cycle {
 
     fn repeated(&mut self, item: &Item, input: &Input<'_>, place: Place, reason: Option<Reason>) {
         self.pending.counts.repeats += 1;
+        if self.tallied {
+            self.pending.tally.get_or_insert_default().repeated(input);
+        }
         if let Some(told) = &mut self.told {
             let reason = reason.unwrap_or(Reason::Duplicate);
             told.push(LineOutcome::refused(item.line, None, None, reason));
@@ -301,8 +375,10 @@ impl Cycle {
         let mut ack = self.take_pending();
         ack.counts.chunks = 1;
         ack.counts.bytes = sealed.bytes().len() as u64;
-        self.waiting.push_back(ack);
+        self.checkpoints.grew(ack.counts.bytes);
+        self.waiting.push_back(Waiting { ack, batch: self.held.batch() });
         actions.push(Action::Append(sealed));
+        self.cut_if_due(actions);
     }
 }
 

@@ -13,18 +13,20 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use crossbeam_channel::{Receiver, bounded};
-use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
     cycle::{Ack, Batch, Counts, Reply, Told, Unsettled},
-    ingest::{Configure, Intake, SessionError, SessionSettings, open_runtime},
+    ingest::{Configure, Intake, Opened, SessionError, SessionSettings, open_runtime},
     journal::{AppendError, Journal, Layout},
-    runtime::{CoreDoors, Runtime},
-    store::Store,
+    measure::{Histogram, LATENCY_S},
+    runtime::{CoreDoors, CoreLoad, Runtime},
+    state::{Partition, SnapshotError, Written},
+    store::{Recovered, Store},
 };
 
 mod wait;
@@ -58,6 +60,24 @@ pub enum NotTaken {
 pub trait Listener: Send {
     /// These became durable.
     fn durable(&mut self, acks: &[Ack]);
+
+    /// Whether acknowledgements should tell what their inputs and events add up to, and how long
+    /// their chunks took.
+    fn wants_tally(&self) -> bool {
+        false
+    }
+}
+
+/// Two that listen.
+impl<A: Listener, B: Listener> Listener for (A, B) {
+    fn durable(&mut self, acks: &[Ack]) {
+        self.0.durable(acks);
+        self.1.durable(acks);
+    }
+
+    fn wants_tally(&self) -> bool {
+        self.0.wants_tally() || self.1.wants_tally()
+    }
 }
 
 /// A running service's core.
@@ -66,6 +86,7 @@ pub struct Engine {
     handle: Handle,
     runtime: Runtime,
     teller: JoinHandle<()>,
+    recovered: Recovered,
 }
 
 /// A door into a running engine, for as many threads as like.
@@ -82,6 +103,7 @@ struct Shared {
     pending_requests: AtomicUsize,
     failure: OnceLock<String>,
     counts: Mutex<Counts>,
+    acknowledge: Arc<Histogram>,
     intakes: (crossbeam_channel::Sender<Intake>, Receiver<Intake>),
 }
 
@@ -98,8 +120,14 @@ impl Engine {
     ) -> Result<Self, SessionError> {
         // Every request may have a share at every core; the engine's own bounds come first.
         let queue_shares = bounds.pending_requests + 1;
-        let (store, runtime, stale) =
-            open_runtime(dir, settings, queue_shares, configuration, configure)?;
+        let Opened { store, runtime, stale, recovered } = open_runtime(
+            dir,
+            settings,
+            queue_shares,
+            listener.wants_tally(),
+            configuration,
+            configure,
+        )?;
         let acks = runtime.acks().clone();
         let handle = Handle(Arc::new(Shared {
             store,
@@ -110,6 +138,7 @@ impl Engine {
             pending_requests: AtomicUsize::new(0),
             failure: OnceLock::new(),
             counts: Mutex::new(Counts::default()),
+            acknowledge: Arc::new(Histogram::new(LATENCY_S)),
             intakes: bounded(SPENT_INTAKES),
         }));
         let shared = Arc::clone(&handle.0);
@@ -117,7 +146,7 @@ impl Engine {
             .name("teller".into())
             .spawn(move || tell(&acks, &shared, listener))
             .map_err(SessionError::Threads)?;
-        let engine = Self { handle, runtime, teller };
+        let engine = Self { handle, runtime, teller, recovered };
         engine.configure(&stale, configuration)?;
         Ok(engine)
     }
@@ -138,6 +167,17 @@ impl Engine {
         if settled { Ok(()) } else { Err(self.handle.why_stopped()) }
     }
 
+    /// What opening found and folded.
+    pub const fn recovered(&self) -> &Recovered {
+        &self.recovered
+    }
+
+    /// Snapshots written since the engine was opened, or why one was not. Those that nobody reads
+    /// are dropped beyond a bound.
+    pub const fn snapshots(&self) -> &Receiver<Result<Written, SnapshotError>> {
+        self.runtime.snapshots()
+    }
+
     /// A door into this engine.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
@@ -146,7 +186,7 @@ impl Engine {
     /// Takes nothing more, waits for what is pending, leaves the durable mark and the snapshots.
     pub fn close(self) -> Result<Counts, SessionError> {
         self.handle.0.stopping.store(true, Ordering::Release);
-        let finished = self.runtime.finish();
+        let mut finished = self.runtime.finish();
         drop(finished.acks);
         if let Err(panic) = self.teller.join() {
             std::panic::resume_unwind(panic);
@@ -154,7 +194,7 @@ impl Engine {
         if self.handle.failure().is_some() {
             return Err(self.handle.why_stopped());
         }
-        self.handle.0.store.close(&finished.partitions)?;
+        self.handle.0.store.close(&mut finished.partitions)?;
         Ok(self.handle.counts())
     }
 }
@@ -191,6 +231,16 @@ impl Handle {
         (load(&self.0.pending_bytes), load(&self.0.pending_requests))
     }
 
+    /// How busy each core is.
+    pub fn cores(&self) -> Vec<CoreLoad> {
+        self.0.doors.loads().collect()
+    }
+
+    /// How long requests took from their hand-over until they were settled, s.
+    pub fn acknowledge(&self) -> Arc<Histogram> {
+        Arc::clone(&self.0.acknowledge)
+    }
+
     /// An empty intake for one request.
     pub fn intake(&self) -> Intake {
         let spent = self.0.intakes.1.try_recv();
@@ -212,8 +262,10 @@ impl Handle {
         let mut batches = intake.take_batches(Batch::default);
         // Where enough are waiting already, this one's memory goes back to the system.
         drop(self.0.intakes.0.try_send(intake));
+        let (begun, shared) = (Instant::now(), Arc::clone(&self.0));
         let settled = move |told| {
             drop(room);
+            shared.acknowledge.record_duration(begun.elapsed());
             settled(told);
         };
         let reply = Reply::new(batches.len(), Box::new(settled));
@@ -230,11 +282,11 @@ impl Handle {
     pub fn ask<T: Send + 'static>(
         &self,
         partition: PartitionId,
-        question: impl FnOnce(&mut State, u64) -> T + Send + 'static,
+        question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
         answer: impl FnOnce(T) + Send + 'static,
     ) -> Result<(), NotTaken> {
-        let ask = Box::new(move |state: &mut State, position| {
-            let found = question(state, position);
+        let ask = Box::new(move |held: &mut Partition, position| {
+            let found = question(held, position);
             Box::new(move || answer(found)) as crate::cycle::Answer
         });
         match self.0.doors.ask(partition, ask) {

@@ -11,12 +11,13 @@ use zeitgeber_schemas::{
 use crate::{
     journal::{ChunkError, EntryRef},
     record::{Parsed, digest_entry},
+    state::{DamagedRecord, Partition},
 };
 
 /// Folds the entries of one partition.
 #[derive(Debug)]
 pub struct Fold {
-    state: State,
+    held: Partition,
     desk: Desk,
     decided: Vec<Event>,
     events: Vec<Event>,
@@ -37,6 +38,9 @@ pub enum FoldError {
     /// A payload is sealed with a key that is not at hand.
     #[error("a payload is sealed")]
     Sealed,
+    /// A person's state cannot be read back.
+    #[error(transparent)]
+    Damaged(#[from] DamagedRecord),
 }
 
 /// Deciding again gave something else than what is stored.
@@ -76,9 +80,9 @@ impl fmt::Display for Divergence {
 
 impl Fold {
     /// Starts from a state, for example a snapshot's, whose next event stands at `position`.
-    pub fn resume(state: State, position: u64) -> Self {
+    pub fn resume(state: impl Into<Partition>, position: u64) -> Self {
         Self {
-            state,
+            held: state.into(),
             desk: Desk::new(),
             decided: Vec::new(),
             events: Vec::new(),
@@ -95,7 +99,7 @@ impl Fold {
 
     /// The state so far.
     pub const fn state(&self) -> &State {
-        &self.state
+        self.held.state()
     }
 
     /// Position of the next event.
@@ -103,9 +107,16 @@ impl Fold {
         self.position
     }
 
-    /// Gives the state away.
-    pub fn into_state(self) -> State {
-        self.state
+    /// Gives the state away, with whoever is in memory.
+    pub fn into_partition(self) -> Partition {
+        self.held
+    }
+
+    /// Notes that what was folded so far is durable, and lets people go where they take more
+    /// memory than they may.
+    pub fn end_chunk(&mut self) {
+        self.held.settle(self.held.batch() + 1);
+        self.held.end_batch();
     }
 
     /// The digest of every entry so far, where one is kept.
@@ -124,9 +135,8 @@ impl Fold {
         let parsed = Parsed::from_payload(entry.schema, entry.payload)?;
         let input = parsed.input(envelope(entry, ""), entry.payload);
         let hash = entry.raw.as_ref().map_or([0; 16], |raw| raw.hash);
-        for event in &self.events {
-            self.state.apply(entry.subject, &input, event, || hash);
-        }
+        self.warm(entry)?;
+        self.held.apply(entry.subject, &input, &self.events, || hash);
         self.position += self.events.len() as u64;
         if let Some(hasher) = &mut self.digest {
             digest_entry(entry, &mut self.scratch, hasher);
@@ -139,28 +149,34 @@ impl Fold {
         let first = self.position;
         let parsed = Parsed::from_payload(entry.schema, entry.payload)?;
         let opened = opened_name(entry)?;
+        self.warm(entry)?;
+        let state = self.held.state();
         let known = if entry.schema.is_task_input() {
-            self.state.pool_by_number(entry.subject).map(|pool| pool.name.as_str())
+            state.pool_by_number(entry.subject).map(|pool| pool.name.as_str())
         } else {
-            self.state.person(entry.subject).map(|person| person.user_id.as_str())
+            state.person(entry.subject).map(|person| person.user_id.as_str())
         };
         let user_id = known.or(opened.as_deref()).unwrap_or("");
         let input = parsed.input(envelope(entry, user_id), entry.payload);
         let subject = if known.is_some() { entry.subject } else { 0 };
         let hash = entry.raw.as_ref().map_or([0; 16], |raw| raw.hash);
-        let outcome =
-            self.state.decide(&mut self.desk, subject, &input, || hash, &mut self.decided);
+        let outcome = state.decide(&mut self.desk, subject, &input, || hash, &mut self.decided);
         if outcome != Outcome::Stored {
             self.decided.clear();
         }
         let differs = self.first_difference(entry);
         self.apply(entry)?;
         Ok(differs.map(|index| Divergence {
-            partition: self.state.partition(),
+            partition: self.state().partition(),
             position: first + index as u64,
             stored: self.events.get(index).cloned(),
             decided: self.decided.get(index).cloned(),
         }))
+    }
+
+    /// Has the person in memory whom an entry concerns; pools are always there.
+    fn warm(&mut self, entry: &EntryRef<'_>) -> Result<(), DamagedRecord> {
+        if entry.schema.is_task_input() { Ok(()) } else { self.held.warm(entry.subject) }
     }
 
     fn first_difference(&mut self, entry: &EntryRef<'_>) -> Option<usize> {
@@ -195,6 +211,7 @@ impl Fold {
 }
 
 /// The digest of a state, whatever chunks it was folded from: BLAKE3 of its serialised form.
+/// Everybody must be in memory.
 pub fn state_digest(state: &State) -> Result<[u8; 32], postcard::Error> {
     let bytes = postcard::to_stdvec(state)?;
     Ok(*blake3::hash(&bytes).as_bytes())

@@ -7,7 +7,7 @@
 //!   off.
 //! - `answer` is the outermost layer of every request: it names it, survives its panics, writes
 //!   [`Problem`]s, and tells the [`Observer`]. `auth` asks for a token with the path's [`Scope`].
-//! - Handlers stand by subject: `readings`, `people`, `log`, `health`. Each of these
+//! - Handlers stand by subject: `readings`, `people`, `data`, `log`, `audits`, `health`. Each of these
 //!   modules has `routes(&App) -> Router<App>` with the scope that its paths need, and a
 //!   `#[derive(OpenApi)] struct Api` of the same paths. A new module is merged in [`router`] and in
 //!   `openapi::document`, and nowhere else.
@@ -24,13 +24,17 @@
 //! - HTTP-3: every answer but those of the connection itself is documented in `/openapi.json`.
 
 mod answer;
+mod audits;
 mod auth;
 mod body;
 mod connection;
+mod data;
 mod extract;
 mod health;
 mod items;
+mod letter_counts;
 mod log;
+mod metrics;
 mod openapi;
 mod outcomes;
 mod people;
@@ -38,6 +42,7 @@ mod problem;
 mod reading_off;
 mod readings;
 mod server;
+mod stream;
 mod tls;
 
 use std::{
@@ -51,7 +56,6 @@ use std::{
 use axum::{Router, middleware::from_fn_with_state};
 use http::Method;
 use tokio::sync::{Semaphore, oneshot, watch};
-use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::{PartitionId, murmur2_partition, partition_key};
 
 pub use auth::{Fresh, ParseScopeError, Scope, Tokens, TokensError};
@@ -68,10 +72,17 @@ use crate::{
     door::Options,
     engine::Handle,
     ingest::now_ms,
+    state::Partition,
+    stream::Hub,
 };
 
 /// Containers that are unpacked at the same time; the next ones wait.
 const UNPACKING: usize = 2;
+
+/// How often it is looked why the writer gave up.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long it may take to say so.
+const GAVE_UP_WAIT: Duration = Duration::from_secs(2);
 
 /// What hears of requests and connections, for metrics. It must not hold anybody up.
 pub trait Observer: Send + Sync {
@@ -114,6 +125,8 @@ pub struct Parts {
     pub line_bytes_max: usize,
     /// Who may do what; none: everybody may do everything.
     pub tokens: Option<Tokens>,
+    /// Who is subscribed to events.
+    pub streams: Hub,
     /// What hears of requests.
     pub observer: Box<dyn Observer>,
 }
@@ -159,6 +172,11 @@ impl App {
     /// The settings.
     pub fn service(&self) -> &Service {
         &self.0.parts.service
+    }
+
+    /// Live streams of events.
+    pub fn streams(&self) -> &Hub {
+        &self.0.parts.streams
     }
 
     /// Tells everything that goes on to end.
@@ -214,12 +232,26 @@ impl App {
     pub async fn ask<T: Send + 'static>(
         &self,
         partition: PartitionId,
-        question: impl FnOnce(&mut State, u64) -> T + Send + 'static,
+        question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let (sender, receiver) = oneshot::channel();
         let answer = move |found| drop(sender.send(found));
         self.engine().ask(partition, question, answer).map_err(|error| self.not_taken(error))?;
-        self.within(receiver).await?.map_err(|_| self.stopped())
+        match self.within(receiver).await? {
+            Ok(found) => Ok(found),
+            Err(_) => Err(self.gave_up().await),
+        }
+    }
+
+    /// Why the writer gave up what it had taken. It says so moments after it did.
+    pub(crate) async fn gave_up(&self) -> Problem {
+        let told = async {
+            while self.engine().failure().is_none() && !self.is_stopping() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        drop(tokio::time::timeout(GAVE_UP_WAIT, told).await);
+        self.stopped()
     }
 
     /// Waits for an answer as long as a request may take.
@@ -271,9 +303,14 @@ impl App {
 pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(health::routes(&app))
+        .merge(metrics::routes(&app))
         .merge(readings::routes(&app))
         .merge(people::routes(&app))
-        .merge(log::routes(&app));
+        .merge(data::routes(&app))
+        .merge(log::routes(&app))
+        .merge(letter_counts::routes(&app))
+        .merge(audits::routes(&app))
+        .merge(stream::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -9,7 +9,6 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::{
     ConfigurationBody, Envelope, PartitionId, murmur2_partition, partition_key,
 };
@@ -18,7 +17,8 @@ use crate::{
     cycle::{Ack, Announced, Counts, LineOutcome, OutcomeDetail, Source},
     journal::{AppendError, Tail},
     runtime::{CoreDoors, QUEUE_SHARES, Runtime, Sizing, Stopped},
-    store::{Store, StoreError},
+    state::{Memory, Partition},
+    store::{Recovered, Store, StoreError},
 };
 
 mod file;
@@ -48,6 +48,7 @@ pub struct Session {
     lines: Vec<LineOutcome>,
     announced: Vec<Announced>,
     announce: bool,
+    recovered: Recovered,
 }
 
 /// How a session works.
@@ -65,6 +66,8 @@ pub struct SessionSettings {
     pub outcomes: OutcomeDetail,
     /// Whether decisions are announced to whoever takes them ([`Session::take_announced`]).
     pub announce: bool,
+    /// How much is kept in memory, and how often snapshots are written.
+    pub memory: Memory,
 }
 
 /// What becomes of a configuration that the log has already.
@@ -100,8 +103,6 @@ pub struct Summary {
     pub counts: Counts,
     /// Core threads that ran.
     pub threads: usize,
-    /// The partitions' states at the end, in order.
-    pub states: Vec<State>,
     /// Outcomes not taken before.
     pub lines: Vec<LineOutcome>,
 }
@@ -115,8 +116,8 @@ impl Session {
         configuration: &ConfigurationBody,
         configure: Configure,
     ) -> Result<Self, SessionError> {
-        let (store, runtime, stale) =
-            open_runtime(dir, settings, QUEUE_SHARES, configuration, configure)?;
+        let Opened { store, runtime, stale, recovered } =
+            open_runtime(dir, settings, QUEUE_SHARES, false, configuration, configure)?;
         let mut session = Self {
             known: store.tails(),
             begun: BTreeSet::new(),
@@ -130,6 +131,7 @@ impl Session {
             lines: Vec::new(),
             announced: Vec::new(),
             announce: settings.announce,
+            recovered,
         };
         for partition in stale {
             session.intake.configuration(partition, configuration);
@@ -140,6 +142,11 @@ impl Session {
     /// The data directory.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What opening found and folded.
+    pub const fn recovered(&self) -> &Recovered {
+        &self.recovered
     }
 
     /// What became durable so far.
@@ -219,17 +226,15 @@ impl Session {
     pub fn finish(mut self) -> Result<Summary, SessionError> {
         let handed_over = self.hand_over();
         let threads = self.runtime.threads();
-        let finished = self.runtime.finish();
+        let mut finished = self.runtime.finish();
         handed_over?;
-        let mut summary =
-            Summary { counts: self.counts, threads, states: Vec::new(), lines: self.lines };
+        let mut summary = Summary { counts: self.counts, threads, lines: self.lines };
         for ack in finished.acks.try_iter() {
             let ack = ack.map_err(|error| diagnose(&self.store, error))?;
             summary.counts += ack.counts;
             summary.lines.extend(ack.lines);
         }
-        self.store.close(&finished.partitions)?;
-        summary.states = finished.partitions.into_iter().map(|(_, state)| state).collect();
+        self.store.close(&mut finished.partitions)?;
         Ok(summary)
     }
 
@@ -258,31 +263,45 @@ impl Session {
     }
 }
 
-/// Opens a data directory and starts the cores on what it holds. Gives the partitions that are to
-/// be told the configuration, too.
+/// A data directory with its cores running.
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    pub(crate) runtime: Runtime,
+    /// The partitions that are to be told the configuration, too.
+    pub(crate) stale: Vec<PartitionId>,
+    pub(crate) recovered: Recovered,
+}
+
+/// Opens a data directory and starts the cores on what it holds.
 pub(crate) fn open_runtime(
     dir: &Path,
     settings: &SessionSettings,
     queue_shares: usize,
+    tally: bool,
     configuration: &ConfigurationBody,
     configure: Configure,
-) -> Result<(Store, Runtime, Vec<PartitionId>), SessionError> {
+) -> Result<Opened, SessionError> {
     let store = Store::write(dir, settings.partitions, settings.segment_bytes)?;
-    let states = store.states()?;
-    let differs = |state: &&State| match &state.routing.configuration {
+    let (held, recovered) = store.hold(settings.memory)?;
+    let differs = |held: &&Partition| match &held.state().routing.configuration {
         None => true,
         Some(known) => configure == Configure::Replace && known != configuration,
     };
-    let stale = states.iter().filter(differs).map(State::partition).collect();
+    let stale = held.iter().filter(differs).map(|held| held.state().partition()).collect();
     let threads = match settings.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
-    let (chunk_bytes, outcomes) = (settings.chunk_bytes, settings.outcomes);
-    let sizing = Sizing { threads, chunk_bytes, outcomes, queue_shares };
-    let runtime =
-        Runtime::start(&store.journal(), states, sizing).map_err(SessionError::Threads)?;
-    Ok((store, runtime, stale))
+    let sizing = Sizing {
+        threads,
+        chunk_bytes: settings.chunk_bytes,
+        outcomes: settings.outcomes,
+        queue_shares,
+        tally,
+        snapshot_every_bytes: settings.memory.snapshot_every_bytes,
+    };
+    let runtime = Runtime::start(&store.journal(), held, sizing).map_err(SessionError::Threads)?;
+    Ok(Opened { store, runtime, stale, recovered })
 }
 
 /// A core may hear of a failed write only that it failed; the journal knows which and why.

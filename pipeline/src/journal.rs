@@ -9,6 +9,7 @@ mod chunk;
 mod file;
 mod keys;
 mod memory;
+mod meter;
 
 use std::{fmt, io, ops::Range, path::PathBuf, sync::Arc};
 
@@ -20,6 +21,7 @@ pub use chunk::{
 pub use file::{BuildError, Built, Cut, FileJournal, Mode, OpenError, Recovery, Settings};
 pub use keys::{KEYS_VERSION, Key, keys_of, keys_of_header, refused_user};
 pub use memory::MemoryJournal;
+pub use meter::Meter;
 use zeitgeber_schemas::{ChunkHeader, PartitionId};
 
 /// A BLAKE3 hash.

@@ -16,8 +16,12 @@ pub mod fold;
 pub mod http;
 pub mod ingest;
 pub mod journal;
+pub mod measure;
 pub mod query;
 pub mod record;
 pub mod runtime;
 pub mod state;
 pub mod store;
+pub mod stream;
+#[cfg(feature = "service")]
+pub mod telemetry;

@@ -25,7 +25,7 @@ use strsim::jaro_winkler;
 use zeitgeber_schemas::{DecisionId, PartitionId};
 
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetters, dead_letters};
-pub use events::{EventFilter, EventRow, Last, Start, events, last_events};
+pub use events::{EventFilter, EventRow, Last, Start, event_rows, events, last_events};
 pub use explain::{Explanation, Feature, FeedbackTaken, ReadingsUsed, explain};
 pub use export::{AvroExport, event_types, export_avro};
 pub use moment::{
@@ -36,7 +36,7 @@ pub use outcomes::outcomes;
 pub use replay::{Rebuilt, Until, replay};
 pub use report::{Range, report};
 pub use scope::{EventPage, Scope};
-pub use status::{DecisionSeen, Status, status};
+pub use status::{Analysis, DecisionSeen, Status, status, status_of};
 pub use summary::summary;
 pub use topic::{ParseTopicError, Topic};
 pub use verify::{Verified, verify};

@@ -5,18 +5,26 @@
 //! for all. No rule lives here.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{Builder, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
-use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::PartitionId;
 
 use crate::{
     cycle::{Ack, Action, Ask, Batch, Cycle, OutcomeDetail},
     journal::{Append, AppendError, Appended, Done, Journal, Tail},
+    state::{Cut, Partition, SnapshotError, Written},
 };
+
+mod snapshots;
+
+use snapshots::Snapshots;
 
 /// Hand-overs that may wait for one core, where one door fills them.
 pub const QUEUE_SHARES: usize = 8;
@@ -36,8 +44,12 @@ pub struct Sizing {
     pub chunk_bytes: usize,
     /// Whether outcomes are told line by line.
     pub outcomes: OutcomeDetail,
+    /// Bytes of log, over all partitions, after which each has written a snapshot.
+    pub snapshot_every_bytes: u64,
     /// Hand-overs that may wait for one core.
     pub queue_shares: usize,
+    /// Whether acknowledgements tell what their inputs and events add up to.
+    pub tally: bool,
 }
 
 /// The running cores.
@@ -47,6 +59,7 @@ pub struct Runtime {
     acks: Receiver<Result<Ack, AppendError>>,
     spent: Receiver<Batch>,
     partitions: u16,
+    snapshots: Snapshots,
 }
 
 #[derive(Debug)]
@@ -60,6 +73,16 @@ struct Core {
 struct CoreDoor {
     work: Sender<Work>,
     asks: Sender<(PartitionId, Ask)>,
+    busy_ns: Arc<AtomicU64>,
+}
+
+/// How busy a core is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoreLoad {
+    /// Hand-overs that wait for it.
+    pub queued: usize,
+    /// How long it has been working since it started.
+    pub busy: Duration,
 }
 
 /// What a core is to do.
@@ -103,6 +126,14 @@ impl CoreDoors {
         Ok(())
     }
 
+    /// How busy each core is.
+    pub fn loads(&self) -> impl Iterator<Item = CoreLoad> {
+        self.0.iter().map(|core| CoreLoad {
+            queued: core.work.len(),
+            busy: Duration::from_nanos(core.busy_ns.load(Ordering::Relaxed)),
+        })
+    }
+
     /// Asks about a partition's state; the question overtakes what waits. It is dropped unasked
     /// where too many wait already or the core has stopped.
     pub fn ask(&self, partition: PartitionId, ask: Ask) -> Result<(), Stopped> {
@@ -120,24 +151,30 @@ impl Runtime {
     /// Starts the cores on folded states, one for each partition in order.
     pub fn start(
         journal: &Arc<dyn Journal>,
-        states: Vec<State>,
+        held: Vec<Partition>,
         sizing: Sizing,
     ) -> std::io::Result<Self> {
-        let partitions = states.len() as u16;
-        let threads = sizing.threads.clamp(1, states.len().max(1));
+        let partitions = held.len() as u16;
+        let threads = sizing.threads.clamp(1, held.len().max(1));
+        let (snapshots, cuts) = Snapshots::start()?;
         let (acks_in, acks) = unbounded();
         let (spent_in, spent) = bounded(SPENT_BATCHES);
         let mut shares: Vec<Vec<Cycle>> = (0..threads).map(|_| Vec::new()).collect();
-        for state in states {
-            let partition = state.partition();
-            let cycle =
-                Cycle::resume(state, journal.tail(partition), sizing.chunk_bytes, sizing.outcomes);
+        let every_bytes = sizing.snapshot_every_bytes / u64::from(partitions.max(1));
+        for held in held {
+            let partition = held.state().partition();
+            let tail = journal.tail(partition);
+            let mut cycle = Cycle::resume(held, tail, sizing.chunk_bytes, sizing.outcomes)
+                .with_tally(sizing.tally);
+            let turn = u64::from(partition.0) * every_bytes / u64::from(partitions.max(1));
+            cycle.checkpoint_every(every_bytes, turn);
             shares[usize::from(partition.0) % threads].push(cycle);
         }
         let start = |(number, cycles)| {
             let (work, queue) = bounded(sizing.queue_shares);
             let (asks_in, asks) = bounded(QUEUE_ASKS);
             let (completions_in, completions) = unbounded();
+            let busy_ns = Arc::new(AtomicU64::new(0));
             let worker = Worker {
                 cycles,
                 threads,
@@ -148,15 +185,18 @@ impl Runtime {
                 completions_in,
                 acks: acks_in.clone(),
                 spent: spent_in.clone(),
+                cuts: cuts.clone(),
                 actions: Vec::new(),
                 appends: Vec::new(),
+                timed: sizing.tally,
+                busy_ns: Arc::clone(&busy_ns),
             };
             let name = format!("core-{number}");
             let thread = Builder::new().name(name).spawn(move || worker.run())?;
-            Ok(Core { door: CoreDoor { work, asks: asks_in }, thread })
+            Ok(Core { door: CoreDoor { work, asks: asks_in, busy_ns }, thread })
         };
         let cores = shares.into_iter().enumerate().map(start).collect::<std::io::Result<_>>()?;
-        Ok(Self { cores, acks, spent, partitions })
+        Ok(Self { cores, acks, spent, partitions, snapshots })
     }
 
     /// How many core threads run.
@@ -184,10 +224,16 @@ impl Runtime {
         &self.acks
     }
 
+    /// Snapshots written during the run, or why one was not. Those that nobody reads are dropped
+    /// beyond a bound.
+    pub const fn snapshots(&self) -> &Receiver<Result<Written, SnapshotError>> {
+        self.snapshots.reports()
+    }
+
     /// Takes no more batches, waits for what is pending, and gives the partitions' states back in
     /// order. Acknowledgements still unread are in the channel that comes with them.
     pub fn finish(self) -> Finished {
-        let mut ended: Vec<(Tail, State)> = Vec::new();
+        let mut ended: Vec<(Tail, Partition)> = Vec::new();
         for core in self.cores {
             // A core that has stopped already takes nothing, and needs no telling.
             drop(core.door.work.send(Work::Close));
@@ -196,7 +242,9 @@ impl Runtime {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        ended.sort_by_key(|(_, state)| state.partition());
+        // The cores are gone, so no more cuts come: what is being written ends first.
+        self.snapshots.finish();
+        ended.sort_by_key(|(_, held)| held.state().partition());
         Finished { partitions: ended, acks: self.acks }
     }
 }
@@ -204,8 +252,8 @@ impl Runtime {
 /// What a runtime leaves behind.
 #[derive(Debug)]
 pub struct Finished {
-    /// Tail and state of each partition, in order.
-    pub partitions: Vec<(Tail, State)>,
+    /// Each partition with its tail, in order.
+    pub partitions: Vec<(Tail, Partition)>,
     /// Acknowledgements not read yet.
     pub acks: Receiver<Result<Ack, AppendError>>,
 }
@@ -216,13 +264,20 @@ struct Worker {
     journal: Arc<dyn Journal>,
     queue: Receiver<Work>,
     asks: Receiver<(PartitionId, Ask)>,
-    completions: Receiver<Appended>,
-    completions_in: Sender<Appended>,
+    completions: Receiver<Completion>,
+    completions_in: Sender<Completion>,
     acks: Sender<Result<Ack, AppendError>>,
     spent: Sender<Batch>,
+    cuts: Sender<Box<Cut>>,
     actions: Vec<Action>,
     appends: Vec<(Append, Done)>,
+    /// Whether somebody wants to know how long chunks take to become durable.
+    timed: bool,
+    busy_ns: Arc<AtomicU64>,
 }
+
+/// A completion, with how long the chunk took to become durable where that is wanted.
+type Completion = (Appended, Option<Duration>);
 
 impl Worker {
     fn run(mut self) -> Vec<Cycle> {
@@ -230,16 +285,19 @@ impl Worker {
         while open || !self.cycles.iter().all(Cycle::is_idle) {
             let full = self.cycles.iter().any(Cycle::is_full);
             let queue = if open && !full { self.queue.clone() } else { never() };
+            let begun;
             let stopped = select! {
-                recv(self.completions) -> appended => match appended {
-                    Ok(appended) => self.complete(appended),
-                    Err(_) => true,
-                },
+                recv(self.completions) -> completion => {
+                    begun = Instant::now();
+                    completion.map_or(true, |completion| self.complete(completion))
+                }
                 recv(self.asks) -> ask => {
+                    begun = Instant::now();
                     ask.into_iter().for_each(|(partition, ask)| self.answer(partition, ask));
                     false
                 }
                 recv(queue) -> work => {
+                    begun = Instant::now();
                     open = work.is_ok_and(|work| self.work(work));
                     false
                 }
@@ -253,14 +311,16 @@ impl Worker {
                 self.act(index);
             }
             self.submit();
+            let busy_ns = begun.elapsed().as_nanos() as u64;
+            self.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
         }
         self.cycles
     }
 
     /// Takes what else is there without waiting.
     fn catch_up(&mut self, open: &mut bool) -> bool {
-        while let Ok(appended) = self.completions.try_recv() {
-            if self.complete(appended) {
+        while let Ok(completion) = self.completions.try_recv() {
+            if self.complete(completion) {
                 return true;
             }
         }
@@ -316,9 +376,12 @@ impl Worker {
         }
     }
 
-    fn complete(&mut self, appended: Appended) -> bool {
+    fn complete(&mut self, (appended, commit): Completion) -> bool {
         let index = self.index(appended.partition);
         self.cycles[index].appended(appended, &mut self.actions);
+        if let Some(Action::Acknowledge(ack)) = self.actions.last_mut() {
+            ack.commit = commit;
+        }
         self.act(index)
     }
 
@@ -333,13 +396,18 @@ impl Worker {
                     let partition = self.cycles[index].state().partition();
                     let append = Append { partition, expected_chunk: chunk.header().number, chunk };
                     // The receiver is this thread; it outlives every append it waits for.
-                    let done: Done = Box::new(move |appended| drop(done.send(appended)));
+                    let sealed = self.timed.then(Instant::now);
+                    let done: Done = Box::new(move |appended| {
+                        drop(done.send((appended, sealed.map(|sealed| sealed.elapsed()))));
+                    });
                     self.appends.push((append, done));
                 }
                 Action::Acknowledge(mut ack) => {
                     ack.outgoing.release(self.cycles[index].state().partition());
                     drop(self.acks.send(Ok(ack)));
                 }
+                // At most one of a partition is on its way; the receiver outlives the cores.
+                Action::Checkpoint(cut) => drop(self.cuts.send(cut)),
                 Action::Stop(error) => {
                     stop = true;
                     drop(self.acks.send(Err(error)));

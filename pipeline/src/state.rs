@@ -1,28 +1,43 @@
-//! Snapshots: a partition's state beside the log, so that opening need not fold everything.
+//! A partition's state beside the log: people in bounded memory, and snapshots.
 //!
-//! A snapshot is disposable. It names the log, the partition, the fold's version and the chunk it
-//! stands before, with that chunk's chain hash; one that does not fit, is damaged or is of another
-//! version is ignored, at the cost of time alone. `DIR/snapshots/PPPPP.snap`, written whole beside
-//! the old one and renamed over it:
+//! Everything here is derived and disposable. What is damaged, of another version or of another log
+//! is ignored at the cost of time alone: the log is folded from its start.
 //!
 //! ```text
-//! "ZGSNAP01"  BLAKE3 of what follows (32)  postcard(Head)  zstd(postcard(State))
+//! DIR/snapshots/PPPPP.snap           what the people share, and where each one's record stands
+//! DIR/snapshots/PPPPP-NNNNNN.people  records of people, appended; from number N on
 //! ```
+//!
+//! A **snapshot** names the log, the partition, the fold's version, the chunk it stands before with
+//! that chunk's chain hash, and the people files it points into. It is written whole beside the old
+//! one, after the people files were synced, and renamed over it:
+//!
+//! ```text
+//! "ZGSNAP02"  BLAKE3 of what follows (32)  postcard(Head)  zstd(postcard(State, places))
+//! ```
+//!
+//! A **people file** begins with `ZGPEOP01` and 16 random bytes that tell it from every other; each
+//! record is the XXH3 of what follows it, seeded with the subject number (8), the length unpacked
+//! (4, 0: not packed) and the person, in postcard, packed by zstd where that pays. A record is never
+//! changed: a person who changed gets another one, and what is dead is left behind when a partition
+//! moves to a new file.
+//!
+//! - **PEOPLE-2** Nobody is written down with a change that the log does not durably hold.
+//! - **PEOPLE-3** A snapshot points only to records that were synced before it was renamed in place.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
-use zeitgeber_processors::flow::{FOLD_VERSION, State};
 use zeitgeber_schemas::PartitionId;
 
-use crate::journal::{Layout, Tail};
+mod file;
+mod partition;
+mod residents;
+mod snapshot;
 
-const MAGIC: &[u8; 8] = b"ZGSNAP01";
-const ZSTD_LEVEL: i32 = 1;
+pub(crate) use partition::{Home, Rebuild};
+pub use partition::{Memory, Partition};
+pub use snapshot::{Cut, Written};
+pub(crate) use snapshot::{Found, find};
 
 /// Why a snapshot could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -40,69 +55,12 @@ pub enum SnapshotError {
     Encode(#[from] postcard::Error),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    fold_version: u32,
-    log_id: [u8; 16],
-    partition: PartitionId,
-    next_chunk: u64,
-    next_position: u64,
-    head: [u8; 32],
-    cursors: BTreeMap<[u8; 16], u64>,
-}
-
-/// Writes a partition's snapshot in place of the one before.
-pub fn save(dir: &Path, layout: Layout, tail: &Tail, state: &State) -> Result<(), SnapshotError> {
-    let head = Head {
-        fold_version: FOLD_VERSION,
-        log_id: layout.log_id,
-        partition: state.partition(),
-        next_chunk: tail.next_chunk,
-        next_position: tail.next_position,
-        head: tail.head,
-        cursors: tail.cursors.clone(),
-    };
-    let file = path(dir, state.partition());
-    let fault = |source| SnapshotError::Io { file: file.clone(), source };
-    let mut rest = postcard::to_stdvec(&head)?;
-    let state = postcard::to_stdvec(state)?;
-    rest.extend(zstd::bulk::compress(&state, ZSTD_LEVEL).map_err(fault)?);
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(blake3::hash(&rest).as_bytes());
-    bytes.extend_from_slice(&rest);
-    fs::create_dir_all(dir.join("snapshots")).map_err(fault)?;
-    let fresh = file.with_extension("tmp");
-    fs::write(&fresh, &bytes).map_err(fault)?;
-    fs::rename(&fresh, &file).map_err(fault)
-}
-
-/// The newest usable snapshot of a partition; `None` where there is none that fits.
-pub fn load(dir: &Path, layout: Layout, partition: PartitionId) -> Option<(Tail, State)> {
-    let bytes = fs::read(path(dir, partition)).ok()?;
-    let rest = bytes.strip_prefix(MAGIC.as_slice())?;
-    let (hash, rest) = rest.split_at_checked(32)?;
-    if blake3::hash(rest).as_bytes() != hash {
-        return None;
-    }
-    let (head, packed) = postcard::take_from_bytes::<Head>(rest).ok()?;
-    let fits = head.fold_version == FOLD_VERSION
-        && head.log_id == layout.log_id
-        && head.partition == partition;
-    if !fits {
-        return None;
-    }
-    let state = zstd::stream::decode_all(packed).ok()?;
-    let mut state: State = postcard::from_bytes(&state).ok()?;
-    state.reindex();
-    let tail = Tail {
-        next_chunk: head.next_chunk,
-        next_position: head.next_position,
-        head: head.head,
-        cursors: head.cursors,
-    };
-    Some((tail, state))
-}
-
-fn path(dir: &Path, partition: PartitionId) -> PathBuf {
-    dir.join("snapshots").join(format!("{:05}.snap", partition.0))
+/// A person's record that cannot be read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the record of person {subject} of partition {partition} is damaged or missing")]
+pub struct DamagedRecord {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The person's subject number.
+    pub subject: u64,
 }

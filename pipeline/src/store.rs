@@ -13,11 +13,16 @@ use zeitgeber_schemas::PartitionId;
 use crate::{
     fold::{Fold, FoldError},
     journal::{
-        AppendError, BuildError, Built, Cut, FileJournal, Journal, Layout, Mode, OpenError, Place,
-        ReadError, Scan, ScanFrom, Settings, Tail,
+        AppendError, BuildError, Built, Cut, FileJournal, Journal, Layout, Meter, Mode, OpenError,
+        Place, ReadError, Scan, ScanFrom, Settings, Tail,
     },
-    state::{self, SnapshotError},
+    state::{Memory, Partition, SnapshotError},
 };
+
+mod opening;
+
+pub use opening::Recovered;
+use opening::{Opening, whole_state};
 
 /// How long a clean stop builds the index.
 const INDEX_AT_CLOSE: Duration = Duration::from_secs(1);
@@ -28,6 +33,7 @@ pub struct Store {
     dir: PathBuf,
     journal: Arc<FileJournal>,
     cut: Option<Cut>,
+    writable: bool,
 }
 
 /// Why a data directory could not be used.
@@ -53,6 +59,12 @@ pub enum StoreError {
     /// A snapshot could not be written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The log does not tell of somebody who was known.
+    #[error("the log does not tell of person {subject}, who was known from it")]
+    Lost {
+        /// The person's subject number.
+        subject: u64,
+    },
     /// There is no log.
     #[error("{} holds no log: `zeitgeber ingest FILE --data-dir {}` makes one", dir.display(), dir.display())]
     NoLog {
@@ -68,7 +80,7 @@ impl Store {
     /// Opens a log for reading, beside a writer if there is one.
     pub fn read(dir: &Path) -> Result<Self, StoreError> {
         match FileJournal::open(dir, Mode::Read) {
-            Ok((journal, recovery)) => Ok(Self::of(dir, journal, recovery.cut)),
+            Ok((journal, recovery)) => Ok(Self::of(dir, journal, recovery.cut, false)),
             Err(OpenError::NotALog { .. }) => Err(StoreError::NoLog { dir: dir.into() }),
             Err(error) => Err(error.into()),
         }
@@ -79,17 +91,18 @@ impl Store {
         let schemas = zeitgeber_schemas::catalogue::table_json();
         let settings = Settings { segment_bytes, ..Settings::new(schemas) };
         match FileJournal::open(dir, Mode::Write(settings.clone())) {
-            Ok((journal, recovery)) => Ok(Self::of(dir, journal, recovery.cut)),
+            Ok((journal, recovery)) => Ok(Self::of(dir, journal, recovery.cut, true)),
             Err(OpenError::NotALog { .. }) => {
                 let layout = Layout { log_id: new_log_id()?, partitions };
-                Ok(Self::of(dir, FileJournal::create(dir, layout, settings)?, None))
+                let journal = FileJournal::create(dir, layout, settings)?;
+                Ok(Self::of(dir, journal, None, true))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn of(dir: &Path, journal: FileJournal, cut: Option<Cut>) -> Self {
-        Self { dir: dir.into(), journal: Arc::new(journal), cut }
+    fn of(dir: &Path, journal: FileJournal, cut: Option<Cut>, writable: bool) -> Self {
+        Self { dir: dir.into(), journal: Arc::new(journal), cut, writable }
     }
 
     /// The directory.
@@ -127,50 +140,56 @@ impl Store {
         crate::fold::join_hashes(self.tails().into_iter().map(|tail| tail.head))
     }
 
+    /// What the log measures about its writing.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.journal.meter()
+    }
+
+    /// How many segments the log has, and their bytes on disk.
+    pub fn disk_use(&self) -> io::Result<(u64, u64)> {
+        self.journal.disk_use()
+    }
+
     /// Scans the log.
     pub fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, StoreError> {
         Ok(self.journal.scan(from)?)
     }
 
-    /// Every partition's state: the newest snapshot that fits, then the log's tail.
+    /// Every partition's state with everybody in memory.
     pub fn states(&self) -> Result<Vec<State>, StoreError> {
-        let mut folds: Vec<Fold> = Vec::new();
-        let mut from = ScanFrom::default();
-        let mut heads = Vec::new();
-        for partition in self.partitions() {
-            let tail = self.journal.tail(partition);
-            let fits = |(at, _): &(Tail, State)| {
-                at.next_chunk < tail.next_chunk
-                    || (at.next_chunk == tail.next_chunk && at.head == tail.head)
-            };
-            let snapshot = state::load(&self.dir, self.layout(), partition).filter(fits);
-            let (at, state) =
-                snapshot.unwrap_or_else(|| (Tail::default(), State::initial(partition)));
-            from.chunks.push(at.next_chunk);
-            heads.push((at.next_chunk, at.head));
-            folds.push(Fold::resume(state, at.next_position));
-        }
-        let mut scan = self.journal.scan(from)?;
-        while let Some(chunk) = scan.next_chunk()? {
-            let index = usize::from(chunk.header.partition.0);
-            let (first, head) = heads[index];
-            if chunk.header.number == first && chunk.header.previous != head {
-                // The snapshot stands on another history than the log: start over without any.
-                return self.states_from_log();
-            }
-            fold_chunk(&mut folds[index], &chunk)?;
-        }
-        Ok(folds.into_iter().map(Fold::into_state).collect())
+        let opened = Opening::of(self, None, Memory::UNBOUNDED, false)?;
+        let (folds, _) = opened.run(self)?;
+        folds
+            .into_iter()
+            .map(|fold| {
+                let partition = fold.state().partition();
+                let whole = fold.into_partition().into_whole();
+                // A damaged record costs a fold of the whole log, nothing else.
+                whole.or_else(|_| Ok(whole_state(&*self.journal, partition)?.0))
+            })
+            .collect()
     }
 
-    fn states_from_log(&self) -> Result<Vec<State>, StoreError> {
-        let new = |partition| Fold::resume(State::initial(partition), 0);
-        let mut folds: Vec<Fold> = self.partitions().map(new).collect();
-        let mut scan = self.journal.scan(ScanFrom::default())?;
-        while let Some(chunk) = scan.next_chunk()? {
-            fold_chunk(&mut folds[usize::from(chunk.header.partition.0)], &chunk)?;
-        }
-        Ok(folds.into_iter().map(Fold::into_state).collect())
+    /// Every partition for a writer: the newest snapshot that fits, then the log's tail. People
+    /// leave memory where they take more than they may.
+    pub fn hold(&self, memory: Memory) -> Result<(Vec<Partition>, Recovered), StoreError> {
+        let (folds, recovered) = Opening::of(self, None, memory, self.writable)?.run(self)?;
+        Ok((folds.into_iter().map(Fold::into_partition).collect(), recovered))
+    }
+
+    /// One partition to read, and the position of its next event. People of its snapshot are read
+    /// when they are asked for.
+    pub fn glance(&self, partition: PartitionId) -> Result<(Partition, u64), StoreError> {
+        let opened = Opening::of(self, Some(partition), Memory::UNBOUNDED, false)?;
+        let (mut folds, _) = opened.run(self)?;
+        let fold = folds.swap_remove(usize::from(partition.0));
+        let position = fold.position();
+        Ok((fold.into_partition(), position))
+    }
+
+    /// One partition's state folded from the log alone, and the position of its next event.
+    pub fn from_log(&self, partition: PartitionId) -> Result<(State, u64), StoreError> {
+        whole_state(&*self.journal, partition)
     }
 
     /// What builds the missing index of sealed segments, from any thread: whenever
@@ -181,12 +200,10 @@ impl Store {
 
     /// Stops cleanly: leaves the durable mark, then snapshots, and as much of the index as is
     /// built soon.
-    pub fn close(&self, partitions: &[(Tail, State)]) -> Result<(), StoreError> {
+    pub fn close(&self, partitions: &mut [(Tail, Partition)]) -> Result<(), StoreError> {
         self.journal.close()?;
-        for (tail, state) in partitions {
-            if tail.next_chunk > 0 {
-                state::save(&self.dir, self.layout(), tail, state)?;
-            }
+        for (tail, partition) in partitions {
+            partition.save(tail)?;
         }
         let since = Instant::now();
         // Nothing depends on the index; whoever builds it on purpose is told what failed.
@@ -222,6 +239,7 @@ pub fn fold_chunk(
             .and_then(|entry| fold.apply(&entry))
             .map_err(|source| StoreError::Fold { place, source })?;
     }
+    fold.end_chunk();
     Ok(())
 }
 

@@ -30,6 +30,7 @@ fn open(dir: &TempDir, bounds: EngineSettings) -> Engine {
         chunk_bytes: 64 << 10,
         outcomes: OutcomeDetail::Counts,
         announce: false,
+        memory: zeitgeber::state::Memory::UNBOUNDED,
     };
     let configuration = config.configuration();
     Engine::open(dir.path(), &settings, bounds, &configuration, Configure::Keep, Deaf)
@@ -62,9 +63,10 @@ fn people(handle: &Handle, user: &str) -> (Option<String>, u64) {
     handle
         .ask(
             partition(user),
-            move |state, position| {
-                let subject = state.subject("default", &wanted);
-                (state.person(subject).map(|person| person.user_id.clone()), position)
+            move |held, position| {
+                let subject = held.state().subject("default", &wanted);
+                let person = held.person_or_rebuild(subject).expect("the log folds");
+                (person.map(|person| person.user_id.clone()), position)
             },
             move |found| sender.send(found).expect("the asker waits"),
         )
@@ -108,8 +110,7 @@ fn each_request_hears_of_its_own_inputs_and_the_log_holds_them() {
     let counts = engine.close().expect("the engine stops cleanly");
     assert_eq!((counts.accepted, counts.repeats + counts.refused), (8, 8));
     let store = Store::read(dir.path()).expect("the log is there");
-    let known: usize =
-        store.states().expect("it folds").iter().map(|state| state.people().len()).sum();
+    let known: usize = store.states().expect("it folds").iter().map(|state| state.known()).sum();
     assert_eq!(known, 4);
 }
 

@@ -32,6 +32,7 @@ fn settings() -> SessionSettings {
         chunk_bytes: 64 << 10,
         outcomes: OutcomeDetail::Counts,
         announce: false,
+        memory: zeitgeber::state::Memory::UNBOUNDED,
     }
 }
 

@@ -58,6 +58,7 @@ fn session(dir: &TempDir, segment_bytes: u64) -> Session {
         chunk_bytes: 16 << 10,
         outcomes: OutcomeDetail::PerLine,
         announce: true,
+        memory: zeitgeber::state::Memory::UNBOUNDED,
     };
     Session::open(dir.path(), &settings, &config.configuration(), Configure::Keep).unwrap()
 }

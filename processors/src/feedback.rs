@@ -88,9 +88,20 @@ impl Shared {
         self.open.len()
     }
 
+    /// Number of decisions that still wait for an outcome to learn from.
+    pub fn waiting_decisions(&self) -> usize {
+        self.open.values().filter(|open| open.learnt.is_none() && !open.expired).count()
+    }
+
     /// The subject number of the person whom an open decision concerns.
     pub fn subject_of(&self, decision_id: DecisionId) -> Option<u64> {
         self.open.get(&decision_id).map(|open| open.subject)
+    }
+
+    /// Whether a decision still waits for an outcome to learn from.
+    pub fn waits(&self, decision_id: DecisionId) -> bool {
+        let open = self.open.get(&decision_id);
+        open.is_some_and(|open| open.learnt.is_none() && !open.expired)
     }
 
     /// Whether a decision that is still open has had this very feedback: it then causes nothing.
@@ -108,6 +119,11 @@ impl Person {
     /// No decision is open.
     pub const fn initial() -> Self {
         Self { open: VecDeque::new(), settled: 0 }
+    }
+
+    /// How many of the person's decisions still wait for an outcome to learn from.
+    pub fn waiting(&self, shared: &Shared) -> usize {
+        self.open.iter().filter(|(_, decision_id)| shared.waits(*decision_id)).count()
     }
 }
 

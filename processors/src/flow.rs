@@ -6,13 +6,11 @@
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zeitgeber_schemas::{
     ConfigurationBody, DeadLettered, Envelope, Event, FeedbackBody, PartitionId, ProfileBody,
     ReadingAccepted, ReadingBody, Reason, RhythmAnalysed, Span, SubjectOpened, TaskInput,
-    Unreadable, person_key,
+    Unreadable,
 };
 
 use crate::{
@@ -22,12 +20,18 @@ use crate::{
 };
 
 mod fold;
+mod people;
 mod pools;
+mod recent;
+
+pub use recent::{DECISIONS_TOLD, Decided, Fate, Recent};
+
+use people::People;
 
 /// Version of the deciding code. It changes when the same inputs would cause other events.
 pub const DECIDE_VERSION: u32 = 1;
 /// Version of the fold. A snapshot of another version is ignored.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// An input's body.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +87,8 @@ pub struct Person {
     pub profile: ProfileBody,
     /// The newest first analysis of an hour, for status.
     pub latest: Option<Box<RhythmAnalysed>>,
+    /// The last decisions, for status.
+    pub recent: Recent,
     validation: validation::Person,
     /// Rhythm.
     pub rhythm: rhythm::Person,
@@ -98,9 +104,7 @@ pub struct Person {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct State {
     partition: PartitionId,
-    people: Vec<Person>,
-    #[serde(skip)]
-    subjects: HashMap<String, u64, FixedState>,
+    people: People,
     refused: RefusedMemory,
     /// Routing: configuration and learner.
     pub routing: routing::Shared,
@@ -155,8 +159,7 @@ impl State {
     pub fn initial(partition: PartitionId) -> Self {
         Self {
             partition,
-            people: Vec::new(),
-            subjects: HashMap::default(),
+            people: People::default(),
             refused: RefusedMemory::initial(),
             routing: routing::Shared::initial(),
             intervention: intervention::Shared::initial(),
@@ -165,30 +168,24 @@ impl State {
         }
     }
 
-    /// Rebuilds what a snapshot leaves out.
-    pub fn reindex(&mut self) {
-        self.subjects =
-            self.people.iter().zip(1..).map(|(person, n)| (person.key.clone(), n)).collect();
-    }
-
     /// The partition.
     pub const fn partition(&self) -> PartitionId {
         self.partition
     }
 
-    /// Everybody known, in order of subject number (from 1).
-    pub fn people(&self) -> &[Person] {
-        &self.people
+    /// The greatest arrival time of an accepted reading, ms UTC; none before the first.
+    pub const fn newest_ms(&self) -> Option<i64> {
+        self.refused.newest_ms()
     }
 
-    /// The person with this subject number.
+    /// The person with this subject number, who must be hot where known.
     pub fn person(&self, subject: u64) -> Option<&Person> {
-        self.people.get(usize::try_from(subject).ok()?.checked_sub(1)?)
+        self.people.get(subject).map(|person| &**person)
     }
 
     /// The subject number of a person, 0 for nobody known.
     pub fn subject(&self, tenant: &str, user_id: &str) -> u64 {
-        self.subjects.get(&*person_key(tenant, user_id)).copied().unwrap_or(0)
+        self.people.number(tenant, user_id)
     }
 
     /// The subject an input concerns: by key, but for feedback by its decision where it is open.
@@ -383,6 +380,7 @@ impl Person {
             + self.validation.heap_bytes()
             + self.rhythm.heap_bytes()
             + self.key.capacity() * 3
+            + self.recent.heap_bytes()
             + self.latest.as_ref().map_or(0, |_| size_of::<RhythmAnalysed>() + 512)
     }
 }

@@ -55,7 +55,7 @@ impl Partition {
             partition
                 .take(&Input { envelope, body: Body::Profile(&profile.body), content: 0 }, &[]);
         }
-        assert_eq!(partition.state.people().len(), 20);
+        assert_eq!(partition.state.people().count(), 20);
         partition
     }
 
@@ -145,7 +145,7 @@ fn people_of_the_sample_stay_within_their_state_and_seldom_allocate() {
         }
     }
     let people = partition.state.people();
-    let largest = people.iter().map(|person| person.state_bytes()).max().unwrap_or(0);
+    let largest = people.map(|person| person.state_bytes()).max().unwrap_or(0);
     println!(
         "{allocating} of {ordinary} ordinary readings allocated; largest state {largest} bytes"
     );

@@ -94,6 +94,7 @@ fn lines_taken_one_by_one_give_the_digest_of_one_batch() {
         chunk_bytes: 16 << 10,
         outcomes: OutcomeDetail::Counts,
         announce: false,
+        memory: zeitgeber::state::Memory::UNBOUNDED,
     };
     let mut session = Session::open(&single, &settings, &config.configuration(), Configure::Keep)
         .expect("a new log opens");

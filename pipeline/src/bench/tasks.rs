@@ -29,6 +29,7 @@ use crate::{
     door::{DEFAULT_TENANT, tasks::PoolInput},
     engine::{Engine, EngineSettings, Handle, Listener, NotTaken, WaitError},
     ingest::{Configure, SessionError, SessionSettings, now_ms, partition_of},
+    state::Partition,
 };
 
 /// The pool.
@@ -262,7 +263,7 @@ impl Fleet {
                 move |given| drop(tell.send(Heard::Given(given, Instant::now())))
             };
             let asked = told.map_err(WaitError::from).and_then(|_| {
-                let question = move |state: &mut State, _| assignments(state, &read);
+                let question = move |held: &mut Partition, _| assignments(held.state(), &read);
                 Ok(engine.ask(partition, question, answer)?)
             });
             if let Err(error) = asked {

@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         };
         say::json(&printed)?;
     } else {
-        tour(args, &dir, seconds, played, &summary.counts, &summary.states)?;
+        tour(args, &dir, seconds, played, &summary.counts)?;
     }
     let interrupted = stop.load(Ordering::Relaxed);
     Ok(if interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -129,8 +129,9 @@ fn tour(
     seconds: f64,
     played: Played,
     counts: &Counts,
-    states: &[State],
 ) -> Result<(), Failure> {
+    let store = Store::read(dir)?;
+    let states = store.states()?;
     let mut text = format!(
         "Played {} lines of 20 people's recordings in {seconds:.1} s: {} accepted, {} refused (kept \
          as dead letters), {} exact repeats.\n{} analyses, {} decisions, {} interventions issued. \
@@ -147,14 +148,14 @@ fn tour(
     text.push_str(
         "Vitality (a transparent composite, not a diagnosis; - is a part not computed)\n",
     );
-    text.push_str(&show::vitality(states));
-    let journal = Store::read(dir)?.journal();
+    text.push_str(&show::vitality(&states));
+    let journal = store.journal();
     let person = states.iter().flat_map(State::people).find(|person| person.key == args.user);
     let offset = |at| person.map_or(0, |person| person.profile.offset_at(at));
     if let Some(days) = demo::movement_by_half_hour(&*journal, &args.user, &offset)? {
         text.push_str(&show::actogram(&args.user, &days));
     }
-    text.push_str(&show::learned(states));
+    text.push_str(&show::learned(&states));
     let decisions = demo::last_decisions(&*journal, 3)?;
     text.push_str(&show::decisions(&decisions));
     let dir = dir.display();

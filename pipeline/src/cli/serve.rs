@@ -5,9 +5,11 @@ use std::{process::ExitCode, time::Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use zeitgeber::{
     config::{Config, Service},
-    cycle::{Ack, OutcomeDetail},
-    engine::{Engine, EngineSettings, Listener},
+    cycle::OutcomeDetail,
+    engine::{Engine, EngineSettings},
     http::{App, Listening, Parts, Tokens, raise_open_files, tls},
+    stream::{Bell, Hub, StreamSettings},
+    telemetry::{self, logs},
 };
 
 use super::{DataDir, Failure, Layers, say, session};
@@ -36,13 +38,6 @@ pub(super) struct Args {
     insecure: bool,
 }
 
-/// Nothing is told beyond what each request hears itself.
-struct Deaf;
-
-impl Listener for Deaf {
-    fn durable(&mut self, _: &[Ack]) {}
-}
-
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let mut config = session::config(layers)?;
     if let Some(listen) = &args.listen {
@@ -50,26 +45,36 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     }
     let tokens = Service::path(&config.service.tokens_file).map(Tokens::read).transpose()?;
     let tls = tls(&config.service)?;
+    // Held until the end, when what is left of traces is sent.
+    let _traces = logs::init(&config.logs, &config.traces)?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // The address comes first: who cannot listen must not open the log.
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
-    let engine = open(args, &config, &listening, tls.is_some())?;
+    let bell = Bell::new();
+    let engine = open(args, &config, &listening, tls.is_some(), bell.clone())?;
+    telemetry::metrics().watch(engine.handle());
+    let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {
         engine: engine.handle(),
         service: config.service.clone(),
         clock: config.clock.mode,
         line_bytes_max: config.line_bytes_max(),
         tokens,
-        observer: Box::new(()),
+        streams: streams.clone(),
+        observer: Box::new(telemetry::metrics()),
     });
     let ended = runtime.block_on(async {
         stop_on_signals(&app)?;
+        tokio::spawn(end_streams(app.clone()));
         Ok::<_, Failure>(listening.serve(app.clone(), tls).await)
     })?;
     if ended.cut_off > 0 {
         say::note(&format!("{} connections did not end in time and were cut off", ended.cut_off));
     }
+    telemetry::metrics().unwatch();
+    // It reads the log that the engine closes.
+    streams.stop();
     let counts = engine.close()?;
     runtime.shutdown_background();
     say::note(&format!("stopped: {} inputs, {} events", counts.inputs(), counts.events));
@@ -82,6 +87,7 @@ fn open(
     config: &Config,
     listening: &Listening,
     has_tls: bool,
+    bell: Bell,
 ) -> Result<Engine, Failure> {
     let started = Instant::now();
     let bounds = EngineSettings {
@@ -90,7 +96,9 @@ fn open(
     };
     let settings = session::settings(config, OutcomeDetail::Counts);
     let (body, configure) = (config.configuration(), session::configure(config));
-    let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, Deaf)?;
+    let recording = telemetry::metrics().recording().enabled(config.metrics.enabled);
+    let listener = (recording, bell);
+    let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, listener)?;
     let handle = engine.handle();
     session::tell_pools(handle.set_pools(&config.pools)?);
     let store = handle.store();
@@ -106,6 +114,22 @@ fn open(
         started.elapsed().as_secs_f64()
     ));
     Ok(engine)
+}
+
+/// Serves streams from the engine's log, which rings the bell.
+fn streams(engine: &Engine, bell: Bell, service: &Service) -> Result<Hub, Failure> {
+    let settings = StreamSettings {
+        streams: service.streams_max as usize,
+        slow_client: Service::seconds(service.slow_client_s),
+    };
+    Ok(Hub::start(engine.handle().journal(), bell, settings)?)
+}
+
+/// Ends the streams as soon as the service is to stop: requests under way may still take a while.
+async fn end_streams(app: App) {
+    app.stopping().await;
+    // It waits for the hub's threads, which may be reading.
+    tokio::task::spawn_blocking(move || app.streams().stop());
 }
 
 /// The first SIGTERM or SIGINT ends the service cleanly, the second one at once.

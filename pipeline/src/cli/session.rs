@@ -28,6 +28,7 @@ pub(super) fn settings(config: &Config, outcomes: OutcomeDetail) -> SessionSetti
         chunk_bytes: (config.log.chunk_kib as usize) << 10,
         outcomes,
         announce: false,
+        memory: config.memory(),
     }
 }
 
@@ -47,6 +48,10 @@ pub(super) fn open(
             cut.offset,
             cut.file.display()
         ));
+    }
+    let recovered = session.recovered();
+    for why in &recovered.ignored_snapshots {
+        say::note(&format!("passed over a snapshot, and folded the log instead: {why}"));
     }
     Ok(session)
 }

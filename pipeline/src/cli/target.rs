@@ -5,7 +5,7 @@
 
 #[cfg(not(feature = "service"))]
 use std::convert::Infallible as Client;
-use std::{collections::BTreeMap, env, ffi::OsString, io, ops::ControlFlow, path::PathBuf};
+use std::{collections::BTreeMap, env, io, ops::ControlFlow, path::PathBuf};
 
 use clap::{CommandFactory, error::ErrorKind};
 #[cfg(feature = "service")]
@@ -91,7 +91,7 @@ impl Target {
         let settings = zeitgeber::client::Settings {
             token_file: self.token_file.clone(),
             token: token
-                .map(OsString::into_string)
+                .map(std::ffi::OsString::into_string)
                 .transpose()
                 .map_err(|_| Failure::from(zeitgeber::client::ClientError::Token))?,
             ca: self.ca.clone(),

@@ -39,6 +39,12 @@ pub struct Service {
     pub pending_mib: u32,
     /// Requests whose inputs are not durable yet.
     pub pending_requests: u32,
+    /// Streams of events open together.
+    pub streams_max: u32,
+    /// How often a quiet stream shows that it lives, s.
+    pub heartbeat_s: u32,
+    /// How long events may wait for a stream's client that takes none, s.
+    pub slow_client_s: u32,
     /// How long a stop may wait for the requests under way, s.
     pub stop_s: u32,
 }

@@ -1,13 +1,15 @@
 //! What is told once inputs are durable: counts, and for those who ask an outcome a line.
 
 use serde::{Deserialize, Serialize};
-use zeitgeber_processors::flow::{Input, Person};
+use zeitgeber_processors::flow::{Input, State};
 use zeitgeber_schemas::{
     DecisionMade, Event, FeedbackStatus, InterventionIssued, PartitionId, ReadingAccepted, Reason,
     SchemaId, Span,
 };
 
-use super::{Outgoing, kind_name};
+use std::time::Duration;
+
+use super::{Outgoing, kind_name, tally::Tally};
 
 /// Whether outcomes are told line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,10 @@ pub struct Ack {
     pub decisions: Vec<Announced>,
     /// Who waits for it.
     pub outgoing: Outgoing,
+    /// What its inputs and events add up to, where somebody watches.
+    pub tally: Option<Box<Tally>>,
+    /// How long its chunk took to become durable, where somebody watches.
+    pub commit: Option<Duration>,
 }
 
 /// An agent was given a task, and the assignment is durable.
@@ -269,10 +275,10 @@ impl Ack {
         self.counts == Counts::default() && self.outgoing.is_empty()
     }
 
-    pub(super) fn announce(&mut self, subject: u64, events: &[Event], people: &[Person]) {
+    pub(super) fn announce(&mut self, subject: u64, events: &[Event], state: &State) {
         for (i, event) in events.iter().enumerate() {
             let Event::DecisionMade(decision) = event else { continue };
-            let person = subject.checked_sub(1).and_then(|n| people.get(n as usize));
+            let person = state.person(subject);
             let issued = match events.get(i + 1) {
                 Some(Event::InterventionIssued(issued)) => Some(issued.clone()),
                 _ => None,

@@ -8,10 +8,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::PartitionId;
 
 use super::LineOutcome;
+use crate::state::Partition;
 
 /// What became of the inputs of one request.
 #[derive(Debug, Default)]
@@ -74,9 +74,9 @@ impl Drop for Waiting {
     }
 }
 
-/// A question about a partition's state, given with the position of the next event. What it
-/// returns is called once everything before that position is durable.
-pub type Ask = Box<dyn FnOnce(&mut State, u64) -> Answer + Send>;
+/// A question about a partition, given with the position of the next event: it may read people back
+/// and changes nothing. What it returns is called once everything before that position is durable.
+pub type Ask = Box<dyn FnOnce(&mut Partition, u64) -> Answer + Send>;
 /// Gives the answer to whoever asked; must not hold up the thread.
 pub type Answer = Box<dyn FnOnce() + Send>;
 

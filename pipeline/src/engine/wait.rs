@@ -10,6 +10,7 @@ use super::{Handle, NotTaken};
 use crate::{
     cycle::{Told, Unsettled},
     ingest::Intake,
+    state::Partition,
 };
 
 /// Why a caller waits for nothing.
@@ -46,9 +47,10 @@ impl Handle {
     pub fn answer<T: Send + 'static>(
         &self,
         partition: PartitionId,
-        question: impl FnOnce(&mut State, u64) -> T + Send + 'static,
+        question: impl FnOnce(&State, u64) -> T + Send + 'static,
     ) -> Result<T, WaitError> {
         let (sender, receiver) = bounded(1);
+        let question = |held: &mut Partition, position| question(held.state(), position);
         self.ask(partition, question, move |found| drop(sender.send(found)))?;
         receiver.recv().map_err(|_| NotTaken::Stopped.into())
     }

@@ -53,6 +53,15 @@ impl FromRequestParts<App> for Id {
     }
 }
 
+/// A text of a query parameter within its bound.
+pub(super) fn check_text(name: &str, text: &str, most: usize) -> Result<(), Problem> {
+    if (1..=most).contains(&text.len()) {
+        return Ok(());
+    }
+    let detail = format!("`{name}` has {} bytes; 1 to {most} are allowed", text.len());
+    Err(Problem::new(Kind::Malformed, detail))
+}
+
 /// Refuses an id that no input can have.
 pub(super) fn check_id(what: &str, id: &str) -> Result<(), Problem> {
     if (1..=ID_BYTES_MAX).contains(&id.len()) {

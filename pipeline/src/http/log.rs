@@ -1,4 +1,4 @@
-//! What the log holds: events, dead letters, decisions and their reasons, reports; its audits.
+//! What the log holds: events, dead letters, decisions and their reasons, reports.
 //!
 //! Every answer is a query's of the command line, read off within bounds (`reading_off`).
 
@@ -12,33 +12,28 @@ use zeitgeber_schemas::{Reason, SchemaId, person_key};
 
 use super::{
     App, Id, Kind, Params, Problem, ProblemBody, Scope,
-    extract::{checked_tenant, default_tenant, limit},
+    extract::{check_text, checked_tenant, default_tenant, limit},
     readings::None as Nothing,
 };
 use crate::{
     journal::Journal,
     query::{
-        self, DeadLetter, DeadLetterFilter, DeadLetters, EventFilter, EventRow, Explanation,
-        Moment, Position, QueryError, Range, Rebuilt, Until, Verified, Walk,
+        self, DeadLetter, DeadLetterFilter, EventFilter, EventRow, Explanation, Moment, Position,
+        QueryError, Range,
     },
 };
 
 /// Most rows of one answer.
 const LIMIT_MAX: usize = 10_000;
+/// Longest person key: tenant, `/`, id; bytes.
+const KEY_BYTES_MAX: usize = 513;
+/// Longest time, bytes.
+const TIME_BYTES_MAX: usize = 64;
 /// Rows of one answer, unless asked for otherwise.
 const LIMIT: usize = 100;
 
 #[derive(OpenApi)]
-#[openapi(paths(
-    get_user_events,
-    get_events,
-    get_dead_letters,
-    get_dead_letter_counts,
-    get_report,
-    get_decision,
-    get_verify,
-    get_replay
-))]
+#[openapi(paths(get_user_events, get_events, get_dead_letters, get_report, get_decision))]
 pub(super) struct Api;
 
 pub(super) fn routes(app: &App) -> Router<App> {
@@ -46,12 +41,9 @@ pub(super) fn routes(app: &App) -> Router<App> {
         .route("/v1/users/{id}/events", get(get_user_events))
         .route("/v1/events", get(get_events))
         .route("/v1/dead-letters", get(get_dead_letters))
-        .route("/v1/dead-letters/counts", get(get_dead_letter_counts))
         .route("/v1/report", get(get_report))
         .route("/v1/decisions/{id}", get(get_decision));
-    let operate =
-        Router::new().route("/v1/verify", get(get_verify)).route("/v1/replay", get(get_replay));
-    app.scoped(Scope::Read, read).merge(app.scoped(Scope::Operate, operate))
+    app.scoped(Scope::Read, read)
 }
 
 /// Which events of one person.
@@ -59,11 +51,13 @@ pub(super) fn routes(app: &App) -> Router<App> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct UserEvents {
+    /// Those of this topic.
+    topic: Option<String>,
     /// Those of this type.
     #[param(min_length = 1, max_length = 64)]
     r#type: Option<String>,
     /// Those behind this position, `P:N`: the `next` of the page before.
-    #[param(pattern = "^[0-9]{1,5}:[0-9]{1,18}$")]
+    #[param(pattern = "^[0-9]{1,4}:[0-9]{1,18}$")]
     after: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 10000)]
@@ -82,16 +76,21 @@ struct Events {
     /// Those of this person; `tenant/user` outside the tenant `default`.
     #[param(min_length = 1, max_length = 513)]
     user: Option<String>,
+    /// Those of this topic.
+    topic: Option<String>,
     /// Those of this type.
     #[param(min_length = 1, max_length = 64)]
     r#type: Option<String>,
     /// Those behind this position, `P:N`: the `next` of the page before.
-    #[param(pattern = "^[0-9]{1,5}:[0-9]{1,18}$")]
+    #[param(pattern = "^[0-9]{1,4}:[0-9]{1,18}$")]
     after: Option<String>,
     /// From these positions on (`P:N`, several with commas; partitions not named whole), or of
     /// inputs received at this time or later: RFC 3339, a date (UTC), or ms since 1970.
     #[param(min_length = 1, max_length = 65536)]
     from: Option<String>,
+    /// Of inputs received before this time, in the same forms.
+    #[param(min_length = 1, max_length = 64)]
+    to: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
@@ -119,7 +118,7 @@ struct EventPage {
            UserEvents),
     responses(
         (status = 200, description = "One page.", body = EventPage),
-        (status = 404, description = "Nobody of this id.",
+        (status = 404, description = "Nobody of this id, or no such position.",
          body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -129,19 +128,20 @@ async fn get_user_events(
     Params(wanted): Params<UserEvents>,
 ) -> Result<Json<EventPage>, Problem> {
     let tenant = checked_tenant(wanted.tenant)?;
-    if !super::people::is_known(&app, &tenant, &id).await? {
-        return Err(super::people::unknown(&app, &tenant, &id).await);
-    }
-    let UserEvents { r#type, after, limit, .. } = wanted;
+    let UserEvents { topic, r#type, after, limit, .. } = wanted;
     let user = Some(person_key(&tenant, &id).into_owned());
-    page(&app, Events { user, r#type, after, limit, ..Events::default() }).await
+    page(&app, Events { user, topic, r#type, after, limit, ..Events::default() }).await
 }
 
 /// Events of everybody
 ///
 /// In log order, page by page: each partition's in theirs, between partitions in that of writing.
 #[utoipa::path(get, path = "/v1/events", tag = "log", params(Events),
-    responses((status = 200, description = "One page.", body = EventPage)),
+    responses(
+        (status = 200, description = "One page.", body = EventPage),
+        (status = 404, description = "Nobody of this id, or no such position.",
+         body = ProblemBody, content_type = "application/problem+json"),
+    ),
 )]
 async fn get_events(
     State(app): State<App>,
@@ -155,55 +155,59 @@ async fn get_events(
 
 /// The end of the log.
 async fn last_page(app: &App, count: usize, wanted: &Events) -> Result<Json<EventPage>, Problem> {
-    let Events { user, r#type, after, from, limit, last: _ } = wanted;
-    if [user, r#type, after, from].into_iter().any(Option::is_some) || limit.is_some() {
+    let Events { user, topic, r#type, after, from, to, limit, last: _ } = wanted;
+    if [user, topic, r#type, after, from, to].into_iter().any(Option::is_some) || limit.is_some() {
         return Err(malformed("`last` goes with no other parameter"));
     }
-    let tails = app.engine().store().tails();
-    let last = app
-        .long_read(move |journal, _| query::last_events(&mut Walk::start(journal)?, &tails, count));
-    Ok(Json(EventPage { events: last.await?.into(), next: None }))
+    let newest = app.long_read(move |journal, _| {
+        let filter = EventFilter::default();
+        query::Scope::of(journal, &filter)?.newest(journal, &filter, count)
+    });
+    Ok(Json(EventPage { events: newest.await?.rows, next: None }))
 }
 
 async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
     let limit = limit(wanted.limit, LIMIT, LIMIT_MAX)?;
-    let after = wanted.after.map(|text| text.parse::<Position>().map_err(malformed)).transpose()?;
+    check_key(wanted.user.as_deref())?;
+    let after = wanted.after.as_deref().map(position).transpose()?;
+    let topic =
+        wanted.topic.as_deref().map(|topic| topic.parse().map_err(malformed)).transpose()?;
     let schema = wanted.r#type.as_deref().map(event_type).transpose()?;
     let from = wanted.from.map(|text| text.parse::<Moment>().map_err(malformed)).transpose()?;
-    let filter = EventFilter { user: wanted.user, schema, from, ..EventFilter::default() };
-    let mut rows = app.long_read(move |journal, _| rows(journal, &filter, after, limit)).await?;
-    let next = (rows.len() > limit).then(|| rows[limit - 1].position.to_string());
-    rows.truncate(limit);
-    Ok(Json(EventPage { events: rows, next }))
+    let to = wanted.to.as_deref().map(time).transpose()?;
+    let user = wanted.user;
+    let filter = EventFilter { user, topic, schema, from, after, ..EventFilter::default() };
+    let page = app.long_read(move |journal, _| rows(journal, filter, to, limit)).await?;
+    let next = page.next.map(|next| next.to_string());
+    Ok(Json(EventPage { events: page.rows, next }))
 }
 
-/// The rows behind a position, one more than are asked for where there are more.
+/// The first events behind a position, of inputs received before a time.
 fn rows(
     journal: &dyn Journal,
-    filter: &EventFilter,
-    after: Option<Position>,
+    mut filter: EventFilter,
+    to: Option<i64>,
     limit: usize,
-) -> Result<Vec<EventRow>, QueryError> {
-    let mut rows = Vec::new();
-    let mut passed = after.is_none();
-    Walk::start(journal)?.run(|met| {
-        if let (false, Some(after)) = (passed, after) {
-            let events = met.entry.events.clone().count() as u64;
-            passed = met.partition() == after.partition && met.first + events > after.n;
-            if passed {
-                let behind = |row: &EventRow| row.position.n > after.n;
-                rows.extend(filter.rows(met)?.into_iter().filter(behind));
-            }
-        } else {
-            rows.extend(filter.rows(met)?);
+) -> Result<query::EventPage, QueryError> {
+    let scope = query::Scope::of(journal, &filter)?;
+    let mut found = query::EventPage { rows: Vec::new(), next: None };
+    loop {
+        let page = scope.page(journal, &filter, limit - found.rows.len())?;
+        let in_time = |row: &EventRow| to.is_none_or(|to| row.recv_ts.unwrap_or(row.ts) < to);
+        found.rows.extend(page.rows.into_iter().filter(in_time));
+        found.next = page.next;
+        if found.next.is_none() || found.rows.len() == limit {
+            return Ok(found);
         }
-        let enough = rows.len() > limit;
-        Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })?;
-    Ok(rows)
+        filter.after = found.next;
+    }
 }
 
-fn malformed(error: impl std::fmt::Display) -> Problem {
+fn position(text: &str) -> Result<Position, Problem> {
+    text.parse().map_err(malformed)
+}
+
+pub(super) fn malformed(error: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::Malformed, error.to_string())
 }
 
@@ -214,7 +218,13 @@ fn event_type(name: &str) -> Result<SchemaId, Problem> {
     })
 }
 
+/// Refuses a person key that nobody can have.
+fn check_key(user: Option<&str>) -> Result<(), Problem> {
+    user.map_or(Ok(()), |user| check_text("user", user, KEY_BYTES_MAX))
+}
+
 fn time(text: &str) -> Result<i64, Problem> {
+    check_text("from` or `to", text, TIME_BYTES_MAX)?;
     query::parse_time(text).map_err(malformed)
 }
 
@@ -230,7 +240,7 @@ struct Letters {
     #[param(min_length = 1, max_length = 64)]
     reason: Option<String>,
     /// Those behind this position, `P:N`: the `next` of the page before.
-    #[param(pattern = "^[0-9]{1,5}:[0-9]{1,18}$")]
+    #[param(pattern = "^[0-9]{1,4}:[0-9]{1,18}$")]
     after: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 10000)]
@@ -252,60 +262,38 @@ struct LetterPage {
 ///
 /// Why, from where, and their bytes as far as they are kept.
 #[utoipa::path(get, path = "/v1/dead-letters", tag = "log", params(Letters),
-    responses((status = 200, description = "One page.", body = LetterPage)),
+    responses(
+        (status = 200, description = "One page.", body = LetterPage),
+        (status = 404, description = "No such position.",
+         body = ProblemBody, content_type = "application/problem+json"),
+    ),
 )]
 async fn get_dead_letters(
     State(app): State<App>,
     Params(wanted): Params<Letters>,
 ) -> Result<Json<LetterPage>, Problem> {
     let limit = limit(wanted.limit, LIMIT, LIMIT_MAX)?;
-    let after = wanted.after.map(|text| text.parse::<Position>().map_err(malformed)).transpose()?;
+    check_key(wanted.user.as_deref())?;
+    let after = wanted.after.as_deref().map(position).transpose()?;
     let reason = wanted.reason.as_deref().map(reason).transpose()?;
     let filter = DeadLetterFilter { reason, user: wanted.user };
-    let mut letters =
-        app.long_read(move |journal, _| letters(journal, &filter, after, limit)).await?;
+    let letters = app.long_read(move |journal, _| letters(journal, &filter, after, limit)).await?;
+    let mut letters = letters.ok_or_else(|| {
+        Problem::new(Kind::UnknownPosition, "`after` is no dead letter of those that are wanted")
+    })?;
     let next = (letters.len() > limit).then(|| letters[limit - 1].position.to_string());
     letters.truncate(limit);
     Ok(Json(LetterPage { dead_letters: letters, next }))
 }
 
-/// Which dead letters to count.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Counted {
-    /// Those of this person, as far as it could be read; `tenant/user` outside `default`.
-    #[param(min_length = 1, max_length = 513)]
-    user: Option<String>,
-    /// Those refused for this reason.
-    #[param(min_length = 1, max_length = 64)]
-    reason: Option<String>,
-}
-
-/// How many refused inputs there are
-///
-/// By reason: those stored, and repeats of them, which are only counted.
-#[utoipa::path(get, path = "/v1/dead-letters/counts", tag = "log", params(Counted),
-    responses((status = 200, description = "`stored` and `repeats`, by reason.", body = Value)),
-)]
-async fn get_dead_letter_counts(
-    State(app): State<App>,
-    Params(wanted): Params<Counted>,
-) -> Result<Json<DeadLetters>, Problem> {
-    let reason = wanted.reason.as_deref().map(reason).transpose()?;
-    let filter = DeadLetterFilter { reason, user: wanted.user };
-    let counted = app.long_read(move |journal, _| {
-        query::dead_letters(journal, &filter, |_| Ok(ControlFlow::Continue(())))
-    });
-    counted.await.map(Json)
-}
-
+/// The dead letters behind one, one more than are asked for where there are more; none where that
+/// one is not met.
 fn letters(
     journal: &dyn Journal,
     filter: &DeadLetterFilter,
     after: Option<Position>,
     limit: usize,
-) -> Result<Vec<DeadLetter>, QueryError> {
+) -> Result<Option<Vec<DeadLetter>>, QueryError> {
     let mut letters = Vec::new();
     let mut passed = after.is_none();
     query::dead_letters(journal, filter, |letter| {
@@ -318,10 +306,10 @@ fn letters(
         let enough = letters.len() > limit;
         Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    Ok(letters)
+    Ok(passed.then_some(letters))
 }
 
-fn reason(name: &str) -> Result<Reason, Problem> {
+pub(super) fn reason(name: &str) -> Result<Reason, Problem> {
     Reason::from_symbol(name).ok_or_else(|| {
         let known: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         malformed(format!("{name:?} is no reason; known: {}", known.join(", ")))
@@ -364,6 +352,7 @@ async fn get_report(
         from_ms: over.from.as_deref().map(time).transpose()?.unwrap_or(all.from_ms),
         to_ms: over.to.as_deref().map(time).transpose()?.unwrap_or(all.to_ms),
     };
+    check_key(over.user.as_deref())?;
     let user = over.user;
     app.long_read(move |journal, _| query::report(journal, range, user.as_deref())).await.map(Json)
 }
@@ -384,46 +373,4 @@ async fn get_decision(
     Params(Nothing {}): Params<Nothing>,
 ) -> Result<Json<Explanation>, Problem> {
     app.long_read(move |journal, _| query::explain(journal, &id)).await.map(Json)
-}
-
-/// Verify the log
-///
-/// Frames, hash chain, and every stored input decided again, every event compared. One at a time.
-#[utoipa::path(get, path = "/v1/verify", tag = "operate",
-    responses((status = 200, body = Value,
-               description = "What `zeitgeber verify --json` prints; `ok` says whether all holds.")),
-)]
-async fn get_verify(
-    State(app): State<App>,
-    Params(Nothing {}): Params<Nothing>,
-) -> Result<Json<Verified>, Problem> {
-    app.audit(|journal, _| query::verify(journal)).await.map(Json)
-}
-
-/// How far to replay.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct At {
-    /// Only up to here: `P:N` (several with commas), or a time.
-    #[param(min_length = 1, max_length = 65536)]
-    at: Option<String>,
-}
-
-/// Rebuild the state from the log alone
-///
-/// Without snapshots; gives the digests of the state and of the log. One at a time.
-#[utoipa::path(get, path = "/v1/replay", tag = "operate", params(At),
-    responses((status = 200, description = "What `zeitgeber replay --json` prints.",
-               body = Value)),
-)]
-async fn get_replay(
-    State(app): State<App>,
-    Params(At { at }): Params<At>,
-) -> Result<Json<Rebuilt>, Problem> {
-    let until = match at {
-        None => Until::End,
-        Some(text) => Until::Moment(text.parse::<Moment>().map_err(malformed)?),
-    };
-    app.audit(move |journal, _| query::replay(journal, &until)).await.map(Json)
 }

@@ -8,13 +8,18 @@ use std::sync::OnceLock;
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
-        Content, OpenApi as Document, Ref, RefOr, ResponseBuilder,
-        path::Operation,
+        Content, ObjectBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder, Type,
+        path::{Operation, Parameter},
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
 
-use super::{ProblemBody, health, log, people, readings};
+use zeitgeber_schemas::{Reason, SchemaId};
+
+use super::{
+    ProblemBody, audits, data, health, letter_counts, log, metrics, people, readings, stream,
+};
+use crate::query::{self, Topic};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -39,8 +44,13 @@ pub fn document() -> Document {
     for part in [
         readings::Api::openapi(),
         people::Api::openapi(),
+        data::Api::openapi(),
         log::Api::openapi(),
+        audits::Api::openapi(),
+        stream::Api::openapi(),
+        letter_counts::Api::openapi(),
         health::Api::openapi(),
+        metrics::Api::openapi(),
     ] {
         document.merge(part);
     }
@@ -53,6 +63,12 @@ pub(super) fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| document().to_json().expect("the document has a JSON form"))
 }
+
+/// A time as most write it; other forms of RFC 3339 are read as well.
+const TIME: &str = "[+-]?[0-9]{1,18}|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])\
+                    (T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?";
+/// A position.
+const POSITION: &str = "[0-9]{1,4}:[0-9]{1,18}";
 
 /// Adds what paths have in common.
 struct Common;
@@ -93,6 +109,11 @@ impl Modify for Common {
 }
 
 fn common(operation: &mut Operation) {
+    operation.parameters.iter_mut().flatten().for_each(|given| {
+        if let RefOr::T(given) = given {
+            parameter(given);
+        }
+    });
     let none = SecurityRequirement::default();
     let token = SecurityRequirement::new(BEARER, Vec::<String>::new());
     operation.security = Some(vec![none, token]);
@@ -101,6 +122,21 @@ fn common(operation: &mut Operation) {
         let responses = &mut operation.responses.responses;
         responses.entry((*status).into()).or_insert_with(|| problem(what));
     }
+}
+
+/// What parameters of a name have in common: their values, or the pattern of these.
+fn parameter(parameter: &mut Parameter) {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let schema = match parameter.name.as_str() {
+        "type" => text().enum_values(Some(query::event_types().map(SchemaId::as_str))),
+        "topic" => text().enum_values(Some(Topic::ALL.map(Topic::as_str))),
+        "reason" => text().enum_values(Some(Reason::ALL.iter().map(|reason| reason.as_str()))),
+        "from" | "to" => text().pattern(Some(format!("^({TIME})$"))),
+        "at" => text().pattern(Some(format!("^({TIME}|{POSITION}(,{POSITION}){{0,99}})$"))),
+        "after" => text().pattern(Some(format!("^{POSITION}$"))),
+        _ => return,
+    };
+    parameter.schema = Some(schema.into());
 }
 
 /// A response of a problem.

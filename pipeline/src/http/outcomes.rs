@@ -13,6 +13,7 @@ use super::{App, Kind, Problem};
 use crate::{
     cycle::{LineOutcome, Told},
     ingest::Intake,
+    telemetry::access,
 };
 
 /// Bytes that an accepted line takes in an answer.
@@ -74,11 +75,13 @@ pub(super) async fn settle(app: &App, intake: Intake) -> Result<Told, Problem> {
     let (sender, receiver) = oneshot::channel();
     let settled = move |told| drop(sender.send(told));
     app.engine().submit(intake, settled).map_err(|error| app.not_taken(error))?;
-    let told = app.within(receiver).await?;
-    match told {
-        Ok(Ok(told)) => Ok(told),
-        Ok(Err(_)) | Err(_) => Err(app.stopped()),
-    }
+    access::settle(async {
+        match app.within(receiver).await? {
+            Ok(Ok(told)) => Ok(told),
+            Ok(Err(_)) | Err(_) => Err(app.gave_up().await),
+        }
+    })
+    .await
 }
 
 /// The answer to inputs that are durable.

@@ -1,10 +1,9 @@
-//! One person: profile, status, and their three kinds of readings together; and who there is.
+//! People: profile and status of one, and who there is.
 
 use axum::{
     Json, Router,
     extract::State,
-    response::Response,
-    routing::{get, post, put},
+    routing::{get, put},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -15,29 +14,25 @@ use zeitgeber_schemas::{ProfileBody, person_key};
 use super::{
     App, Id, Kind, Media, Params, Problem, ProblemBody, Received, Scope, Tenant,
     extract::{check_id, checked_tenant, default_tenant},
-    outcomes::{Carries, Outcomes, answer, settle},
+    outcomes::settle,
 };
 use crate::{
-    door::{Refusal, profile},
-    ingest::Intake,
-    query::{self, Status},
+    door::{DEFAULT_TENANT, Refusal, profile},
+    query::{self, Position, QueryError, Status},
+    store::StoreError,
 };
 
 /// Most people of one answer.
 const LIMIT_MAX: usize = 10_000;
 /// People of one answer, unless asked for otherwise.
 const LIMIT: usize = 1_000;
-/// The kinds of readings of one person that may come together, in their order.
-const KINDS: [&str; 3] = ["imu", "hrv", "environment"];
 
 #[derive(OpenApi)]
-#[openapi(paths(put_profile, get_profile, get_status, post_data, get_users))]
+#[openapi(paths(put_profile, get_profile, get_status, get_users))]
 pub(super) struct Api;
 
 pub(super) fn routes(app: &App) -> Router<App> {
-    let ingest = Router::new()
-        .route("/v1/users/{id}/profile", put(put_profile))
-        .route("/v1/users/{id}/data", post(post_data));
+    let ingest = Router::new().route("/v1/users/{id}/profile", put(put_profile));
     let read = Router::new()
         .route("/v1/users/{id}/profile", get(get_profile))
         .route("/v1/users/{id}/status", get(get_status))
@@ -122,7 +117,7 @@ async fn put_profile(
     Ok(Json(ProfileOutcome { outcome }))
 }
 
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     match serde_json::from_slice(bytes).map_err(|error| Problem::json(&error))? {
         Value::Object(object) => Ok(object),
         _ => Err(Problem::new(Kind::Malformed, "the body is no JSON object").at(1, 0)),
@@ -134,13 +129,13 @@ fn named(document: &mut Map<String, Value>, key: &str, value: &str) -> Result<()
     match document.insert(key.into(), value.into()) {
         Some(given) if given != value => {
             let detail = format!("`{key}` of the body is not the one that the address names");
-            Err(Problem::new(Kind::Malformed, detail))
+            Err(Problem::new(Kind::Unprocessable, detail))
         }
         _ => Ok(()),
     }
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+pub(super) fn refused(refusal: &Refusal) -> Problem {
     Problem::new(Kind::Unprocessable, refusal.detail.clone()).because(refusal.reason.as_str())
 }
 
@@ -162,11 +157,12 @@ async fn get_profile(
     let tenant = tenant.checked()?;
     let partition = app.partition_of(&tenant, &id);
     let (asked_tenant, asked_id) = (tenant.clone(), id.clone());
-    let found = app.ask(partition, move |state, _| {
-        let subject = state.subject(&asked_tenant, &asked_id);
-        state.person(subject).map(|person| person.profile.clone())
+    let found = app.ask(partition, move |held, _| {
+        let subject = held.state().subject(&asked_tenant, &asked_id);
+        let person = held.person_or_rebuild(subject)?;
+        Ok::<_, StoreError>(person.map(|person| person.profile.clone()))
     });
-    match found.await? {
+    match found.await?.map_err(QueryError::from)? {
         Some(profile) => Ok(Json(profile_document(&tenant, &id, &profile))),
         None => Err(unknown(&app, &tenant, &id).await),
     }
@@ -196,17 +192,8 @@ fn profile_document(tenant: &str, id: &str, profile: &ProfileBody) -> Value {
     document
 }
 
-/// Whether a person is known.
-pub(super) async fn is_known(app: &App, tenant: &str, id: &str) -> Result<bool, Problem> {
-    let (asked_tenant, asked_id) = (tenant.to_owned(), id.to_owned());
-    let known = app.ask(app.partition_of(tenant, id), move |state, _| {
-        state.subject(&asked_tenant, &asked_id) != 0
-    });
-    known.await
-}
-
 /// The problem of a person whom nobody knows, with the ids most like theirs.
-pub(super) async fn unknown(app: &App, tenant: &str, id: &str) -> Problem {
+async fn unknown(app: &App, tenant: &str, id: &str) -> Problem {
     let key = person_key(tenant, id).into_owned();
     match users(app, tenant, "", usize::MAX).await {
         Ok(known) => {
@@ -238,111 +225,18 @@ async fn get_status(
     Params(tenant): Params<Tenant>,
 ) -> Result<Json<Status>, Problem> {
     let tenant = tenant.checked()?;
-    let handle = app.engine().clone();
-    let status = app.long_read(move |_, _| query::status(handle.store(), &tenant, &id));
-    status.await.map(Json)
-}
-
-/// Readings of one person that were taken together. At least one kind must be there.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
-struct Data {
-    /// END of the epoch or burst, ms UTC.
-    ts: i64,
-    /// When they arrived, ms UTC; the service's clock where it is not given.
-    recv_ts: Option<i64>,
-    /// The device.
-    #[schema(max_length = 256)]
-    device_id: Option<String>,
-    /// What the readings' ids begin with: `<id>-imu`, `<id>-hrv`, `<id>-environment`. Made from
-    /// device and time where it is not given.
-    #[schema(max_length = 240)]
-    id: Option<String>,
-    /// Movement: values of an `imu` reading.
-    #[schema(value_type = Option<Object>)]
-    imu: (),
-    /// Heart beats: values of an `hrv` reading.
-    #[schema(value_type = Option<Object>)]
-    hrv: (),
-    /// Surroundings: values of an `environment` reading.
-    #[schema(value_type = Option<Object>)]
-    environment: (),
-}
-
-/// Take movement, heart beats and surroundings of one person together
-///
-/// Lines of the answer are those kinds that were there, in this order. Where one of them cannot be
-/// read, none is taken (422).
-#[utoipa::path(post, path = "/v1/users/{id}/data", tag = "ingest",
-    params(("id" = String, Path, description = "The person.", min_length = 1, max_length = 256),
-           Tenant),
-    request_body(content = Data, content_type = "application/json"),
-    responses(
-        (status = 200, description = "What became of each; all is durable.", body = Outcomes),
-        (status = 422, description = "One of them cannot be read, or the only one was refused.",
-         body = ProblemBody, content_type = "application/problem+json"),
-    ),
-)]
-async fn post_data(
-    State(app): State<App>,
-    Id(id): Id,
-    Params(tenant): Params<Tenant>,
-    received: Received,
-) -> Result<Response, Problem> {
-    let tenant = tenant.checked()?;
-    let received = received.only(&[Media::Json])?;
-    let lines = parts(object(&received.bytes)?, &tenant, &id)?;
-    let mut intake: Intake = app.engine().intake();
-    let options = app.options(false);
-    for (line, number) in lines.iter().zip(1..) {
-        let taken = intake.reading_if_readable(number, line.as_bytes(), &options);
-        taken.map_err(|refusal| refused(&refusal))?;
+    let partition = app.partition_of(&tenant, &id);
+    let (asked_tenant, asked_id) = (tenant.clone(), id.clone());
+    let found = app.ask(partition, move |held, n| {
+        let subject = held.state().subject(&asked_tenant, &asked_id);
+        let person = held.person_or_rebuild(subject)?;
+        let as_of = Position { partition, n };
+        Ok::<_, StoreError>(person.map(|person| query::status_of(held.state(), &person, as_of)))
+    });
+    match found.await?.map_err(QueryError::from)? {
+        Some(status) => Ok(Json(status)),
+        None => Err(unknown(&app, &tenant, &id).await),
     }
-    let carries = if lines.len() == 1 { Carries::One } else { Carries::Many };
-    answer(&settle(&app, intake).await?, carries)
-}
-
-/// The readings of a document, as a producer would send each.
-fn parts(
-    mut document: Map<String, Value>,
-    tenant: &str,
-    user_id: &str,
-) -> Result<Vec<String>, Problem> {
-    let given = document.remove("id").filter(|id| !id.is_null());
-    let id = match given {
-        Some(Value::String(id)) => id,
-        Some(_) => return Err(Problem::new(Kind::Malformed, "`id` must be a string")),
-        None => {
-            let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or("");
-            let ts = document.get("ts").and_then(Value::as_i64).unwrap_or(0);
-            format!("{}-{ts}", text("device_id"))
-        }
-    };
-    let mut kinds = Vec::new();
-    for kind in KINDS {
-        kinds.extend(document.remove(kind).filter(|v| !v.is_null()).map(|values| (kind, values)));
-    }
-    const SHARED: [&str; 3] = ["ts", "recv_ts", "device_id"];
-    if let Some(key) = document.keys().find(|key| !SHARED.contains(&key.as_str())) {
-        let detail = format!(
-            "`{key:.64}` is not known here; known: id, ts, recv_ts, device_id, imu, hrv, environment"
-        );
-        return Err(Problem::new(Kind::Malformed, detail));
-    }
-    if kinds.is_empty() {
-        let detail = "none of `imu`, `hrv` and `environment` is there";
-        return Err(Problem::new(Kind::Malformed, detail));
-    }
-    let line = |(kind, values): (&str, Value)| {
-        let mut line = document.clone();
-        line.insert("id".into(), format!("{id}-{kind}").into());
-        line.insert("user_id".into(), user_id.into());
-        line.insert("tenant".into(), tenant.into());
-        line.insert("kind".into(), kind.into());
-        line.insert("values".into(), values);
-        Value::Object(line).to_string()
-    };
-    Ok(kinds.into_iter().map(line).collect())
 }
 
 /// Whom to list.
@@ -401,7 +295,7 @@ async fn users(
     let mut found = Vec::new();
     for partition in app.engine().store().partitions() {
         let (tenant, prefix) = (tenant.to_owned(), prefix.to_owned());
-        let known = app.ask(partition, move |state, _| known(state, &tenant, &prefix, limit));
+        let known = app.ask(partition, move |held, _| known(held.state(), &tenant, &prefix, limit));
         found.extend(known.await?);
     }
     found.sort_unstable();
@@ -410,9 +304,12 @@ async fn users(
 }
 
 fn known(state: &flow::State, tenant: &str, prefix: &str, limit: usize) -> Vec<String> {
-    let people = state.people().iter().filter(|person| person.tenant == tenant);
-    let ids = people.map(|person| &person.user_id).filter(|id| id.starts_with(prefix));
-    let mut ids: Vec<String> = ids.cloned().collect();
+    let of_tenant = |key: &str| match key.split_once('/') {
+        Some((named, user_id)) => (named == tenant).then(|| user_id.to_owned()),
+        None => (tenant == DEFAULT_TENANT).then(|| key.to_owned()),
+    };
+    let ids = state.keys().into_iter().filter_map(of_tenant);
+    let mut ids: Vec<String> = ids.filter(|id| id.starts_with(prefix)).collect();
     ids.sort_unstable();
     ids.truncate(limit);
     ids

@@ -13,7 +13,7 @@ use http::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{engine::NotTaken, query::QueryError};
+use crate::{engine::NotTaken, journal::SeekError, query::QueryError};
 
 /// What a client may wait before it tries again, unless more is known.
 const RETRY_AFTER_S: u64 = 1;
@@ -35,6 +35,8 @@ pub enum Kind {
     UnknownUser,
     /// No decision of this id.
     UnknownDecision,
+    /// The log has no such position.
+    UnknownPosition,
     /// No task of this id.
     UnknownTask,
     /// No agent of this id.
@@ -47,6 +49,8 @@ pub enum Kind {
     Conflict,
     /// The lease that it names has been given to somebody else, or ended.
     StaleLease,
+    /// The path speaks another protocol.
+    UpgradeRequired,
     /// The body, or a part of it, is too large.
     TooLarge,
     /// The body is of a type that the path does not take.
@@ -77,12 +81,14 @@ impl Kind {
             Self::NotFound => "not-found",
             Self::UnknownUser => "unknown-user",
             Self::UnknownDecision => "unknown-decision",
+            Self::UnknownPosition => "unknown-position",
             Self::UnknownTask => "unknown-task",
             Self::UnknownAgent => "unknown-agent",
             Self::UnknownPool => "unknown-pool",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::Conflict => "conflict",
             Self::StaleLease => "stale-lease",
+            Self::UpgradeRequired => "upgrade-required",
             Self::TooLarge => "too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::Unprocessable => "unprocessable",
@@ -103,11 +109,13 @@ impl Kind {
             Self::NotFound
             | Self::UnknownUser
             | Self::UnknownDecision
+            | Self::UnknownPosition
             | Self::UnknownTask
             | Self::UnknownAgent
             | Self::UnknownPool => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict | Self::StaleLease => StatusCode::CONFLICT,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
@@ -127,12 +135,14 @@ impl Kind {
             Self::NotFound => "There is no such path",
             Self::UnknownUser => "Nobody of this id",
             Self::UnknownDecision => "No decision of this id",
+            Self::UnknownPosition => "The log has no such position",
             Self::UnknownTask => "No task of this id",
             Self::UnknownAgent => "No agent of this id",
             Self::UnknownPool => "No pool of this name",
             Self::MethodNotAllowed => "The path has no such method",
             Self::Conflict => "It does not go with what stands already",
             Self::StaleLease => "The lease is not yours any more",
+            Self::UpgradeRequired => "The path speaks another protocol",
             Self::TooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body is of a type that is not taken here",
             Self::Unprocessable => "The input was read and refused",
@@ -311,6 +321,9 @@ impl From<QueryError> for Problem {
                 Self::new(Kind::UnknownUser, detail).near(nearest)
             }
             QueryError::UnknownDecision { .. } => Self::new(Kind::UnknownDecision, detail),
+            QueryError::Seek(SeekError::UnknownPartition { .. } | SeekError::BeyondEnd { .. }) => {
+                Self::new(Kind::UnknownPosition, detail)
+            }
             QueryError::NotADecisionId { .. } => Self::new(Kind::Malformed, detail),
             QueryError::AmbiguousDecision { .. } => Self::new(Kind::Malformed, detail),
             error => {

@@ -12,7 +12,8 @@ use super::{App, Kind, Problem};
 use crate::{
     config::Service,
     journal::{
-        Append, AppendError, Done, Journal, Layout, ReadError, Scan, ScanFrom, StoredChunk, Tail,
+        Append, AppendError, Done, Journal, Key, Layout, Place, ReadError, Scan, ScanFrom,
+        SeekError, StoredChunk, Tail,
     },
     query::QueryError,
 };
@@ -125,6 +126,19 @@ impl Journal for Cancellable {
     fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError> {
         let scan = self.journal.scan(from)?;
         Ok(Box::new(CancellableScan { scan, cancel: self.cancel.clone() }))
+    }
+
+    fn find(&self, keys: &[Key], from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError> {
+        let scan = self.journal.find(keys, from)?;
+        Ok(Box::new(CancellableScan { scan, cancel: self.cancel.clone() }))
+    }
+
+    fn place_of(&self, partition: PartitionId, n: u64) -> Result<Place, SeekError> {
+        self.journal.place_of(partition, n)
+    }
+
+    fn segments(&self) -> u32 {
+        self.journal.segments()
     }
 
     fn close(&self) -> Result<(), AppendError> {

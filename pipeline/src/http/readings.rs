@@ -4,7 +4,7 @@ use std::{io::Cursor, time::Instant};
 
 use axum::{Router, extract::State, response::Response, routing::post};
 use hyper::body::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::{
@@ -46,19 +46,17 @@ struct How {
 }
 
 /// A reading, or a list of whatever; each item of a list has an outcome of its own.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
 #[schema(as = Readings)]
 #[expect(dead_code, reason = "it describes what is read by hand")]
 enum Body {
-    #[schema(title = "one")]
     One(Reading),
-    #[schema(title = "many")]
     Many(Vec<serde_json::Value>),
 }
 
 /// One reading of a sensor.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
+#[derive(Serialize, ToSchema)]
 struct Reading {
     /// Its id, unique among the person's readings: the same again is a repeat.
     #[schema(max_length = 256)]
@@ -126,19 +124,17 @@ async fn post_readings(
 }
 
 /// Feedback, or a list of whatever; each item of a list has an outcome of its own.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
 #[schema(as = FeedbackBody)]
 #[expect(dead_code, reason = "it describes what is read by hand")]
 enum Answers {
-    #[schema(title = "one")]
     One(Feedback),
-    #[schema(title = "many")]
     Many(Vec<serde_json::Value>),
 }
 
 /// What a person answered to a decision, or what was measured after it.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
+#[derive(Serialize, ToSchema)]
 struct Feedback {
     /// Its id: the same again is a repeat.
     #[schema(max_length = 256)]

@@ -14,6 +14,7 @@ use crate::{
     door::tasks::PoolInput,
     engine::{Handle, WaitError},
     runtime::Stopped,
+    state::Partition,
 };
 
 impl PoolSetting {
@@ -57,8 +58,8 @@ impl Session {
         for pool in pools {
             let (partition, wanted) = (pool.partition(self.store.layout().partitions), pool.clone());
             let (sender, receiver) = bounded(1);
-            let ask = Box::new(move |state: &mut State, _| {
-                let input = wanted.input(state);
+            let ask = Box::new(move |held: &mut Partition, _| {
+                let input = wanted.input(held.state());
                 Box::new(move || drop(sender.send(input))) as crate::cycle::Answer
             });
             let asked = self.doors.ask(partition, ask);

@@ -34,8 +34,8 @@ use writer::{Resume, Writer};
 use zeitgeber_schemas::PartitionId;
 
 use super::{
-    Append, AppendError, Done, Journal, Key, Layout, Place, ReadError, Scan, ScanFrom, SeekError,
-    Tail, WriteFailure, seek, seek_tail,
+    Append, AppendError, Done, Journal, Key, Layout, Meter, Place, ReadError, Scan, ScanFrom,
+    SeekError, Tail, WriteFailure, seek, seek_tail,
 };
 
 /// Default size at which a segment ends, bytes.
@@ -224,6 +224,16 @@ impl FileJournal {
         bounds.writer = Some(shared.clone());
         let source = Source::new(bounds, shared);
         Ok((Self { source, writer: Mutex::new(Some(thread)) }, recovery))
+    }
+
+    /// What it measures about its writing.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.source.shared.meter()
+    }
+
+    /// How many segments there are, and their bytes on disk.
+    pub fn disk_use(&self) -> io::Result<(u64, u64)> {
+        disk::segments(&self.source.bounds.dir)
     }
 
     /// Waits for the writer thread after the phase was changed.

@@ -108,12 +108,7 @@ impl EventFilter {
         if !(input || schemas.clone().any(wants)) || !self.takes_entry(met) {
             return Ok(Vec::new());
         }
-        let parsed = if entry.seal == 0 {
-            let parsed = Parsed::from_payload(entry.schema, entry.payload);
-            Some(parsed.map_err(|error| met.fault(error))?)
-        } else {
-            None
-        };
+        let parsed = parsed(met)?;
         let bare = bare_row(met);
         let mut rows = Vec::new();
         if input {
@@ -128,6 +123,27 @@ impl EventFilter {
         }
         Ok(rows)
     }
+}
+
+/// The rows of an entry's events whose schemas are wanted.
+pub fn event_rows(
+    met: &Visit<'_>,
+    wants: impl Fn(SchemaId) -> bool,
+) -> Result<Vec<EventRow>, QueryError> {
+    let (parsed, bare) = (parsed(met)?, bare_row(met));
+    let events = (0..).zip(met.entry.events.clone());
+    let wanted = events.filter(|(_, event)| wants(event.schema));
+    wanted.map(|(index, event)| event_row(met, index, &event, parsed.as_ref(), &bare)).collect()
+}
+
+/// The input, unless it is sealed.
+fn parsed<'a>(met: &Visit<'a>) -> Result<Option<Parsed<'a>>, QueryError> {
+    let entry = met.entry;
+    if entry.seal != 0 {
+        return Ok(None);
+    }
+    let parsed = Parsed::from_payload(entry.schema, entry.payload);
+    parsed.map(Some).map_err(|error| met.fault(error))
 }
 
 fn bare_row(met: &Visit<'_>) -> EventRow {

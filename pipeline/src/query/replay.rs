@@ -95,7 +95,7 @@ pub fn replay(journal: &dyn Journal, until: &Until) -> Result<Rebuilt, QueryErro
     Ok(Rebuilt {
         inputs: parts.iter().map(|part| part.inputs).sum(),
         events: parts.iter().map(|part| part.fold.position()).sum(),
-        people: parts.iter().map(|part| part.fold.state().people().len() as u64).sum(),
+        people: parts.iter().map(|part| part.fold.state().known() as u64).sum(),
         state: hex(&join_hashes(states)),
         digest: hex(&join_hashes(parts.iter().filter_map(|part| part.fold.digest()))),
         next: next.collect(),

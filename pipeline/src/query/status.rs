@@ -1,38 +1,24 @@
 //! Where one person stands: the newest analysis, what was decided, what may come next.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    ops::ControlFlow,
-    sync::Arc,
-};
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 use zeitgeber_processors::{
-    flow::{Person, State},
+    flow::{Decided, Fate, Person, State},
     ledger::LocalTime,
 };
 use zeitgeber_schemas::{
-    Composite, DecisionId, Event, FeedbackStatus, InterventionIssued, MaskReason, PartitionId,
-    SchemaId, murmur2_partition, partition_key,
+    Composite, DecisionId, InterventionIssued, MaskReason, murmur2_partition, partition_key,
 };
 
-use super::{Position, QueryError, Scope, Visit, Walk, summary::reward_value, unknown_user};
-use crate::{
-    journal::{Journal, Key, Place, ScanFrom},
-    store::Store,
-};
+use super::{Position, QueryError, Walk, summary::reward_value, unknown_user};
+use crate::store::Store;
 
-/// How many decisions are told.
-const DECISIONS_TOLD: usize = 5;
 /// How far ahead the next possible intervention is looked for, minutes.
 const LOOK_AHEAD_MIN: i64 = 2 * 1_440;
 /// In steps of this many minutes.
 const LOOK_STEP_MIN: i64 = 5;
 const MINUTE_MS: i64 = 60_000;
-/// Events of what was decided, and of what came of it.
-const DECIDED: &[SchemaId] =
-    &[SchemaId::DecisionMade, SchemaId::InterventionIssued, SchemaId::InterventionSuppressed];
-const LEARNT: &[SchemaId] = &[SchemaId::FeedbackRecorded, SchemaId::OutcomeExpired];
 
 /// Where one person stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,25 +87,33 @@ pub struct DecisionSeen {
 
 /// Where a person stands at the end of the log.
 pub fn status(store: &Store, tenant: &str, user_id: &str) -> Result<Status, QueryError> {
-    let states = store.states()?;
     let key = partition_key(tenant, user_id);
     let partition = murmur2_partition(key.as_bytes(), store.layout().partitions);
-    let state = states.get(usize::from(partition.0));
-    let found = state.and_then(|state| {
-        let subject = state.subject(tenant, user_id);
-        Some((state, subject, state.person(subject)?))
-    });
-    let Some((state, subject, person)) = found else {
-        let known = states.iter().flat_map(State::people).map(|person| person.key.as_str());
-        return Err(unknown_user(&key, known));
-    };
-    let journal = store.journal();
-    let next = journal.tail(partition).next_position;
-    let seen = Seen::read(&*journal, partition, subject, state)?;
-    Ok(compose(state, person, Position { partition, n: next }, seen))
+    let (held, n) = store.glance(partition)?;
+    let subject = held.state().subject(tenant, user_id);
+    match held.person(subject) {
+        Ok(Some(person)) => Ok(status_of(held.state(), &person, Position { partition, n })),
+        Ok(None) => Err(nobody(store, &key)?),
+        // A damaged record costs a fold of the whole log, nothing else.
+        Err(_) => {
+            let (state, n) = store.from_log(partition)?;
+            let person = state.share(state.subject(tenant, user_id));
+            let person = person.ok_or_else(|| unknown_user(&key, None))?;
+            Ok(status_of(&state, &person, Position { partition, n }))
+        }
+    }
 }
 
-fn compose(state: &State, person: &Person, as_of: Position, seen: Seen) -> Status {
+/// The error for somebody whom the log does not know.
+fn nobody(store: &Store, key: &str) -> Result<QueryError, QueryError> {
+    let mut walk = Walk::start(&*store.journal())?;
+    walk.run(|_| Ok(ControlFlow::Continue(())))?;
+    let known: Vec<String> = walk.names().iter().map(|subject| subject.key()).collect();
+    Ok(unknown_user(key, known.iter().map(String::as_str)))
+}
+
+/// Where a person stands by a partition's state, which holds all events before `as_of`.
+pub fn status_of(state: &State, person: &Person, as_of: Position) -> Status {
     let clock_ms = person.rhythm.clock_ms();
     let limits = state.intervention.configuration.as_ref().map(|body| &body.limits);
     let ledger = &person.intervention.ledger;
@@ -144,120 +138,27 @@ fn compose(state: &State, person: &Person, as_of: Position, seen: Seen) -> Statu
             kss_forecast: analysed.kss_forecast.clone(),
             composite: analysed.composite.clone(),
         }),
-        decisions: seen.decisions.into_iter().rev().collect(),
-        open_feedback: seen.waiting.len() as u64,
-        last_intervention: seen.issued,
+        decisions: person.recent.decisions().rev().map(|made| seen(state, made)).collect(),
+        open_feedback: person.feedback.waiting(&state.feedback) as u64,
+        last_intervention: person.recent.issued().cloned(),
         hindrance: clock_ms.and_then(hindrance),
         next_possible_ms: possible
             .and_then(|at_ms| steps(at_ms).find(|at_ms| hindrance(*at_ms).is_none())),
     }
 }
 
-/// What the log tells of the person's decisions.
-#[derive(Default)]
-struct Seen {
-    decisions: VecDeque<DecisionSeen>,
-    issued: Option<InterventionIssued>,
-    waiting: BTreeSet<DecisionId>,
-}
-
-impl Seen {
-    /// First what was decided, then what came of it: feedback may come under another subject.
-    fn read(
-        journal: &dyn Journal,
-        partition: PartitionId,
-        subject: u64,
-        state: &State,
-    ) -> Result<Self, QueryError> {
-        let mut seen = Self::default();
-        let own = Scope::subject(journal, partition, subject)?;
-        own.walk(journal, Place::START..Place::END)?.run(|met| {
-            let is_theirs = met.partition() == partition
-                && met.entry.subject == subject
-                && !met.entry.schema.is_task_input();
-            if is_theirs {
-                seen.take(met, state, DECIDED)?;
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let told = seen.decisions.iter().map(|made| made.decision_id);
-        let ids: BTreeSet<DecisionId> = told.chain(seen.waiting.iter().copied()).collect();
-        let keys: Vec<Key> = ids.into_iter().map(Key::decision).collect();
-        Walk::over(journal.find(&keys, ScanFrom::default())?, Arc::default()).run(|met| {
-            seen.take(met, state, LEARNT)?;
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(seen)
-    }
-
-    fn take(
-        &mut self,
-        met: &Visit<'_>,
-        state: &State,
-        wanted: &[SchemaId],
-    ) -> Result<(), QueryError> {
-        for stored in met.entry.events.clone() {
-            if wanted.contains(&stored.schema) && stored.seal == 0 {
-                self.fold(met.event(&stored)?, state);
-            }
-        }
-        Ok(())
-    }
-
-    fn fold(&mut self, event: Event, state: &State) {
-        match event {
-            Event::DecisionMade(made) => {
-                let open = state.feedback.subject_of(made.decision_id).is_some();
-                if open {
-                    self.waiting.insert(made.decision_id);
-                }
-                if self.decisions.len() == DECISIONS_TOLD {
-                    self.decisions.pop_front();
-                }
-                self.decisions.push_back(DecisionSeen {
-                    decision_id: made.decision_id,
-                    at_ms: made.at_ms,
-                    chosen: made.chosen,
-                    propensity: made.propensity,
-                    outcome: String::new(),
-                    reward: None,
-                    open,
-                });
-            }
-            Event::InterventionIssued(issued) => {
-                self.outcome(issued.decision_id, "issued".into());
-                self.issued = Some(issued);
-            }
-            Event::InterventionSuppressed(event) => {
-                self.outcome(event.decision_id, event.reason.to_string());
-            }
-            Event::FeedbackRecorded(event) => {
-                let learnt =
-                    matches!(event.status, FeedbackStatus::Applied | FeedbackStatus::Corrected);
-                if learnt {
-                    self.reward(event.decision_id, Some(event.reward));
-                }
-            }
-            Event::OutcomeExpired(event) => self.reward(event.decision_id, event.imputed),
-            _ => {}
-        }
-    }
-
-    fn find(&mut self, id: DecisionId) -> Option<&mut DecisionSeen> {
-        self.decisions.iter_mut().find(|decision| decision.decision_id == id)
-    }
-
-    fn outcome(&mut self, id: DecisionId, outcome: String) {
-        if let Some(decision) = self.find(id) {
-            decision.outcome = outcome;
-        }
-    }
-
-    fn reward(&mut self, id: DecisionId, reward: Option<i32>) {
-        self.waiting.remove(&id);
-        if let Some(decision) = self.find(id) {
-            decision.reward = reward.map(reward_value);
-            decision.open = false;
-        }
+fn seen(state: &State, made: &Decided) -> DecisionSeen {
+    DecisionSeen {
+        decision_id: made.decision_id,
+        at_ms: made.at_ms,
+        chosen: made.chosen.clone(),
+        propensity: made.propensity,
+        outcome: match made.fate {
+            Some(Fate::Issued) => "issued".into(),
+            Some(Fate::Suppressed(reason)) => reason.to_string(),
+            None => String::new(),
+        },
+        reward: made.reward.map(reward_value),
+        open: state.feedback.waits(made.decision_id),
     }
 }

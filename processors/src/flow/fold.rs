@@ -2,7 +2,7 @@
 
 use zeitgeber_schemas::{Event, ProfileBody, RhythmAnalysed, Span, person_key};
 
-use super::{Body, Input, Person, State, command};
+use super::{Body, Input, Person, Recent, State, command};
 use crate::{
     feedback, intervention, rhythm, routing,
     validation::{self, Arrival},
@@ -14,15 +14,15 @@ impl State {
         &mut self,
         subject: u64,
         input: &Input<'_>,
-        event: &Event,
+        what: &Event,
         raw_hash: impl FnOnce() -> [u8; 16],
     ) {
-        if let (Body::Task(body), false) = (input.body, matches!(event, Event::DeadLettered(_))) {
+        if let (Body::Task(body), false) = (input.body, matches!(what, Event::DeadLettered(_))) {
             let command = command(input, body);
             self.refused.advance(command.at_ms());
-            return self.pools_mut().apply(subject, &command, event);
+            return self.pools_mut().apply(subject, &command, what);
         }
-        match (event, input.body) {
+        match (what, input.body) {
             (Event::SubjectOpened(event), Body::Profile(profile)) => {
                 self.open(input.envelope.tenant, &event.user_id, profile);
             }
@@ -35,20 +35,19 @@ impl State {
             (Event::FeedbackRecorded(event), _) => {
                 routing::apply_feedback(&mut self.routing, event);
                 feedback::apply_recorded(&mut self.feedback, event);
+                self.apply_to_person(subject, input, what);
             }
             (Event::OutcomeExpired(event), _) => {
                 routing::apply_expired(&mut self.routing, event);
                 feedback::apply_expired(&mut self.feedback, event);
+                self.apply_to_person(subject, input, what);
             }
-            _ => self.apply_to_person(subject, input, event),
+            _ => self.apply_to_person(subject, input, what),
         }
     }
 
     fn apply_to_person(&mut self, subject: u64, input: &Input<'_>, event: &Event) {
-        let Some(index) = usize::try_from(subject).ok().and_then(|n| n.checked_sub(1)) else {
-            return;
-        };
-        let Some(person) = self.people.get_mut(index) else { return };
+        let Some(person) = self.people.get_mut(subject) else { return };
         match (event, input.body) {
             (Event::ReadingAccepted(accepted), Body::Reading(body)) => {
                 let envelope = input.envelope;
@@ -74,24 +73,29 @@ impl State {
             (Event::DecisionMade(event), _) => {
                 routing::apply_decision(&mut person.routing, event);
                 feedback::apply_decision(&mut self.feedback, &mut person.feedback, subject, event);
+                person.recent.apply_decision(event);
             }
             (Event::InterventionIssued(event), _) => {
                 routing::apply_issued(&mut person.routing, &person.profile, event);
                 intervention::apply_issued(&mut person.intervention, &person.profile, event);
+                person.recent.apply_issued(event);
             }
+            (Event::InterventionSuppressed(event), _) => person.recent.apply_suppressed(event),
+            (Event::FeedbackRecorded(event), _) => person.recent.apply_recorded(event),
+            (Event::OutcomeExpired(event), _) => person.recent.apply_expired(event),
             _ => {}
         }
     }
 
     fn open(&mut self, tenant: &str, user_id: &str, profile: &ProfileBody) {
         let key = person_key(tenant, user_id).into_owned();
-        self.subjects.insert(key.clone(), self.next_subject());
         self.people.push(Person {
             tenant: tenant.into(),
             user_id: user_id.into(),
             key,
             profile: profile.clone(),
             latest: None,
+            recent: Recent::initial(),
             validation: validation::Person::initial(),
             rhythm: rhythm::Person::initial(),
             routing: routing::Person::initial(),

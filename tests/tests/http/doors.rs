@@ -56,7 +56,9 @@ fn it_says_why_it_does_not_start() {
     let serve = |settings: &[&str]| {
         let mut command = zeitgeber();
         command.arg("serve").arg("--data-dir").arg(&data);
-        settings.iter().for_each(|set| drop(command.args(["--set", set])));
+        for set in settings {
+            command.args(["--set", set]);
+        }
         refused(&mut command)
     };
     assert!(serve(&["service.listen=0.0.0.0:0"]).contains("service.tokens_file"));

@@ -3,7 +3,7 @@
 use std::{
     io::Write,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use zeitgeber_tests::{
@@ -61,33 +61,41 @@ fn a_second_signal_ends_it_at_once_and_nothing_acknowledged_is_lost() {
     assert!(service.stop().contains("events"), "it says what it found");
 }
 
+/// Mounts a tmpfs of 8 MiB at `$1`, then runs the rest.
+const ON_A_SMALL_DISK: &str = r#"
+    mount -t tmpfs -o size=8m tmpfs "$1" || exit 99
+    shift
+    exec "$@"
+"#;
+
 #[test]
 fn where_the_journal_fails_inputs_are_refused_and_the_process_ends_with_status_one() {
     let dir = dir();
-    let made = command("ingest", dir.path()).arg("-").stdin(Stdio::null()).status();
-    assert!(made.is_ok_and(|status| status.success()), "a log is made");
-    // The smallest segment is 1 MiB; files may not grow beyond half of that.
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
     let address = free.expect("some port is free");
-    let program = command("serve", dir.path());
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 512; exec \"$@\"", "sh"]);
-    limited.arg(program.get_program()).args(program.get_args());
-    limited.arg("--listen").arg(address.to_string()).stderr(Stdio::piped());
-    let child = limited.spawn().expect("it starts");
+    let program = command("serve", &dir.path().join("data"));
+    let mut limited = Command::new("unshare");
+    limited.args(["--user", "--map-root-user", "--mount", "sh", "-c", ON_A_SMALL_DISK, "sh"]);
+    limited.arg(dir.path()).arg(program.get_program()).args(program.get_args());
+    limited.args(["--set", "log.segment_mib=1", "--listen", &address.to_string()]);
+    let mut child = limited.stderr(Stdio::piped()).spawn().expect("it starts");
+    let started = Instant::now();
     while std::net::TcpStream::connect(address).is_err() {
+        let ended = child.try_wait().expect("a child can be asked");
+        assert!(ended.is_none() && started.elapsed() < Duration::from_secs(60), "{ended:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let line = vec![b'x'; 4_000];
-    let failed = (0..400).map(|n| {
-        let body = [format!("{n}").as_bytes(), &line].concat();
-        post(address, "/v1/readings", NDJSON, &body)
-    });
-    let failed = failed.into_iter().find(|answer| answer.status != 200).expect("the disk is full");
+    let junk = "x".repeat(4_000);
+    let batch = |n: u32| {
+        let lines: Vec<String> = (0..200).map(|line| format!("{n} {line} {junk}")).collect();
+        post(address, "/v1/readings", NDJSON, lines.join("\n").as_bytes())
+    };
+    let failed = (0..100).map(batch).find(|answer| answer.status != 200);
+    let failed = failed.expect("the disk is full after a hundred times a tenth of it");
     assert_eq!(failed.status, 503);
     assert_eq!(failed.json()["type"], "/problems/journal-failed");
     let ended = child.wait_with_output().expect("it ends");
-    assert_eq!(ended.status.code(), Some(1));
     let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(said.contains("could not"), "{said}");
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("No space left on device"), "{said}");
 }

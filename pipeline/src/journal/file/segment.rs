@@ -37,6 +37,8 @@ pub(super) struct Segment {
     pub(super) window: Vec<u8>,
     /// Where in the file the window begins.
     pub(super) window_at: u64,
+    /// Where reading ahead ends, where the writer has said up to where there is something.
+    pub(super) ahead_to: u64,
 }
 
 impl Segment {
@@ -66,13 +68,15 @@ impl Segment {
             let why = "its head belongs to another segment";
             return Err(ReadError::Damaged { file: path, offset: 0, why });
         }
-        Ok(Some(Self { file, path, head, head_bytes, window, window_at: 0 }))
+        Ok(Some(Self { file, path, head, head_bytes, window, window_at: 0, ahead_to: u64::MAX }))
     }
 
     /// The bytes from `at`, fewer than asked for only at the file's end.
     fn bytes(&mut self, at: u64, length: usize) -> io::Result<&[u8]> {
         if self.cached(at, length).is_none() {
-            self.window.resize(READ_AHEAD.max(length), 0);
+            // Whoever follows the writer reads a little very often.
+            let ahead = usize::try_from(self.ahead_to.saturating_sub(at)).unwrap_or(READ_AHEAD);
+            self.window.resize(READ_AHEAD.min(ahead).max(length), 0);
             let read = read_at(&self.file, &mut self.window, at);
             self.window.truncate(*read.as_ref().unwrap_or(&0));
             self.window_at = at;

@@ -97,6 +97,9 @@ impl Walker {
             if limit.is_some_and(|limit| self.place() >= limit) {
                 return Ok(self.nothing_yet());
             }
+            let number = self.segment.head.segment;
+            let ahead = limit.filter(|limit| limit.segment == number);
+            self.segment.ahead_to = ahead.map_or(u64::MAX, |limit| limit.offset);
             if let Some(head) = self.segment.frame(self.at)? {
                 let frame = self.segment.cached(self.at, head.bytes()).unwrap_or_default();
                 let chunks = frame_chunks(frame, head).ok_or_else(|| {

@@ -1,0 +1,392 @@
+//! A partition's state with its people in bounded memory.
+//!
+//! Live cycles and folds of the log go through the same holder: it warms an input's person before
+//! deciding, notes who changed, and lets those go who were not met for long.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use zeitgeber_processors::flow::{Body, Input, Person, State};
+use zeitgeber_schemas::{Event, PartitionId};
+
+use super::{
+    DamagedRecord, SnapshotError,
+    file::{self, Packer, PeopleFile, Place},
+    residents::Residents,
+    snapshot::{Cut, Done},
+};
+use crate::{journal::Tail, store::StoreError};
+
+/// Bytes of people files below which nothing is moved to a new one.
+const COMPACT_FROM_BYTES: u64 = 1 << 20;
+
+/// How much of a log is kept in memory, and how much is folded again after a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes of people's states in memory, over all partitions.
+    pub people_bytes: u64,
+    /// Bytes of log, over all partitions, after which each has written a snapshot.
+    pub snapshot_every_bytes: u64,
+}
+
+impl Memory {
+    /// Nobody leaves memory, and snapshots are written at a clean stop only.
+    pub const UNBOUNDED: Self = Self { people_bytes: u64::MAX, snapshot_every_bytes: u64::MAX };
+}
+
+/// Folds one partition's whole log, for when a record cannot be read back.
+#[derive(Clone)]
+pub(crate) struct Rebuild(pub(crate) Arc<RebuildFn>);
+
+pub(crate) type RebuildFn = dyn Fn(PartitionId) -> Result<State, StoreError> + Send + Sync;
+
+impl std::fmt::Debug for Rebuild {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rebuild").finish_non_exhaustive()
+    }
+}
+
+/// Where a partition's people are kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    pub(crate) dir: PathBuf,
+    pub(crate) log_id: [u8; 16],
+    pub(crate) partition: PartitionId,
+    pub(crate) writable: bool,
+    /// Bytes of states in memory.
+    pub(crate) budget: u64,
+    pub(crate) rebuild: Rebuild,
+}
+
+/// A partition's state: what the people share, who is in memory, and where the others are.
+#[derive(Debug)]
+pub struct Partition {
+    state: State,
+    kept: Option<Box<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    home: Home,
+    residents: Residents,
+    /// The last one is appended to.
+    files: Vec<Arc<PeopleFile>>,
+    next_file: u32,
+    packer: Packer,
+    mailbox: Arc<Mutex<Option<Done>>>,
+    is_cutting: bool,
+    /// The chunk that the newest snapshot stands before.
+    saved: Option<u64>,
+    reads: AtomicU64,
+    refused: u64,
+}
+
+impl From<State> for Partition {
+    /// With everybody in memory for good.
+    fn from(state: State) -> Self {
+        Self { state, kept: None }
+    }
+}
+
+impl Partition {
+    /// Nothing folded yet. What people files there are belong to nothing any more.
+    pub(crate) fn fresh(home: Home) -> Self {
+        let state = State::initial(home.partition);
+        Self::of(home, state, Residents::default(), Vec::new(), None)
+    }
+
+    pub(super) fn of(
+        home: Home,
+        state: State,
+        residents: Residents,
+        files: Vec<Arc<PeopleFile>>,
+        saved: Option<u64>,
+    ) -> Self {
+        let next_file =
+            if home.writable { file::clear(&home.dir, home.partition, &files) } else { 0 };
+        let kept = Kept {
+            home,
+            residents,
+            files,
+            next_file,
+            packer: Packer::new(),
+            mailbox: Arc::default(),
+            is_cutting: false,
+            saved,
+            reads: AtomicU64::new(0),
+            refused: 0,
+        };
+        Self { state, kept: Some(Box::new(kept)) }
+    }
+
+    /// The state, with whoever is in memory.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Everybody's state, read back where need be.
+    ///
+    /// # Errors
+    ///
+    /// Where a record is damaged.
+    pub fn into_whole(mut self) -> Result<State, DamagedRecord> {
+        for subject in 1..=self.state.known() as u64 {
+            self.warm(subject)?;
+        }
+        Ok(self.state)
+    }
+
+    /// A person's state, read back where it is not in memory, where it stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// Where the record is damaged.
+    pub fn person(&self, subject: u64) -> Result<Option<Arc<Person>>, DamagedRecord> {
+        match &self.kept {
+            Some(kept) if self.state.is_cold(subject) => kept.read(subject).map(Some),
+            _ => Ok(self.state.share(subject)),
+        }
+    }
+
+    /// As [`Self::person`], but folds the log again where the record is damaged.
+    ///
+    /// # Errors
+    ///
+    /// Where the log cannot be folded.
+    pub fn person_or_rebuild(&mut self, subject: u64) -> Result<Option<Arc<Person>>, StoreError> {
+        if let Ok(person) = self.person(subject) {
+            return Ok(person);
+        }
+        self.warm_or_rebuild(subject)?;
+        Ok(self.state.share(subject))
+    }
+
+    /// Puts an input's person into memory, to be decided on and folded.
+    ///
+    /// # Errors
+    ///
+    /// Where the record is damaged.
+    pub fn warm(&mut self, subject: u64) -> Result<(), DamagedRecord> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        if self.state.is_cold(subject) {
+            self.state.warm(subject, kept.read(subject)?);
+            kept.residents.warmed(subject, &self.state);
+        }
+        kept.residents.touch(subject);
+        Ok(())
+    }
+
+    /// As [`Self::warm`], but folds the log again where a record is damaged. Everything that cold
+    /// people's states hold must be in the log (PEOPLE-2).
+    ///
+    /// # Errors
+    ///
+    /// Where the log cannot be folded.
+    pub fn warm_or_rebuild(&mut self, subject: u64) -> Result<(), StoreError> {
+        if self.warm(subject).is_ok() {
+            return Ok(());
+        }
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        let whole = (kept.home.rebuild.0)(kept.home.partition)?;
+        kept.saved = None;
+        for subject in 1..=self.state.known() as u64 {
+            if !self.state.is_cold(subject) {
+                continue;
+            }
+            let person = whole.share(subject).ok_or(StoreError::Lost { subject })?;
+            match kept.append(subject, &person) {
+                Ok(place) => kept.residents.set_place(subject, place),
+                Err(_) => {
+                    kept.refused += 1;
+                    kept.residents.set_place(subject, Place::NOWHERE);
+                    self.state.warm(subject, person);
+                    kept.residents.warmed(subject, &self.state);
+                }
+            }
+        }
+        // The record was just written; or the person was left in memory, where nothing is read.
+        self.warm(subject).map_err(|_| StoreError::Lost { subject })
+    }
+
+    /// Folds the events of one input of `subject`, who is in memory.
+    pub fn apply(
+        &mut self,
+        subject: u64,
+        input: &Input<'_>,
+        events: &[Event],
+        raw_hash: impl Fn() -> [u8; 16],
+    ) {
+        for event in events {
+            self.state.apply(subject, input, event, &raw_hash);
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.residents.open(&self.state);
+            // Pools are numbered apart from people, and always in memory.
+            if !matches!(input.body, Body::Task(_)) {
+                kept.residents.changed(subject);
+            }
+        }
+    }
+
+    /// The batch that is being taken, for [`Self::settle`].
+    pub fn batch(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.residents.batch())
+    }
+
+    /// What batches before this one changed is durable: these people may leave memory.
+    pub fn settle(&mut self, batch: u64) {
+        if let Some(kept) = &mut self.kept {
+            kept.residents.settle(batch);
+        }
+    }
+
+    /// Ends a batch, and lets people go where they take more memory than they may.
+    pub fn end_batch(&mut self) {
+        let Some(kept) = &mut self.kept else { return };
+        kept.take_done();
+        kept.residents.next_batch(&self.state);
+        while kept.residents.hot_bytes() as u64 > kept.home.budget {
+            let Some(subject) = kept.residents.leaver() else { break };
+            if kept.write_down(subject, &self.state).is_err() {
+                // They stay: more memory is taken than wanted, and nothing is lost.
+                kept.refused += 1;
+                break;
+            }
+            kept.residents.left();
+            self.state.chill(subject);
+        }
+    }
+
+    /// What a snapshot of this moment takes, shared with the partition; none where the newest one
+    /// is of this moment or still being written. Everything folded must be durable before it is
+    /// written.
+    pub fn cut(&mut self, tail: &Tail) -> Option<Cut> {
+        let kept = self.kept.as_mut()?;
+        kept.take_done();
+        let is_new = tail.next_chunk > 0 && kept.saved != Some(tail.next_chunk);
+        (is_new && kept.home.writable && !kept.is_cutting).then(|| kept.cut(tail, &self.state))
+    }
+
+    /// Writes the last snapshot. No cut of before is being written any more.
+    ///
+    /// # Errors
+    ///
+    /// Where the system refuses.
+    pub fn save(&mut self, tail: &Tail) -> Result<(), SnapshotError> {
+        if let Some(kept) = &mut self.kept {
+            kept.take_done();
+            kept.is_cutting = false;
+        }
+        let Some(cut) = self.cut(tail) else { return Ok(()) };
+        cut.write().map(drop)
+    }
+
+    /// Bytes of people's states in memory, as measured last.
+    pub fn people_bytes(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.residents.hot_bytes())
+    }
+
+    /// How many people are in memory.
+    pub fn people_in_memory(&self) -> usize {
+        self.kept.as_ref().map_or(self.state.known(), |kept| kept.residents.hot_people())
+    }
+
+    /// How many records of people were read.
+    pub fn reads(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.reads.load(Ordering::Relaxed))
+    }
+
+    /// How often somebody could not be written down and stayed in memory.
+    pub fn refused_writes(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.refused)
+    }
+}
+
+impl Kept {
+    fn read(&self, subject: u64) -> Result<Arc<Person>, DamagedRecord> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let damaged = DamagedRecord { partition: self.home.partition, subject };
+        let person = file::read(&self.files, self.residents.place(subject), subject);
+        person.map(Arc::new).ok_or(damaged)
+    }
+
+    fn write_down(&mut self, subject: u64, state: &State) -> Result<(), SnapshotError> {
+        if !self.residents.place(subject).is_somewhere()
+            && let Some(person) = state.share(subject)
+        {
+            let place = self.append(subject, &person)?;
+            self.residents.set_place(subject, place);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, subject: u64, person: &Person) -> Result<Place, SnapshotError> {
+        let target = self.target()?;
+        target.append(self.packer.pack(subject, person)?)
+    }
+
+    fn target(&mut self) -> Result<Arc<PeopleFile>, SnapshotError> {
+        match self.files.last() {
+            Some(file) => Ok(Arc::clone(file)),
+            None => self.begin_file(),
+        }
+    }
+
+    fn begin_file(&mut self) -> Result<Arc<PeopleFile>, SnapshotError> {
+        let number = self.next_file;
+        let file = Arc::new(PeopleFile::create(&self.home.dir, self.home.partition, number)?);
+        self.next_file += 1;
+        self.files.push(Arc::clone(&file));
+        Ok(file)
+    }
+
+    fn cut(&mut self, tail: &Tail, state: &State) -> Cut {
+        let total: u64 = self.files.iter().map(|file| file.end()).sum();
+        let dead = total.saturating_sub(self.residents.live_bytes());
+        let is_wasteful = total >= COMPACT_FROM_BYTES && dead > total / 2;
+        let unwritten = self.residents.unwritten();
+        let people = unwritten.filter_map(|subject| Some((subject, state.share(subject)?)));
+        let people: Vec<_> = people.collect();
+        let target = match (is_wasteful, people.is_empty()) {
+            (true, _) => self.begin_file().map(Some),
+            (false, false) => self.target().map(Some),
+            (false, true) => Ok(self.files.last().cloned()),
+        };
+        self.is_cutting = true;
+        Cut {
+            people,
+            places: self.residents.places(),
+            number: self.residents.next_cut(),
+            dir: self.home.dir.clone(),
+            log_id: self.home.log_id,
+            tail: tail.clone(),
+            state: state.without_people(),
+            files: self.files.clone(),
+            target,
+            mailbox: Arc::clone(&self.mailbox),
+        }
+    }
+
+    /// Takes over what the writer of a cut reported.
+    fn take_done(&mut self) {
+        if !self.is_cutting {
+            return;
+        }
+        let done = self.mailbox.lock().expect("nothing panics while it is held").take();
+        let Some(done) = done else { return };
+        self.is_cutting = false;
+        for (subject, place) in done.written {
+            self.residents.written(subject, place, done.cut);
+        }
+        for (subject, from, to) in done.moved {
+            self.residents.moved(subject, from, to);
+        }
+        self.files.retain(|file| !done.emptied.contains(&file.number()));
+        self.saved = done.saved.or(self.saved);
+    }
+}

@@ -1,0 +1,100 @@
+//! One event as subscribers get it: rendered once, shared by all.
+
+use zeitgeber_schemas::SchemaId;
+
+use crate::{
+    journal::Place,
+    query::{EventRow, Position},
+};
+
+/// A stored event, ready to be sent.
+#[derive(Debug)]
+pub struct Frame {
+    id: Position,
+    schema: SchemaId,
+    spot: Spot,
+    /// The agent that the event names.
+    agent: Option<Box<str>>,
+    /// The event as server-sent events have it.
+    text: Box<str>,
+    /// Where the JSON begins in the text.
+    json_at: usize,
+}
+
+/// What follows the JSON in the text.
+const TEXT_END: &str = "\n\n";
+
+impl Frame {
+    /// Renders a row that stands in the chunk at `place`.
+    ///
+    /// # Errors
+    ///
+    /// The row has no JSON form; rows are made of numbers, text and lists, so all have one.
+    pub(super) fn render(row: &EventRow, place: Place) -> Result<Self, serde_json::Error> {
+        let json = serde_json::to_string(row)?;
+        let (id, schema) = (row.position, row.schema);
+        // JSON without line breaks is one line of data.
+        let head = format!("id: {id}\nevent: {}\ndata: ", schema.as_str());
+        let json_at = head.len();
+        let text = [&head, json.as_str(), TEXT_END].concat();
+        let spot = Spot { place, n: id.n };
+        let agent = row.event.as_ref().and_then(|event| event.get("agent")?.as_str());
+        let agent = agent.map(Into::into);
+        Ok(Self { id, schema, spot, agent, text: text.into(), json_at })
+    }
+
+    /// Where the event stands; streams resume after it.
+    pub const fn id(&self) -> Position {
+        self.id
+    }
+
+    /// The event's schema.
+    pub const fn schema(&self) -> SchemaId {
+        self.schema
+    }
+
+    /// The event as server-sent events have it: `id`, `event`, `data` and an empty line.
+    pub fn sse(&self) -> &str {
+        &self.text
+    }
+
+    /// The row as one JSON object.
+    pub fn json(&self) -> &str {
+        &self.text[self.json_at..self.text.len() - TEXT_END.len()]
+    }
+
+    /// What it takes of a queue's bound, bytes.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(super) fn names(&self, agent: &str) -> bool {
+        self.agent.as_deref() == Some(agent)
+    }
+
+    pub(super) const fn spot(&self) -> Spot {
+        self.spot
+    }
+}
+
+/// A place between the log's events, in log order: before event `n` of the chunk at `place`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Spot {
+    pub(super) place: Place,
+    pub(super) n: u64,
+}
+
+impl Spot {
+    /// Before everything.
+    pub(super) const START: Self = Self { place: Place::START, n: 0 };
+
+    /// Behind a whole chunk.
+    pub(super) const fn behind_chunk(place: Place) -> Self {
+        Self { place, n: u64::MAX }
+    }
+
+    /// Behind the event that this spot stands before.
+    pub(super) const fn behind(self) -> Self {
+        Self { n: self.n.saturating_add(1), ..self }
+    }
+}
