@@ -9,6 +9,7 @@ mod address;
 mod batch;
 mod error;
 mod feed;
+mod fleet;
 mod patience;
 mod questions;
 mod stream;
@@ -32,6 +33,7 @@ use ureq::{
 pub use address::Address;
 pub use batch::{Batch, Batches, Cut, Format, LINE_BYTES_MAX, Who};
 pub use error::{ClientError, Problem};
+pub use fleet::CommandTold;
 pub use feed::{Answer, Door, Feed, Sent};
 pub use patience::Patience;
 pub use questions::WalkError;
