@@ -33,8 +33,8 @@ use ureq::{
 pub use address::Address;
 pub use batch::{Batch, Batches, Cut, Format, LINE_BYTES_MAX, Who};
 pub use error::{ClientError, Problem};
-pub use fleet::CommandTold;
 pub use feed::{Answer, Door, Feed, Sent};
+pub use fleet::CommandTold;
 pub use patience::Patience;
 pub use questions::WalkError;
 pub use stream::{Event, Follow};

@@ -198,9 +198,7 @@ pub(super) fn all(at: &Where, view: impl Fn(&Pool) -> Value) -> Result<Value, Fa
             Ok(json!({ "pools": pools, "more": false }))
         }
         #[cfg(feature = "service")]
-        Source::Service(client) => {
-            Ok(client.fleet(&["pools"], &[("tenant", at.tenant.clone())])?)
-        }
+        Source::Service(client) => Ok(client.fleet(&["pools"], &[("tenant", at.tenant.clone())])?),
         #[cfg(not(feature = "service"))]
         Source::Service(none) => match *none {},
     }

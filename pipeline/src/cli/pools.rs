@@ -174,7 +174,8 @@ fn list(args: &List) -> Result<ExitCode, Failure> {
         say::json(&found)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let headings = ["pool", "policy", "submitted", "queued", "assigned", "started", "done", "agents"];
+    let headings =
+        ["pool", "policy", "submitted", "queued", "assigned", "started", "done", "agents"];
     let mut table = output::table(&headings);
     for pool in fleet::rows(&found, "pools") {
         let tasks = &pool["tasks"];

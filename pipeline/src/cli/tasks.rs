@@ -322,12 +322,10 @@ fn list(args: &List) -> Result<ExitCode, Failure> {
     let mut query = vec![("limit", args.limit.to_string())];
     query.extend(args.state.iter().map(|state| ("state", state.clone())));
     let found = fleet::ask(&args.home, &["tasks"], query, |pool| {
-        let wanted = |task: &&Task| {
-            args.state.as_ref().is_none_or(|state| task.state.as_str() == state)
-        };
+        let wanted =
+            |task: &&Task| args.state.as_ref().is_none_or(|state| task.state.as_str() == state);
         let limit = args.limit as usize;
-        let mut rows: Vec<Value> =
-            pool.tasks().filter(wanted).take(limit + 1).map(row).collect();
+        let mut rows: Vec<Value> = pool.tasks().filter(wanted).take(limit + 1).map(row).collect();
         let more = rows.len() > limit;
         rows.truncate(limit);
         Ok(json!({ "tasks": rows, "more": more }))

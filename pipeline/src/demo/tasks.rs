@@ -150,7 +150,8 @@ struct Given {
 pub fn play(engine: &Handle, stop: &AtomicBool) -> Result<Played, WaitError> {
     let mut intake = engine.intake();
     for (pool, policy) in POOLS {
-        let mut take = |id: &str, body| intake.take_command(0, &said(pool, id, START_MS, body), &[]);
+        let mut take =
+            |id: &str, body| intake.take_command(0, &said(pool, id, START_MS, body), &[]);
         take("", TaskInput::Pool(Box::new(configuration(policy))));
         AGENTS.iter().for_each(|agent| take(agent.id, registration()));
     }
@@ -316,8 +317,7 @@ fn ask<T: Send + Default + 'static>(
 }
 
 fn partition(engine: &Handle, pool: &str) -> PartitionId {
-    let envelope =
-        Envelope { tenant: DEFAULT_TENANT, user_id: pool, id: "", ts: 0, recv_ts: None };
+    let envelope = Envelope { tenant: DEFAULT_TENANT, user_id: pool, id: "", ts: 0, recv_ts: None };
     partition_of(&envelope, engine.layout().partitions)
 }
 
@@ -326,9 +326,7 @@ fn answer(intake: &mut Intake, run: &mut Run, given: &[Given], (round, now_ms): 
     let mut results = Vec::new();
     for given in given {
         let (task, simulated, kind) = (given.task, &AGENTS[given.agent], kind_of(given.task));
-        let coin = |what: &str| {
-            draw(&format!("{what}/{task}/{}/{}", simulated.id, given.attempt))
-        };
+        let coin = |what: &str| draw(&format!("{what}/{task}/{}/{}", simulated.id, given.attempt));
         let success = coin("success") < simulated.success(kind);
         let off = SPREAD * (2.0 * coin("quality") - 1.0);
         let quality = if success { simulated.skill[kind] + off } else { 0.0 };

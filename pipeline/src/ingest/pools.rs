@@ -19,13 +19,8 @@ use crate::{
 
 impl PoolSetting {
     fn partition(&self, partitions: u16) -> PartitionId {
-        let envelope = Envelope {
-            tenant: &self.tenant,
-            user_id: &self.name,
-            id: "",
-            ts: 0,
-            recv_ts: None,
-        };
+        let envelope =
+            Envelope { tenant: &self.tenant, user_id: &self.name, id: "", ts: 0, recv_ts: None };
         partition_of(&envelope, partitions)
     }
 
@@ -56,7 +51,8 @@ impl Session {
     pub fn set_pools(&mut self, pools: &[PoolSetting]) -> Result<usize, SessionError> {
         let mut changed = 0;
         for pool in pools {
-            let (partition, wanted) = (pool.partition(self.store.layout().partitions), pool.clone());
+            let (partition, wanted) =
+                (pool.partition(self.store.layout().partitions), pool.clone());
             let (sender, receiver) = bounded(1);
             let ask = Box::new(move |held: &mut Partition, _| {
                 let input = wanted.input(held.state());

@@ -122,8 +122,7 @@ fn tour(dir: &Path, seconds: f64, figures: &Figures) -> String {
 }
 
 fn quarters(pools: &[PoolFigures]) -> String {
-    let headings =
-        ["pool", "policy", "1st", "2nd", "3rd", "4th", "success, 4th", "over time"];
+    let headings = ["pool", "policy", "1st", "2nd", "3rd", "4th", "success, 4th", "over time"];
     let mut table = output::table(&headings);
     for pool in pools {
         let mut row = vec![right(pool.pool), right(pool.policy.as_str())];

@@ -85,8 +85,7 @@ pub struct KindFigures {
 
 /// The figures of what was played.
 pub fn figures(played: &Played) -> Figures {
-    let pools: Vec<PoolFigures> =
-        played.runs.iter().map(|run| pool(run, played.rounds)).collect();
+    let pools: Vec<PoolFigures> = played.runs.iter().map(|run| pool(run, played.rounds)).collect();
     let regret = |learns: bool| {
         let of = |pool: &&PoolFigures| (pool.policy == AssignmentPolicy::Linucb) == learns;
         pools.iter().filter(of).map(|pool| pool.regret).sum::<f64>()
