@@ -21,9 +21,12 @@ use crate::{
 mod commit;
 #[cfg(feature = "service")]
 pub mod http;
+mod latency;
 mod load;
+pub mod tasks;
 
 use commit::Commits;
+pub use latency::Latency;
 pub use load::{Load, LoadError};
 
 /// Readings of one commit in the latency run.

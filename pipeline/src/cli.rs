@@ -4,6 +4,7 @@
 //! a line where a stream is asked for); progress and errors go to standard error. Exit status: 0
 //! done, 1 the answer is no or the work failed, 2 the command line was wrong.
 
+mod agents;
 mod bench;
 mod completions;
 mod config;
@@ -13,8 +14,10 @@ mod events;
 mod explain;
 mod export;
 mod feedback;
+mod fleet;
 mod ingest;
 mod output;
+mod pools;
 mod profile;
 mod replay;
 mod report;
@@ -25,6 +28,7 @@ mod session;
 mod status;
 mod tail;
 mod target;
+mod tasks;
 #[cfg(feature = "service")]
 mod token;
 mod verify;
@@ -81,6 +85,9 @@ enum Command {
     Explain(explain::Args),
     Feedback(feedback::Args),
     Profile(profile::Args),
+    Tasks(tasks::Args),
+    Agents(agents::Args),
+    Pools(pools::Args),
     Replay(replay::Args),
     Verify(verify::Args),
     Config(config::Args),
@@ -131,6 +138,9 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Explain(args) => explain::run(&args),
         Command::Feedback(args) => feedback::run(&args, layers),
         Command::Profile(args) => profile::run(&args, layers),
+        Command::Tasks(args) => tasks::run(&args, layers),
+        Command::Agents(args) => agents::run(&args, layers),
+        Command::Pools(args) => pools::run(&args, layers),
         Command::Replay(args) => replay::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Config(args) => config::run(&args, layers),

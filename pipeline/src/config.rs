@@ -7,6 +7,7 @@
 
 mod keys;
 mod layers;
+mod pools;
 mod service;
 mod watching;
 
@@ -21,6 +22,7 @@ use zeitgeber_schemas::{Arm, ConfigurationBody, FeedbackPolicy, Missing, Policy}
 use crate::state::Memory;
 
 pub use layers::{Origin, Setting};
+pub use pools::PoolSetting;
 pub use service::Service;
 pub use watching::{LogFormat, Logs, MetricSettings, Traces};
 
@@ -30,6 +32,8 @@ pub const DEFAULTS: &str = include_str!("config/defaults.toml");
 /// The effective configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
+    /// Pools of agents that are put in force.
+    pub pools: Vec<PoolSetting>,
     /// The journal.
     pub log: Log,
     /// The process.
@@ -232,6 +236,7 @@ impl Config {
         layers.environment(environment)?;
         layers.flags(set)?;
         let mut config: Self = layers.table().try_into()?;
+        config.pools.iter_mut().for_each(PoolSetting::settle);
         config.settings = layers.settings();
         Ok(config)
     }

@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod glimpse;
+pub mod tasks;
 
 pub use glimpse::{Days, Decided, last_decisions, movement_by_half_hour};
 

@@ -29,6 +29,10 @@ use crate::{
     store::{Recovered, Store},
 };
 
+mod wait;
+
+pub use wait::WaitError;
+
 /// Spent intakes that wait to be filled again.
 const SPENT_INTAKES: usize = 64;
 

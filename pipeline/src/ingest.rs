@@ -24,6 +24,7 @@ use crate::{
 mod file;
 mod intake;
 mod outcomes;
+mod pools;
 mod taken;
 
 pub use file::{FileError, FileReport, InputKind, Progress, read_profiles, source_of};

@@ -11,6 +11,7 @@ mod moment;
 mod names;
 mod outcomes;
 mod partitions;
+mod pools;
 mod reading;
 mod replay;
 mod report;
@@ -33,6 +34,7 @@ pub use moment::{
 };
 pub use names::{Names, Subject};
 pub use outcomes::outcomes;
+pub use pools::{pool, pools};
 pub use replay::{Rebuilt, Until, replay};
 pub use report::{Range, report};
 pub use scope::{EventPage, Scope};

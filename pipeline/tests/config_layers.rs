@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use tempfile::TempDir;
 use zeitgeber::config::{Config, DEFAULTS, Origin};
-use zeitgeber_schemas::{Arm, Daypart, Missing};
+use zeitgeber_processors::tasks::default_configuration;
+use zeitgeber_schemas::{Arm, AssignmentPolicy, Daypart, Missing};
 
 fn file(text: &str) -> (TempDir, std::path::PathBuf) {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -159,6 +160,28 @@ fn arms_are_replaced_as_a_whole_and_checked_one_by_one() {
     assert!(with_file(alone).expect_err("none").contains("without `no_intervention`"));
     let inline = "decisions.arms=[{name = \"no_intervention\", message = \"-\"}]";
     assert_eq!(flag(inline).expect("an inline list").decisions.arms.len(), 1);
+}
+
+#[test]
+fn pools_are_completed_by_what_holds_without_them_and_checked_one_by_one() {
+    let config = with_file("[[pools]]\nname = \"ocr\"\npolicy = \"linucb\"\n").expect("a pool");
+    let (pool, usual) = (&config.pools[0], default_configuration());
+    assert_eq!((pool.tenant.as_str(), pool.name.as_str()), ("default", "ocr"));
+    assert_eq!(pool.body.policy.kind, AssignmentPolicy::Linucb);
+    assert_eq!((&pool.body.retry, &pool.body.limits), (&usual.retry, &usual.limits));
+    let error = |text: &str| {
+        with_file(&format!("[[pools]]\nname = \"a\"\n[[pools]]\n{text}")).expect_err("faulty")
+    };
+    assert_eq!(
+        error("name = \"b\"\npolicy.alhpa = 1.0\n"),
+        "unknown key `pools[1].policy.alhpa` in my.toml:1; the nearest key is \
+         `pools[1].policy.alpha`"
+    );
+    assert!(error("name = \"b\"\npolicy = \"fastest\"\n").contains("`pools[1].policy.kind`"));
+    assert!(error("version = \"1\"\n").contains("`pools[1].name`"));
+    assert!(error("name = \"a\"\n").contains("no other pool"));
+    assert!(error("name = \"b\"\ntenant = \"x/y\"\n").contains("without `/`"));
+    assert!(error("name = \"b\"\nlimits.queue = 0\n").contains("an integer from 1 to 1000000"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 19] = [
     "demo",
     "ingest",
     "report",
@@ -19,6 +19,9 @@ const COMMANDS: [&str; 16] = [
     "explain",
     "feedback",
     "profile",
+    "tasks",
+    "agents",
+    "pools",
     "replay",
     "verify",
     "config",

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinSet, time};
 
-use super::load::Load;
+use super::{Latency, load::Load};
 use crate::door::profile::Profile;
 
 mod server;
@@ -64,34 +64,6 @@ pub struct HttpFigures {
     pub visible: Latency,
     /// Resident memory of the server at the end, MiB.
     pub server_rss_mib: f64,
-}
-
-/// A distribution of times.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Latency {
-    /// How many were measured.
-    pub count: usize,
-    /// Median, ms.
-    pub p50_ms: f64,
-    /// 99th percentile, ms.
-    pub p99_ms: f64,
-    /// Greatest, ms.
-    pub max_ms: f64,
-}
-
-impl Latency {
-    fn of(mut times: Vec<Duration>) -> Self {
-        times.sort_unstable();
-        let at = |share: f64| {
-            let index = (times.len() as f64 * share) as usize;
-            times.get(index.min(times.len().saturating_sub(1))).map_or(f64::NAN, millis)
-        };
-        Self { count: times.len(), p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1.0) }
-    }
-}
-
-fn millis(time: &Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
 
 /// Why the measurement stopped.

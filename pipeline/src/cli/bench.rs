@@ -8,16 +8,18 @@ use std::{
 #[cfg(feature = "service")]
 use zeitgeber::bench::{
     Load,
-    http::{self, HttpFigures, Latency},
+    http::{self, HttpFigures},
 };
 use zeitgeber::{
-    bench::{self, Figures, Plan, RunCounts},
+    bench::{self, Figures, Latency, Plan, RunCounts},
     cycle::OutcomeDetail,
     query,
     store::Store,
 };
 
 use super::{Failure, Layers, say, session};
+
+mod tasks;
 
 /// Measure ingest, replay, commit latency and memory on this machine
 ///
@@ -28,7 +30,8 @@ use super::{Failure, Layers, say, session};
 #[command(after_help = "Examples:\n  \
     zeitgeber bench\n  \
     zeitgeber bench --people 20000 --readings 4000000 --json\n  \
-    zeitgeber bench --http")]
+    zeitgeber bench --http\n  \
+    zeitgeber bench --tasks --agents 1000")]
 pub(super) struct Args {
     /// People
     #[arg(long, default_value_t = 10_000)]
@@ -41,8 +44,13 @@ pub(super) struct Args {
     dir: Option<PathBuf>,
     /// Measure a running service over loopback instead; the loader shares the machine with it
     #[cfg(feature = "service")]
-    #[arg(long, conflicts_with = "threads")]
+    #[arg(long, conflicts_with_all = ["threads", "tasks"])]
     http: bool,
+    /// Measure tasks and agents instead, in process: submitted, assigned, completed, durable
+    #[arg(long, conflicts_with_all = ["people", "readings"])]
+    tasks: bool,
+    #[command(flatten)]
+    fleet: tasks::Fleet,
     /// Core threads [default: one for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<u16>,
@@ -58,10 +66,15 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     }
     let temporary = std::env::temp_dir().join(format!("zeitgeber-bench-{}", std::process::id()));
     let dir = args.dir.clone().unwrap_or_else(|| temporary.clone());
-    if dir.join("avro").exists() {
+    if dir.join("avro").exists() || dir.join("tasks").exists() {
         return Err(
             format!("{} holds a bench already; name another directory", dir.display()).into()
         );
+    }
+    if args.tasks {
+        let figures = tasks::measure(&args.fleet, &config, &dir.join("tasks"));
+        remove_unless_kept(args, &temporary)?;
+        return tasks::show(&figures?, args.json);
     }
     let plan = Plan { people: args.people, readings: args.readings };
     #[cfg(feature = "service")]
@@ -74,11 +87,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     }
     let settings = session::settings(&config, OutcomeDetail::Counts);
     let configuration = config.configuration();
-    let verify = |dir: &std::path::Path| {
-        let store = Store::read(dir);
-        store.is_ok_and(|s| query::verify(&*s.journal()).is_ok_and(|verified| verified.ok))
-    };
-    let figures = bench::run(&dir, plan, &settings, &configuration, verify, say::note);
+    let figures = bench::run(&dir, plan, &settings, &configuration, passes, say::note);
     remove_unless_kept(args, &temporary)?;
     let figures = figures?;
     if args.json {
@@ -87,6 +96,12 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         print(args, &figures)?;
     }
     Ok(if figures.verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether `verify` passes on a directory.
+fn passes(dir: &Path) -> bool {
+    let store = Store::read(dir);
+    store.is_ok_and(|s| query::verify(&*s.journal()).is_ok_and(|verified| verified.ok))
 }
 
 fn remove_unless_kept(args: &Args, temporary: &Path) -> Result<(), Failure> {
@@ -102,12 +117,6 @@ fn service(args: &Args, figures: &HttpFigures) -> Result<ExitCode, Failure> {
         say::json(figures)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let row = |name: &str, times: &Latency| {
-        format!(
-            "  {name:<46} {:>8.2} {:>8.2} {:>8.2} {:>9}\n",
-            times.p50_ms, times.p99_ms, times.max_ms, times.count
-        )
-    };
     say::text(&format!(
         "{} readings of {} people over loopback, loader and server on the same cores\n\n\
          {:>12.0} readings/s  batches of 1,000 from 4 clients ({:.2} us of the server's processor each)\n\
@@ -131,6 +140,14 @@ fn service(args: &Args, figures: &HttpFigures) -> Result<ExitCode, Failure> {
         row("reading to intervention seen, 10,000/s", &figures.visible),
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A distribution of times as a row of a table.
+fn row(name: &str, times: &Latency) -> String {
+    format!(
+        "  {name:<46} {:>8.2} {:>8.2} {:>8.2} {:>9}\n",
+        times.p50_ms, times.p99_ms, times.max_ms, times.count
+    )
 }
 
 fn print(args: &Args, figures: &Figures) -> Result<(), Failure> {

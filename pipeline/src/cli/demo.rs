@@ -20,6 +20,7 @@ use zeitgeber_processors::flow::State;
 use super::{Failure, Layers, say, session};
 
 mod show;
+mod tasks;
 
 /// Play the compiled-in sample through everything and show what came of it
 ///
@@ -27,8 +28,14 @@ mod show;
 /// rhythm analyses, decisions and interventions. No recording says how people answered, so
 /// answers are simulated (and marked so in the log); the learner takes its rewards from them.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  zeitgeber demo\n  zeitgeber demo --data-dir demo-data")]
+#[command(
+    after_help = "Examples:\n  zeitgeber demo\n  zeitgeber demo --data-dir demo-data\n  zeitgeber \
+                  demo tasks",
+    args_conflicts_with_subcommands = true
+)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Data directory [default: a new one under the system's temporary directory]
     #[arg(long = "data-dir", value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -38,6 +45,12 @@ pub(super) struct Args {
     /// Print a summary as JSON instead of the tour
     #[arg(long)]
     json: bool,
+}
+
+/// Another demo than that of people.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Tasks(tasks::Args),
 }
 
 #[derive(Serialize)]
@@ -51,6 +64,9 @@ struct Summary<'a> {
 }
 
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
+    if let Some(What::Tasks(args)) = &args.what {
+        return tasks::run(args, layers);
+    }
     let config = session::config(layers)?;
     let stop = session::stop_flag()?;
     let dir = match &args.dir {

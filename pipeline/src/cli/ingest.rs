@@ -126,6 +126,7 @@ fn directory(
     let started = Instant::now();
     let configure = session::configure(config);
     let mut session = session::open(dir, config, detail, configure)?;
+    session::set_pools(&mut session, config)?;
     // Only who holds the log's lock may touch the outcomes that go with it.
     let mut outcomes = match args.outcomes.as_deref().map(OutcomeLog::open).transpose() {
         Ok(outcomes) => outcomes,

@@ -109,6 +109,7 @@ fn open(
     let listener = (recording, bell);
     let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, listener)?;
     let handle = engine.handle();
+    session::tell_pools(handle.set_pools(&config.pools)?);
     let store = handle.store();
     let events: u64 = store.tails().iter().map(|tail| tail.next_position).sum();
     let cut = store.cut().map_or_else(String::new, |cut| {

@@ -56,6 +56,19 @@ pub(super) fn open(
     Ok(session)
 }
 
+/// Puts the configured pools in force and says of how many that is new.
+pub(super) fn set_pools(session: &mut Session, config: &Config) -> Result<(), Failure> {
+    tell_pools(session.set_pools(&config.pools)?);
+    Ok(())
+}
+
+/// Says how many pools work otherwise from here on.
+pub(super) fn tell_pools(changed: usize) {
+    if changed > 0 {
+        say::note(&format!("{changed} pool(s) work as configured from here on"));
+    }
+}
+
 /// Decisions of a log stay as they were configured, unless this command line, file or environment
 /// says something about them.
 pub(super) fn configure(config: &Config) -> Configure {

@@ -3,6 +3,8 @@
 use toml::{Table, Value};
 use zeitgeber_schemas::{Daypart, Missing};
 
+use super::pools;
+
 /// Most arms: each costs every person a few kilobytes of state and every decision a fit.
 const ARMS_MAX: usize = 64;
 /// The arm that is always eligible.
@@ -28,6 +30,7 @@ pub(super) enum Rule {
     Url,
     Name,
     Arms,
+    Pools,
 }
 
 /// A value that its rule refuses.
@@ -48,6 +51,7 @@ enum Absent {
 
 /// Every key, in the order of the defaults.
 pub(super) const KEYS: &[(&str, Rule)] = &[
+    ("pools", Rule::Pools),
     ("log.partitions", Rule::Integer(1, 1_024)),
     ("log.segment_mib", Rule::Integer(1, 4_096)),
     ("log.chunk_kib", Rule::Integer(16, 1_024)),
@@ -131,8 +135,11 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, known)| known)
 }
 
-/// The nearest key of an arm, for a refused part of the list.
-pub(super) fn nearest_arm_key(part: &str) -> Option<String> {
+/// The nearest key of an item, for a refused part of a list.
+pub(super) fn nearest_part(key: &str, part: &str) -> Option<String> {
+    if key == "pools" {
+        return pools::nearest_key(part);
+    }
     let (item, name) = part.rsplit_once('.')?;
     let keys = arm_keys();
     let near = nearest(name, keys.iter().map(|(known, ..)| *known))?;
@@ -155,6 +162,9 @@ impl Rule {
             (Self::Url, Value::String(found)) => is_url(found),
             (Self::Name, Value::String(found)) => is_name(found),
             (Self::Arms, Value::Array(items)) => return arms(items).map(Value::Array),
+            (Self::Pools, Value::Array(items)) => {
+                return pools::check(items).map(Value::Array);
+            }
             _ => false,
         };
         if fits { Ok(value) } else { Err(self.refused("", &value)) }
@@ -182,7 +192,7 @@ impl Rule {
             Self::OneOf(_) | Self::Text | Self::Path | Self::Url | Self::Name => {
                 Self::Flag.parse(text)
             }
-            Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms => {
+            Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms | Self::Pools => {
                 let table = format!("value = {text}").parse::<Table>();
                 table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(literal)
             }
@@ -204,6 +214,7 @@ impl std::fmt::Display for Rule {
             Self::Text => write!(f, "a text of 1 to {TEXT_BYTES_MAX} bytes"),
             Self::Url => f.write_str("empty, or an address that begins with http:// or https://"),
             Self::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
+            Self::Pools => f.write_str(&pools::wanted()),
             Self::Name => f.write_str("a name of lower-case letters, digits and `_`"),
             Self::Arms => write!(
                 f,

@@ -7,7 +7,7 @@ use toml::{Spanned, Table, Value, de::DeTable, de::DeValue};
 
 use super::{
     ConfigError,
-    keys::{KEYS, Refused, nearest, nearest_arm_key, rule_of},
+    keys::{KEYS, Refused, nearest, nearest_part, rule_of},
 };
 
 /// What every variable of ours begins with.
@@ -144,7 +144,7 @@ impl Layers {
             Err(Refused { part, .. }) => Err(ConfigError::UnknownKey {
                 key: format!("{key}{part}"),
                 origin,
-                nearest: nearest_arm_key(&part),
+                nearest: nearest_part(key, &part),
             }),
         }
     }

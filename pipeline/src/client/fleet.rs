@@ -1,0 +1,90 @@
+//! Pools, agents and tasks at a service: one input given, one answer asked for.
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use zeitgeber_schemas::Reason;
+
+use super::{ANSWER, Call, Client, ClientError};
+
+/// What became of one input of a pool.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct CommandTold {
+    /// `accepted`, `duplicate` or `rejected`.
+    pub outcome: String,
+    /// Why it was rejected.
+    #[serde(default)]
+    pub reason: Option<Reason>,
+    /// What exactly is wrong, in words.
+    #[serde(default)]
+    pub detail: Option<String>,
+}
+
+/// What a service says of a list that holds one input, or of the input alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answered {
+    List { outcomes: Vec<CommandTold> },
+    One(CommandTold),
+}
+
+impl Client {
+    /// Gives one input of a pool, written as the door reads it ([`crate::door::tasks`]).
+    ///
+    /// # Errors
+    ///
+    /// The service gives no answer, or one that is not about the input.
+    pub fn command(&self, document: &Value) -> Result<CommandTold, ClientError> {
+        let text = |name: &str| document[name].as_str().unwrap_or_default();
+        let (kind, pool) = (text("type"), text("pool"));
+        let path: Vec<&str> = match kind {
+            "submit" => vec!["v1", "tasks"],
+            "cancel" | "start" | "result" => vec!["v1", "tasks", text("task"), kind],
+            "register" => vec!["v1", "agents"],
+            "pool" => vec!["v1", "pools", pool],
+            _ => vec!["v1", "agents", text("agent"), kind],
+        };
+        let mut query = vec![("tenant", text("tenant").to_owned())];
+        if kind != "pool" {
+            query.push(("pool", pool.to_owned()));
+        }
+        let body = document.to_string();
+        let method = if kind == "pool" { Method::PUT } else { Method::POST };
+        let answered = self.ask(&Call {
+            method,
+            path: &path,
+            query: &query,
+            body: Some(("application/json", body.as_bytes())),
+            wait: ANSWER,
+        });
+        match answered {
+            Ok(Answered::One(told)) => Ok(told),
+            Ok(Answered::List { outcomes }) => {
+                let told = outcomes.into_iter().next();
+                let nothing = || CommandTold::of("accepted", None, None);
+                Ok(told.unwrap_or_else(nothing))
+            }
+            Err(ClientError::Refused { problem }) if problem.reason.is_some() => {
+                Ok(CommandTold::of("rejected", problem.reason, Some(problem.detail)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks about pools, agents or tasks.
+    ///
+    /// # Errors
+    ///
+    /// The service gives no answer: it is not there, or knows no such pool, agent or task.
+    pub fn fleet(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, ClientError> {
+        let whole: Vec<&str> = ["v1"].iter().chain(path).copied().collect();
+        self.ask(&Call::get(&whole, query))
+    }
+}
+
+impl CommandTold {
+    /// An outcome as the directory's writer tells it.
+    pub fn of(outcome: &str, reason: Option<Reason>, detail: Option<String>) -> Self {
+        Self { outcome: outcome.into(), reason, detail }
+    }
+}
