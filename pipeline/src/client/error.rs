@@ -204,6 +204,18 @@ impl ClientError {
         }
     }
 
+    /// Whether inputs that were answered so may be in the log all the same.
+    pub(super) fn may_have_been_taken(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => {
+                source.kind() != io::ErrorKind::ConnectionRefused
+            }
+            Self::Lost { .. } | Self::Answer { .. } => true,
+            Self::Busy { problem, .. } => !matches!(problem.status, 408 | 429),
+            _ => false,
+        }
+    }
+
     /// The problem that the service named, where it answered.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
