@@ -30,6 +30,7 @@ pub use batch::{Batch, Item, Raw, Source};
 pub use reply::{Answer, Ask, Outgoing, Reply, Settled, Told, Unsettled};
 
 use checkpoint::Checkpoints;
+use reply::Delivery;
 
 /// Chunks of one partition that may wait for the disk before its core stops taking batches.
 pub const IN_FLIGHT: usize = 2;
@@ -63,8 +64,8 @@ pub struct Cycle {
     outcomes: bool,
     /// Whether somebody wants to know what inputs and events add up to.
     tallied: bool,
-    /// Outcomes of the batch in hand, where somebody waits for them.
-    told: Option<Vec<LineOutcome>>,
+    /// What became of the batch in hand, where somebody waits for it.
+    told: Option<Delivery>,
     checkpoints: Checkpoints,
     /// A person's state could not be had: nothing more is taken.
     failed: bool,
@@ -151,7 +152,7 @@ impl Cycle {
 
     /// Decides and applies every input of a batch.
     pub fn take(&mut self, batch: &Batch, actions: &mut Vec<Action>) {
-        self.told = batch.reply.as_ref().map(|_| Vec::with_capacity(batch.items.len()));
+        self.told = batch.reply.as_ref().map(|_| Delivery::of(batch.items.len()));
         for item in &batch.items {
             if self.failed {
                 return;
@@ -166,9 +167,9 @@ impl Cycle {
                 self.seal(actions);
             }
         }
-        if let (Some(reply), Some(lines)) = (&batch.reply, self.told.take()) {
-            let reached = self.next_position();
-            self.outgoing().delivery(reply.clone(), lines, reached);
+        if let (Some(reply), Some(mut told)) = (&batch.reply, self.told.take()) {
+            told.reached = self.next_position();
+            self.outgoing().delivery(reply.clone(), told);
         }
         self.held.end_batch();
     }
@@ -309,7 +310,8 @@ impl Cycle {
             self.pending.lines.push(LineOutcome::stored(item.line, input, &self.events));
         }
         if let Some(told) = &mut self.told {
-            told.push(LineOutcome::answer(item.line, &self.events));
+            told.counts.stored(&self.events, item.schema);
+            told.lines.push(LineOutcome::answer(item.line, &self.events));
         }
         if item.schema.is_task_input() {
             self.pending.assign(subject, &self.events);
@@ -329,7 +331,8 @@ impl Cycle {
             self.pending.tally.get_or_insert_default().idle(input);
         }
         if let Some(told) = &mut self.told {
-            told.push(LineOutcome::answer(item.line, &[]));
+            told.counts.idle += 1;
+            told.lines.push(LineOutcome::answer(item.line, &[]));
         }
     }
 
@@ -340,7 +343,8 @@ impl Cycle {
         }
         if let Some(told) = &mut self.told {
             let reason = reason.unwrap_or(Reason::Duplicate);
-            told.push(LineOutcome::refused(item.line, None, None, reason));
+            told.counts.repeats += 1;
+            told.lines.push(LineOutcome::refused(item.line, None, None, reason));
         }
         let outcome = LineOutcome::repeated(item.line, input, reason);
         if let Some(index) = place.source.checked_sub(1) {

@@ -1,13 +1,17 @@
 //! Commands against a running service print what they print on its directory.
 
+#[path = "remote/batches.rs"]
+mod batches;
+#[path = "remote/interrupted.rs"]
+mod interrupted;
+#[path = "remote/reach.rs"]
+mod reach;
+
 use std::{
     fs,
     io::Write,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -108,7 +112,13 @@ fn every_answer_of_a_service_is_that_of_its_directory_byte_for_byte() {
         vec!["explain", "ffffffff"],
         vec!["explain", "no"],
         vec!["events", "--user", "u11"],
+        vec!["events", "--user", "u90"],
+        vec!["events", "--user", "clinic b/u9", "--topic", "interventions"],
         vec!["events", "--type", "dead_lettered", "--limit", "3"],
+        vec!["events", "--topic", "interventions"],
+        vec!["events", "--topic", "dead.letters", "--limit", "2"],
+        vec!["events", "--topic", "rhythm.analysis", "--user", "u11", "--limit", "4"],
+        vec!["events", "--topic", "task.agents"],
         vec!["events", "--from", &from],
         vec!["events", "--from", "2025-03-03T12:00:00Z", "--limit", "1500"],
         vec!["tail"],
@@ -123,6 +133,8 @@ fn every_answer_of_a_service_is_that_of_its_directory_byte_for_byte() {
         vec!["replay", "--at", "2025-03-04"],
     ];
     questions.extend(ODD.iter().map(|(tenant, user)| vec!["status", user, "--tenant", tenant]));
+    let unknown = refused(remote("events", &service).args(["--user", "u90"]));
+    assert!(unknown.contains("u09"), "it names ids like it: {unknown}");
     let mut asked = Vec::new();
     for question in &questions {
         for form in [None, Some("--json")] {
@@ -141,6 +153,20 @@ fn every_answer_of_a_service_is_that_of_its_directory_byte_for_byte() {
     assert_eq!(exported, run(command("export", &log).args(["--format", "ndjson"])).stdout);
 }
 
+/// A summary without what only the writer of a directory knows.
+fn shared(mut summary: Value) -> Value {
+    let fields = summary.as_object_mut().expect("a summary");
+    for own in ["seconds", "threads", "chunks", "bytes"] {
+        fields.remove(own);
+    }
+    summary
+}
+
+/// A log that is open and configured, as a service's is before its first input.
+fn configured(log: &Path) {
+    Service::start(log).stop();
+}
+
 #[test]
 fn ingest_tells_the_same_of_each_line_to_a_service_as_to_a_directory() {
     let dir = dir();
@@ -148,24 +174,95 @@ fn ingest_tells_the_same_of_each_line_to_a_service_as_to_a_directory() {
     let (far, near) = (dir.path().join("far.jsonl"), dir.path().join("near.jsonl"));
     let service = Service::start(&log);
     let remotely = ingest(remote("ingest", &service), dir.path(), &far);
+    configured(&other);
     let locally = ingest(command("ingest", &other), dir.path(), &near);
     let text = |path: &Path| fs::read_to_string(path).expect("the outcomes are there");
     assert_eq!(text(&far), text(&near));
-    for key in ["files", "profiles", "accepted"] {
-        assert_eq!(remotely[key], locally[key], "{key}");
+    for key in ["accepted", "refused", "repeats", "others", "events", "analyses", "decisions"] {
+        assert!(remotely[key].as_u64() > Some(0), "{key}: {remotely}");
     }
-    let told = |summary: &Value| {
-        let count = |key: &str| summary[key].as_u64().expect("a count");
-        count("refused") + count("repeats")
-    };
-    assert_eq!(told(&remotely), told(&locally), "{remotely}\n{locally}");
+    for own in ["threads", "chunks", "bytes"] {
+        assert_eq!(remotely.get(own), None, "a service keeps {own} to itself");
+        assert!(locally[own].as_u64() > Some(0), "{own}: {locally}");
+    }
+    assert_eq!(shared(remotely), shared(locally.clone()));
 
     let again = ingest(remote("ingest", &service), dir.path(), &dir.path().join("again.jsonl"));
     assert_eq!(again["accepted"], 0, "what the log has is a repeat: {again}");
+    assert_eq!(again["decisions"], 0, "a repeat causes nothing: {again}");
     assert_eq!(again["files"], locally["files"]);
     service.stop();
     let digest = |log: &Path| json(command("replay", log).arg("--json"))["digest"].clone();
     assert_eq!(digest(&log), digest(&other));
+}
+
+#[test]
+fn feedback_and_profiles_add_up_to_the_same_in_words_and_in_json() {
+    let dir = dir();
+    let (log, other) = (dir.path().join("log"), dir.path().join("other"));
+    let (_, odd, profiles) = inputs(dir.path());
+    configured(&log);
+    configured(&other);
+    for log in [&log, &other] {
+        run(command("ingest", log).arg(&odd).arg("--profiles").arg(&profiles));
+    }
+    let decisions = json_lines(command("events", &log).args(["--type", "decision_made", "--json"]));
+    let feedback = |n: usize, id: &str, decision: &Value| {
+        let ts = decision["recv_ts"].as_i64().expect("decisions have a time");
+        json!({
+            "id": id, "decision_id": decision["event"]["decision_id"], "ts": ts + 60_000,
+            "recv_ts": ts + 60_000, "outcome": if n % 2 == 0 { "accepted" } else { "dismissed" },
+        })
+    };
+    let mut given: Vec<String> = decisions
+        .iter()
+        .take(9)
+        .enumerate()
+        .map(|(n, decision)| feedback(n, &format!("f{n}"), decision).to_string())
+        .collect();
+    given.push(given[0].clone());
+    given.push("{\"id\":\"x\"}".into());
+    let file = dir.path().join("feedback.jsonl");
+    write_lines(&file, &given);
+
+    let service = Service::start(&log);
+    for (path, kind, form) in [
+        (&file, "feedback", None),
+        (&file, "feedback", Some("--json")),
+        (&profiles, "profiles", None),
+    ] {
+        let told =
+            |mut command: Command| run(command.arg(path).args(["--as", kind]).args(form)).stdout;
+        let (far, near) = (told(remote("ingest", &service)), told(command("ingest", &other)));
+        if form.is_some() {
+            let read = |text: &[u8]| shared(serde_json::from_slice(text).expect("a summary"));
+            let (far, near) = (read(&far), read(&near));
+            assert_eq!((&far["others"], &near["others"]), (&json!(0), &json!(0)), "sent before");
+            let settled = |summary: &Value| {
+                let count = |key: &str| summary[key].as_u64().expect("a count");
+                count("repeats") + count("skipped")
+            };
+            assert_eq!(settled(&far), settled(&near), "{far}\n{near}");
+            continue;
+        }
+        let (far, near) = (words(&far), words(&near));
+        assert_eq!(far, near);
+        assert!(far.contains("exact repeats") || kind == "profiles", "{far}");
+    }
+    let rewards = |log: &Path| {
+        json_lines(command("events", log).args(["--type", "feedback_recorded", "--json"])).len()
+    };
+    service.stop();
+    assert_eq!(rewards(&log), 9);
+    assert_eq!(rewards(&other), 9);
+}
+
+/// The counts that a summary tells in words, without time, threads and place.
+fn words(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let counts: Vec<&str> = text.lines().skip(1).filter(|line| !line.starts_with("why:")).collect();
+    assert!(!counts.is_empty(), "{text}");
+    counts.join("\n")
 }
 
 #[test]
@@ -240,107 +337,4 @@ fn container(lines: &[String]) -> Vec<u8> {
         writer.append_value(value).expect("memory can be written");
     }
     writer.into_inner().expect("memory can be written")
-}
-
-#[test]
-fn a_service_killed_and_started_again_during_ingest_takes_each_line_once() {
-    let dir = dir();
-    let log = dir.path().join("log");
-    let input = dir.path().join("all.jsonl");
-    let lines = sample_lines();
-    write_lines(&input, lines);
-    let mut service = Service::start(&log);
-    let outcomes = dir.path().join("outcomes.jsonl");
-    let mut sending = remote("ingest", &service);
-    sending.arg(&input).arg("--profiles").arg(sample_dir().join("users.json"));
-    sending.arg("--json").arg("--outcomes").arg(&outcomes);
-    let sending = sending.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let sending = sending.expect("the command starts");
-    let started = Instant::now();
-    let written = || fs::metadata(&outcomes).map_or(0, |about| about.len());
-    while written() == 0 && started.elapsed() < Duration::from_secs(60) {
-        thread::sleep(Duration::from_millis(2));
-    }
-    service = service.kill_and_restart();
-    let sent = sending.wait_with_output().expect("the command ends");
-    let said = String::from_utf8_lossy(&sent.stderr).into_owned();
-    assert!(sent.status.success(), "{said}");
-    let summary: Value = serde_json::from_slice(&sent.stdout).expect("a summary");
-    assert_eq!(summary["files"][0]["inputs"], lines.len(), "{summary}");
-    let numbers: Vec<u64> = fs::read_to_string(&outcomes)
-        .expect("the outcomes are there")
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["line"].as_u64())
-        .map(|line| line.expect("a line's number"))
-        .collect();
-    assert_eq!(numbers, (1..=lines.len() as u64).collect::<Vec<_>>(), "each line once, in order");
-    service.stop();
-
-    let whole = dir.path().join("whole");
-    run(command("ingest", &whole)
-        .arg(&input)
-        .arg("--profiles")
-        .arg(sample_dir().join("users.json")));
-    let accepted = |log: &Path| {
-        json_lines(command("events", log).args(["--type", "reading_accepted", "--json"])).len()
-    };
-    assert_eq!(accepted(&log), accepted(&whole));
-}
-
-#[test]
-fn without_a_service_the_error_says_what_to_check() {
-    let dir = dir();
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let nobody = format!("http://{}", free.expect("some loopback port is free"));
-    let error = refused(zeitgeber().args(["status", "u09", "--to", &nobody]));
-    assert!(error.contains(&nobody) && error.contains("zeitgeber serve"), "{error}");
-    let error = refused(zeitgeber().args(["status", "u09", "--to", "localhost:1"]));
-    assert!(error.contains("http://HOST:PORT"), "{error}");
-    for wrong in [&["status", "u09"][..], &["status", "u09", "--to", "http://h", "--data-dir", "d"]]
-    {
-        let output = zeitgeber().args(wrong).output().expect("the command starts");
-        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
-    }
-    let log = dir.path().join("log");
-    run(command("ingest", &log)
-        .arg(&inputs(dir.path()).1)
-        .arg("--profiles")
-        .arg(sample_dir().join("users.json")));
-    let by_variable =
-        run(zeitgeber().args(["events", "--limit", "1"]).env("ZEITGEBER_DATA_DIR", &log));
-    assert!(!by_variable.stdout.is_empty());
-}
-
-#[test]
-fn a_token_that_is_missing_wrong_or_too_narrow_is_told_as_such() {
-    let dir = dir();
-    let log = dir.path().join("log");
-    run(command("ingest", &log)
-        .arg(inputs(dir.path()).1)
-        .arg("--profiles")
-        .arg(dir.path().join("people.json")));
-    let made = json(zeitgeber().args(["token", "reader", "--scope", "read", "--json"]));
-    let text = |key: &str| made[key].as_str().expect("a token and its line").to_owned();
-    let (token, tokens) = (dir.path().join("token"), dir.path().join("tokens"));
-    write_lines(&token, &[text("token")]);
-    write_lines(&tokens, &[text("line")]);
-    let set = format!("service.tokens_file={}", tokens.display());
-    let service = Service::start_with(&log, &["--set", &set]);
-    let status = || {
-        let mut status = remote("status", &service);
-        status.args(["u09", "--tenant", "clinic b"]);
-        status
-    };
-    let missing = refused(&mut status());
-    assert!(missing.contains("--token-file FILE"), "{missing}");
-    let wrong = refused(status().env("ZEITGEBER_TOKEN", "not-this-one"));
-    assert!(wrong.contains("not known") && wrong.contains("check the one"), "{wrong}");
-    assert!(!wrong.contains("not-this-one"), "a token is never shown: {wrong}");
-    let by_file = run(status().arg("--token-file").arg(&token)).stdout;
-    assert_eq!(by_file, run(status().env("ZEITGEBER_TOKEN", text("token"))).stdout);
-    let narrow = refused(remote("verify", &service).env("ZEITGEBER_TOKEN", text("token")));
-    assert!(narrow.contains("lacks the scope `operate`"), "{narrow}");
-    let absent = refused(status().arg("--token-file").arg(dir.path().join("none")));
-    assert!(absent.contains("none cannot be used"), "{absent}");
-    service.stop();
 }

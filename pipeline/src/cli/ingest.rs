@@ -12,7 +12,7 @@ use std::{
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use zeitgeber::{
     config::Config,
     cycle::{Counts, OutcomeDetail},
@@ -91,7 +91,43 @@ struct Summary<'a> {
     threads: Option<usize>,
     seconds: f64,
     #[serde(flatten)]
-    counts: Counts,
+    counts: Counted,
+}
+
+/// How many of what, as far as whoever prints it knows it.
+enum Counted {
+    /// By the log's own writer.
+    Here(Counts),
+    /// By a service, as its answers told it.
+    #[cfg(feature = "service")]
+    There(Counts),
+}
+
+/// What a service's writer keeps to itself: a chunk is shared by many requests.
+#[cfg(feature = "service")]
+const OF_THE_WRITER: [&str; 2] = ["chunks", "bytes"];
+
+impl Counted {
+    const fn counts(&self) -> &Counts {
+        match self {
+            Self::Here(counts) => counts,
+            #[cfg(feature = "service")]
+            Self::There(counts) => counts,
+        }
+    }
+}
+
+impl Serialize for Counted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Here(counts) => counts.serialize(serializer),
+            #[cfg(feature = "service")]
+            Self::There(counts) => {
+                let told = counts.named().filter(|(name, _)| !OF_THE_WRITER.contains(name));
+                serializer.collect_map(told)
+            }
+        }
+    }
 }
 
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
@@ -152,7 +188,7 @@ fn directory(
     }
     let profiles = taken?;
     let seconds = started.elapsed().as_secs_f64();
-    let counts = summary.counts;
+    let counts = Counted::Here(summary.counts);
     let threads = Some(summary.threads);
     let place = format!("--data-dir {}", dir.display());
     conclude(args, &Summary { files: &reports, profiles, threads, seconds, counts }, &place, stop)
@@ -304,7 +340,7 @@ fn show(bar: &ProgressBar, at: Progress) {
 }
 
 fn print_summary(summary: &Summary<'_>, place: &str) -> Result<(), Failure> {
-    let counts = &summary.counts;
+    let counts = summary.counts.counts();
     let read: u64 = summary.files.iter().map(|file| file.inputs).sum();
     let mut text = format!(
         "{read} inputs from {} file(s) in {:.1} s ({:.0}/s){}\n",

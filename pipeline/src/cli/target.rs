@@ -46,6 +46,10 @@ pub(super) enum Place {
     /// A data directory.
     Directory(PathBuf),
     /// A running service.
+    #[cfg_attr(
+        not(feature = "service"),
+        expect(dead_code, reason = "it holds the client that this program does not have")
+    )]
     Service(Client),
 }
 

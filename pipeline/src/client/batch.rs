@@ -289,3 +289,45 @@ fn container(schema: &str, records: usize, bytes: &[u8]) -> Vec<u8> {
     out.extend_from_slice(&SYNC);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(format: Format, inputs: &[&str]) -> Batch {
+        let mut batch = Batch::new(format);
+        for (input, number) in inputs.iter().zip(7..) {
+            let who = Who { user_id: Some((*input).into()), kind: None };
+            batch.push(number, input.as_bytes(), Some(who));
+        }
+        batch
+    }
+
+    #[test]
+    fn halves_of_a_batch_carry_each_input_once_under_its_number() {
+        let (first, second) =
+            batch(Format::Lines, &["a", "bb", "ccc"]).halves().expect("three can be halved");
+        assert_eq!((first.first, first.inputs(), &*first.body()), (7, 1, &b"a\n"[..]));
+        assert_eq!((second.first, second.inputs(), &*second.body()), (8, 2, &b"bb\nccc\n"[..]));
+        let (last, lone) = second.halves().expect("two can be halved");
+        assert_eq!((last.first, &*last.body()), (8, &b"bb\n"[..]));
+        assert_eq!((lone.first, &*lone.body()), (9, &b"ccc\n"[..]));
+        assert_eq!(lone.who[0].user_id.as_deref(), Some("ccc"));
+        assert_eq!(lone.halves(), None, "one input cannot be halved");
+    }
+
+    #[test]
+    fn halves_of_records_are_containers_of_their_own() {
+        let schema = Format::Records("\"bytes\"".into());
+        let (first, second) =
+            batch(schema, &["\u{2}a", "\u{2}b", "\u{2}c"]).halves().expect("three can be halved");
+        for (half, held) in [(first, &["a"][..]), (second, &["b", "c"])] {
+            let body = half.body().into_owned();
+            let read = apache_avro::Reader::new(body.as_slice()).expect("a container");
+            let values: Vec<_> = read.map(|value| value.expect("a value")).collect();
+            let held: Vec<_> =
+                held.iter().map(|text| apache_avro::types::Value::Bytes((*text).into())).collect();
+            assert_eq!(values, held);
+        }
+    }
+}

@@ -43,8 +43,8 @@ pub enum ClientError {
     },
     /// Nobody answers.
     #[error(
-        "no service answers at {url}: {source}; check the address and the port, and that \
-         `zeitgeber serve` runs there"
+        "no service answers at {url}: {source}; check http or https, the address and the port, \
+         and that `zeitgeber serve` runs there"
     )]
     Unreachable {
         /// The address.
@@ -201,6 +201,16 @@ impl ClientError {
             Self::Unreachable { .. } | Self::Lost { .. } => Some(None),
             Self::Busy { problem, .. } => Some(problem.retry_after_s.map(Duration::from_secs)),
             _ => None,
+        }
+    }
+
+    /// Whether inputs that were answered so may be in the log all the same.
+    pub(super) fn may_have_been_taken(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => source.kind() != io::ErrorKind::ConnectionRefused,
+            Self::Lost { .. } | Self::Answer { .. } => true,
+            Self::Busy { problem, .. } => !matches!(problem.status, 408 | 429),
+            _ => false,
         }
     }
 

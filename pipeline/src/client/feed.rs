@@ -73,7 +73,7 @@ pub struct Sent {
     pub counts: Counts,
     /// What became of each line, by its number in the file, where that was asked for.
     pub lines: Vec<LineOutcome>,
-    /// Whether it was sent more than once.
+    /// Whether it was sent again though the service may have taken it before.
     pub again: bool,
     /// Inputs larger than the service takes.
     pub unsent: u64,
@@ -153,7 +153,7 @@ impl Feed {
 
 /// Sends one batch until it is answered; in halves where it is too large for the service.
 fn deliver(client: &Client, door: Door, batch: Batch) -> Result<Sent, ClientError> {
-    let mut tries = 0;
+    let mut again = false;
     let answer = {
         let body = batch.body();
         let query = door.query();
@@ -164,11 +164,11 @@ fn deliver(client: &Client, door: Door, batch: Batch) -> Result<Sent, ClientErro
             body: Some((batch.format().media_type(), &body)),
             wait: ANSWER,
         };
-        client.try_each(&call, &mut tries)
+        client.persist_noting(&call, &mut again)
     };
     let inputs = batch.inputs();
     match answer.or_else(|error| Answer::of_refusal(error, inputs)) {
-        Ok(answer) => Ok(answer.told(&batch, tries > 1)),
+        Ok(answer) => Ok(answer.told(&batch, again)),
         Err(error) if error.problem().is_some_and(|problem| problem.status == 413) => {
             match batch.clone().halves() {
                 Some((first, second)) => {
@@ -184,10 +184,12 @@ fn deliver(client: &Client, door: Door, batch: Batch) -> Result<Sent, ClientErro
 }
 
 impl Client {
-    fn try_each(&self, call: &Call<'_>, tries: &mut u32) -> Result<Answer, ClientError> {
+    /// Asks as [`Client::ask`] does, and notes whether an attempt that failed may have been taken.
+    fn persist_noting(&self, call: &Call<'_>, taken: &mut bool) -> Result<Answer, ClientError> {
         self.patience.persist(&self.stop, || {
-            *tries += 1;
-            self.ask_once(call)
+            let answer = self.ask_once(call);
+            *taken |= answer.as_ref().is_err_and(ClientError::may_have_been_taken);
+            answer
         })
     }
 }

@@ -5,12 +5,26 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{ANSWER, Answer, Call, Client, ClientError, Format};
+use crate::cycle::Counts;
 
 /// What became of a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ProfilePut {
     /// `accepted`, or `duplicate` where the same one was in force.
     pub outcome: String,
+    /// How many of what it caused.
+    #[serde(default)]
+    counts: Option<Counts>,
+}
+
+impl ProfilePut {
+    /// The counts as a directory's writer tells them, as far as the service says.
+    pub fn counts(&self) -> Counts {
+        self.counts.unwrap_or_else(|| match self.outcome.as_str() {
+            "duplicate" => Counts { repeats: 1, ..Counts::default() },
+            _ => Counts { others: 1, ..Counts::default() },
+        })
+    }
 }
 
 impl Client {

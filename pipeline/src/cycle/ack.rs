@@ -76,6 +76,11 @@ macro_rules! counts {
             pub const fn since(&self, before: Self) -> Self {
                 Self { $($field: self.$field - before.$field),* }
             }
+
+            /// Each count by name.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($field), self.$field)),*].into_iter()
+            }
         }
 
         impl std::ops::AddAssign for Counts {

@@ -10,7 +10,7 @@ use std::{
 
 use zeitgeber_schemas::PartitionId;
 
-use super::LineOutcome;
+use super::{Counts, LineOutcome};
 use crate::state::Partition;
 
 /// What became of the inputs of one request.
@@ -18,6 +18,8 @@ use crate::state::Partition;
 pub struct Told {
     /// An outcome for each input; by partition, so not in the order of the lines.
     pub lines: Vec<LineOutcome>,
+    /// How many of what they caused; chunks are shared with others and not counted.
+    pub counts: Counts,
     /// Up to which event of each partition the inputs reached: the next position.
     pub reached: Vec<(PartitionId, u64)>,
 }
@@ -60,6 +62,7 @@ impl Reply {
         let mut told = self.0.told.lock().expect("nothing panics while the answer is held");
         told.0 += 1;
         told.1.lines.extend(delivery.lines);
+        told.1.counts += delivery.counts;
         told.1.reached.push((partition, delivery.reached));
     }
 }
@@ -71,6 +74,13 @@ impl Drop for Waiting {
         if let Some(settled) = settled {
             settled(if told.0 == self.batches { Ok(told.1) } else { Err(Unsettled) });
         }
+    }
+}
+
+impl Delivery {
+    /// Of a batch of so many inputs, none of them taken yet.
+    pub(super) fn of(inputs: usize) -> Self {
+        Self { lines: Vec::with_capacity(inputs), counts: Counts::default(), reached: 0 }
     }
 }
 
@@ -87,10 +97,15 @@ pub struct Outgoing {
     answers: Vec<Answer>,
 }
 
+/// What became of one batch.
 #[derive(Debug)]
-struct Delivery {
-    lines: Vec<LineOutcome>,
-    reached: u64,
+pub(super) struct Delivery {
+    /// An outcome for each input.
+    pub lines: Vec<LineOutcome>,
+    /// What they add up to.
+    pub counts: Counts,
+    /// The next position behind them.
+    pub reached: u64,
 }
 
 impl fmt::Debug for Outgoing {
@@ -106,8 +121,8 @@ impl Outgoing {
         self.deliveries.is_empty() && self.answers.is_empty()
     }
 
-    pub(super) fn delivery(&mut self, reply: Reply, lines: Vec<LineOutcome>, reached: u64) {
-        self.deliveries.push((reply, Delivery { lines, reached }));
+    pub(super) fn delivery(&mut self, reply: Reply, delivery: Delivery) {
+        self.deliveries.push((reply, delivery));
     }
 
     pub(super) fn answer(&mut self, answer: Answer) {

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{App, Kind, Problem};
 use crate::{
-    cycle::{LineOutcome, Told},
+    cycle::{Counts, LineOutcome, Told},
     ingest::Intake,
     telemetry::access,
 };
@@ -28,11 +28,48 @@ pub(super) struct Outcomes {
     rejected: u64,
     /// Exact repeats: they caused nothing.
     duplicate: u64,
+    /// What all of them caused.
+    counts: Caused,
     /// What became of each, in the order in which they came.
     outcomes: Vec<Outcome>,
     /// Up to which event of each partition the inputs reached: the next position, by partition.
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     reached: (),
+}
+
+/// How many of what inputs caused, as `zeitgeber ingest` adds it up. What there is none of is left
+/// out.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(default)]
+pub(super) struct Caused {
+    /// Readings that count.
+    accepted: u64,
+    /// Inputs refused and kept as dead letters.
+    refused: u64,
+    /// Inputs that caused nothing: exact repeats.
+    repeats: u64,
+    /// Other inputs that count: profiles, feedback.
+    others: u64,
+    /// Inputs of pools of agents that count.
+    commands: u64,
+    /// Inputs that changed nothing and are not stored.
+    idle: u64,
+    /// Tasks given to an agent.
+    assignments: u64,
+    /// Tasks done.
+    completions: u64,
+    /// Events of every type.
+    events: u64,
+    /// Analyses, revisions included.
+    analyses: u64,
+    /// Analyses at local midnights, revisions included.
+    midnights: u64,
+    /// Decisions.
+    decisions: u64,
+    /// Interventions issued.
+    interventions: u64,
+    /// Rewards learnt or corrected.
+    rewards: u64,
 }
 
 /// What became of one input.
@@ -119,6 +156,8 @@ pub(super) fn text(told: &Told) -> Vec<u8> {
         out.extend_from_slice(name.as_bytes());
         number(&mut out, count);
     }
+    out.extend_from_slice(b",\"counts\":");
+    caused(&mut out, &told.counts);
     out.extend_from_slice(b",\"outcomes\":[");
     for line in in_order(&told.lines) {
         outcome(&mut out, line);
@@ -138,6 +177,23 @@ pub(super) fn text(told: &Told) -> Vec<u8> {
     }
     out.extend_from_slice(b"}}");
     out
+}
+
+/// The counts that are not zero, as an object.
+fn caused(out: &mut Vec<u8>, counts: &Counts) {
+    out.push(b'{');
+    for (n, (name, count)) in caused_by(counts).enumerate() {
+        out.extend_from_slice(if n == 0 { b"\"" } else { b",\"" });
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        number(out, count);
+    }
+    out.push(b'}');
+}
+
+/// What inputs caused, by name, as far as there is any.
+pub(super) fn caused_by(counts: &Counts) -> impl Iterator<Item = (&'static str, u64)> {
+    counts.named().filter(|(_, count)| *count > 0)
 }
 
 /// The outcomes by line. They come by partition, and each line has one.
@@ -203,6 +259,7 @@ fn number(out: &mut Vec<u8>, mut value: u64) {
 mod tests {
     use super::*;
     use serde_json::json;
+    use utoipa::PartialSchema;
     use zeitgeber_schemas::{PartitionId, Reason};
 
     fn line(n: u64, reason: Option<Reason>) -> LineOutcome {
@@ -221,6 +278,7 @@ mod tests {
                 LineOutcome { detail, ..line(1, Some(Reason::NotJson)) },
                 LineOutcome { flags: vec!["late"], dropped_intervals: 20, ..line(2, None) },
             ],
+            counts: Counts { accepted: 2, refused: 1, repeats: 1, events: 12, ..Counts::default() },
             reached: vec![(PartitionId(12), 1_234_567_890_123), (PartitionId(3), 0)],
         };
         let read: serde_json::Value = serde_json::from_slice(&text(&told)).expect("it is JSON");
@@ -228,6 +286,7 @@ mod tests {
             read,
             json!({
                 "accepted": 2, "rejected": 1, "duplicate": 1,
+                "counts": {"accepted": 2, "refused": 1, "repeats": 1, "events": 12},
                 "outcomes": [
                     {"line": 1, "outcome": "rejected", "reason": "not_json",
                      "detail": "a \"quoted\" word"},
@@ -241,5 +300,22 @@ mod tests {
         let none: serde_json::Value =
             serde_json::from_slice(&text(&Told::default())).expect("it is JSON");
         assert_eq!(none["outcomes"], json!([]));
+        assert_eq!(none["counts"], json!({}));
+    }
+
+    #[test]
+    fn every_count_that_an_answer_can_hold_is_documented_and_no_other() {
+        // A request skips nothing, and shares its chunks with others.
+        let never = ["skipped", "chunks", "bytes"];
+        let counted = Counts::default();
+        let told = counted.named().map(|(name, _)| name).filter(|name| !never.contains(name));
+        let schema = serde_json::to_value(Caused::schema()).expect("a schema is JSON");
+        let documented = schema["properties"].as_object().expect("an object's schema");
+        let mut told: Vec<_> = told.collect();
+        let mut documented: Vec<_> = documented.keys().map(String::as_str).collect();
+        told.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(told, documented);
+        assert!(schema.get("required").is_none(), "what there is none of is left out: {schema}");
     }
 }

@@ -1,5 +1,7 @@
 //! People: profile and status of one, and who there is.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json, Router,
     extract::State,
@@ -14,7 +16,7 @@ use zeitgeber_schemas::{ProfileBody, person_key};
 use super::{
     App, Id, Kind, Media, Params, Problem, ProblemBody, Received, Scope, Tenant,
     extract::{check_id, checked_tenant, default_tenant},
-    outcomes::settle,
+    outcomes::{Caused, caused_by, settle},
 };
 use crate::{
     door::{DEFAULT_TENANT, Refusal, profile},
@@ -83,6 +85,9 @@ struct ProfileOutcome {
     /// `accepted`: it is in force. `duplicate`: it was already.
     #[schema(pattern = "^(accepted|duplicate)$")]
     outcome: &'static str,
+    /// What it caused.
+    #[schema(value_type = Caused)]
+    counts: BTreeMap<&'static str, u64>,
 }
 
 /// Set a person's profile
@@ -114,7 +119,8 @@ async fn put_profile(
     intake.take_profile(1, &profile);
     let told = settle(&app, intake).await?;
     let outcome = told.lines.first().map_or("accepted", |line| line.outcome);
-    Ok(Json(ProfileOutcome { outcome }))
+    let counts = caused_by(&told.counts).collect();
+    Ok(Json(ProfileOutcome { outcome, counts }))
 }
 
 pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {

@@ -21,7 +21,7 @@ use zeitgeber::{
     },
 };
 
-use super::{Args, Failure, InputKind, Summary, conclude, progress_bar, say, show};
+use super::{Args, Counted, Failure, InputKind, Summary, conclude, progress_bar, say, show};
 use crate::cli::target::tell_version;
 
 /// What one command sends.
@@ -58,7 +58,7 @@ pub(super) fn run(
     tell_version(&sending.client);
     sending.remark();
     let seconds = started.elapsed().as_secs_f64();
-    let counts = sending.counts;
+    let counts = Counted::There(sending.counts);
     let summary = Summary { files: &reports, profiles, threads: None, seconds, counts };
     conclude(args, &summary, &place, stop)
 }
@@ -100,10 +100,7 @@ impl Sending<'_> {
         let usable = read_profiles(path)?;
         for (document, profile) in &usable {
             let put = self.client.put_profile(&profile.tenant, &profile.user_id, document)?;
-            match put.outcome.as_str() {
-                "duplicate" => self.counts.repeats += 1,
-                _ => self.counts.others += 1,
-            }
+            self.counts += put.counts();
         }
         Ok(usable.len() as u64)
     }
@@ -212,8 +209,8 @@ impl Sending<'_> {
     fn remark(&self) {
         if self.again > 0 {
             say::note(&format!(
-                "{} inputs were sent again because their answer was lost: those that the log had \
-                 taken before count as repeats",
+                "{} inputs were sent again because their answer was lost: what the log had taken \
+                 before counts as repeats, without what it caused",
                 self.again
             ));
         }
