@@ -19,6 +19,7 @@ use crate::{
 mod ack;
 mod batch;
 mod reply;
+pub mod tally;
 
 pub use ack::{Ack, Announced, Counts, LineOutcome, OutcomeDetail};
 pub use batch::{Batch, Item, Raw, Source};
@@ -52,6 +53,8 @@ pub struct Cycle {
     waiting: VecDeque<Ack>,
     chunk_bytes: usize,
     outcomes: bool,
+    /// Whether somebody wants to know what inputs and events add up to.
+    tallied: bool,
     /// Outcomes of the batch in hand, where somebody waits for them.
     told: Option<Vec<LineOutcome>>,
 }
@@ -71,8 +74,16 @@ impl Cycle {
             waiting: VecDeque::new(),
             chunk_bytes,
             outcomes: outcomes == OutcomeDetail::PerLine,
+            tallied: false,
             told: None,
         }
+    }
+
+    /// Whether acknowledgements tell what their inputs and events add up to.
+    #[must_use]
+    pub const fn with_tally(mut self, tallied: bool) -> Self {
+        self.tallied = tallied;
+        self
     }
 
     /// The folded state: it may run ahead of what is durable.
@@ -232,6 +243,9 @@ impl Cycle {
             self.state.apply(subject, input, event, || kept.as_ref().map_or([0; 16], |k| k.hash));
         }
         self.pending.counts.stored(&self.events, item.schema);
+        if self.tallied {
+            self.pending.tally.get_or_insert_default().stored(input, &self.events);
+        }
         if self.outcomes && place.source > 0 {
             self.pending.lines.push(LineOutcome::stored(item.line, input, &self.events));
         }
@@ -243,6 +257,9 @@ impl Cycle {
 
     fn repeated(&mut self, item: &Item, input: &Input<'_>, place: Place, reason: Option<Reason>) {
         self.pending.counts.repeats += 1;
+        if self.tallied {
+            self.pending.tally.get_or_insert_default().repeated(input);
+        }
         if let Some(told) = &mut self.told {
             let reason = reason.unwrap_or(Reason::Duplicate);
             told.push(LineOutcome::refused(item.line, None, None, reason));

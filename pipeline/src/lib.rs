@@ -12,8 +12,11 @@ pub mod engine;
 pub mod fold;
 pub mod ingest;
 pub mod journal;
+pub mod measure;
 pub mod query;
 pub mod record;
 pub mod runtime;
 pub mod state;
 pub mod store;
+#[cfg(feature = "service")]
+pub mod telemetry;

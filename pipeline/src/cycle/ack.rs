@@ -7,7 +7,9 @@ use zeitgeber_schemas::{
     SchemaId, Span,
 };
 
-use super::{Outgoing, kind_name};
+use std::time::Duration;
+
+use super::{Outgoing, kind_name, tally::Tally};
 
 /// Whether outcomes are told line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,10 @@ pub struct Ack {
     pub decisions: Vec<Announced>,
     /// Who waits for it.
     pub outgoing: Outgoing,
+    /// What its inputs and events add up to, where somebody watches.
+    pub tally: Option<Box<Tally>>,
+    /// How long its chunk took to become durable, where somebody watches.
+    pub commit: Option<Duration>,
 }
 
 /// A decision that became durable.

@@ -1,0 +1,222 @@
+//! What a chunk's inputs and events add up to, for whoever watches a running service.
+//!
+//! Plain numbers of one thread, added up input by input and handed over with the chunk's
+//! acknowledgement, so that they tell what is durable and nothing else. A cycle that nobody
+//! watches keeps none.
+
+use zeitgeber_processors::flow::{Body, Input};
+use zeitgeber_schemas::{
+    Event, FeedbackStatus, Reason, RhythmAnalysed, SchemaId, Span, Suppression,
+};
+
+use crate::measure::{Buckets, DELAY_S, RATIO, SLEEPINESS};
+
+/// Kinds of input.
+pub const KINDS: [&str; 10] = [
+    "imu",
+    "hrv",
+    "environment",
+    "profile",
+    "feedback",
+    "configuration",
+    "task",
+    "agent",
+    "tick",
+    "unreadable",
+];
+/// What becomes of an input.
+pub const OUTCOMES: [&str; 4] = ["accepted", "rejected", "duplicate", "idle"];
+/// The stages.
+pub const STAGES: [&str; 6] =
+    ["validation", "rhythm", "routing", "intervention", "feedback", "tasks"];
+/// First analyses of a window, and those after late data.
+pub const REVISIONS: [&str; 2] = ["first", "later"];
+
+const ACCEPTED: usize = 0;
+const REJECTED: usize = 1;
+const DUPLICATE: usize = 2;
+
+/// The stage that decides events of a schema; none: it is no event.
+pub const fn stage_of(schema: SchemaId) -> Option<&'static str> {
+    Some(match schema {
+        SchemaId::SubjectOpened
+        | SchemaId::ReadingAccepted
+        | SchemaId::DeadLettered
+        | SchemaId::ProfileSet
+        | SchemaId::ConfigurationSet => STAGES[0],
+        SchemaId::RhythmAnalysed => STAGES[1],
+        SchemaId::DecisionMade => STAGES[2],
+        SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => STAGES[3],
+        SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => STAGES[4],
+        SchemaId::Reading
+        | SchemaId::Profile
+        | SchemaId::Feedback
+        | SchemaId::Configuration
+        | SchemaId::Unreadable => return None,
+    })
+}
+
+/// Every event's schema and name.
+pub fn events() -> impl Iterator<Item = (SchemaId, &'static str)> {
+    let events = SchemaId::ALL.iter().filter(|schema| stage_of(**schema).is_some());
+    events.map(|schema| (*schema, schema.as_str()))
+}
+
+/// What inputs and events add up to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tally {
+    /// Inputs, by kind in the order of [`KINDS`] and outcome in the order of [`OUTCOMES`].
+    pub inputs: [[u64; OUTCOMES.len()]; KINDS.len()],
+    /// Inputs refused, by reason.
+    pub refusals: [u64; Reason::ALL.len()],
+    /// Events, by schema.
+    pub events: [u64; SchemaId::ALL.len()],
+    /// Decisions that reach nobody, by reason.
+    pub suppressions: [u64; Suppression::ALL.len()],
+    /// From measurement to arrival of accepted readings, s.
+    pub reading_delay: Buckets,
+    /// Analyses, by span, then first and later.
+    pub analyses: [[u64; REVISIONS.len()]; Span::ALL.len()],
+    /// Their coverage, 0 to 1.
+    pub coverage: Buckets,
+    /// Their vitality, 0 to 1, where there is one.
+    pub vitality: Buckets,
+    /// Their predicted sleepiness, 1 to 9.
+    pub sleepiness: Buckets,
+    /// From the end of their window to the arrival of what sealed it, s.
+    pub analysis_delay: Buckets,
+    /// What concerns arms, by name.
+    pub arms: Vec<ArmTally>,
+    /// Greatest arrival time of an accepted reading, ms UTC.
+    pub newest_ms: Option<i64>,
+}
+
+/// What happened with one arm.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ArmTally {
+    /// The arm.
+    pub arm: String,
+    /// Decisions for it.
+    pub decisions: u64,
+    /// Interventions issued of it.
+    pub interventions: u64,
+    /// Rewards that it learnt, corrections included.
+    pub rewards: u64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            inputs: [[0; OUTCOMES.len()]; KINDS.len()],
+            refusals: [0; Reason::ALL.len()],
+            events: [0; SchemaId::ALL.len()],
+            suppressions: [0; Suppression::ALL.len()],
+            reading_delay: Buckets::new(DELAY_S),
+            analyses: [[0; REVISIONS.len()]; Span::ALL.len()],
+            coverage: Buckets::new(RATIO),
+            vitality: Buckets::new(RATIO),
+            sleepiness: Buckets::new(SLEEPINESS),
+            analysis_delay: Buckets::new(DELAY_S),
+            arms: Vec::new(),
+            newest_ms: None,
+        }
+    }
+}
+
+impl Tally {
+    /// An input was stored with these events.
+    pub fn stored(&mut self, input: &Input<'_>, events: &[Event]) {
+        let mut outcome = ACCEPTED;
+        for event in events {
+            self.events[event.schema() as usize] += 1;
+            match event {
+                Event::ReadingAccepted(_) => self.reading(input),
+                Event::DeadLettered(refused) => {
+                    outcome = REJECTED;
+                    self.refusals[refused.reason as usize] += 1;
+                }
+                Event::RhythmAnalysed(analysed) => self.analysed(input, analysed),
+                Event::DecisionMade(decision) => self.arm(&decision.chosen).decisions += 1,
+                Event::InterventionIssued(issued) => self.arm(&issued.arm).interventions += 1,
+                Event::InterventionSuppressed(event) => {
+                    self.suppressions[event.reason as usize] += 1;
+                }
+                Event::FeedbackRecorded(event) => {
+                    let learnt =
+                        matches!(event.status, FeedbackStatus::Applied | FeedbackStatus::Corrected);
+                    self.arm(&event.arm).rewards += u64::from(learnt);
+                }
+                Event::SubjectOpened(_)
+                | Event::ProfileSet
+                | Event::ConfigurationSet
+                | Event::OutcomeExpired(_) => {}
+            }
+        }
+        self.inputs[kind_of(input)][outcome] += 1;
+    }
+
+    /// An input caused nothing: it repeats another one.
+    pub fn repeated(&mut self, input: &Input<'_>) {
+        self.inputs[kind_of(input)][DUPLICATE] += 1;
+    }
+
+    fn reading(&mut self, input: &Input<'_>) {
+        let received = input.envelope.received();
+        self.reading_delay.record(seconds(received.saturating_sub(input.envelope.ts)));
+        self.newest_ms = self.newest_ms.max(Some(received));
+    }
+
+    fn analysed(&mut self, input: &Input<'_>, analysed: &RhythmAnalysed) {
+        self.analyses[analysed.span as usize][usize::from(analysed.revision > 0)] += 1;
+        self.coverage.record(analysed.coverage);
+        self.sleepiness.record(analysed.kss);
+        if let Some(vitality) = analysed.composite.vitality {
+            self.vitality.record(vitality);
+        }
+        let delay_ms = input.envelope.received().saturating_sub(analysed.window_end_ms);
+        self.analysis_delay.record(seconds(delay_ms));
+    }
+
+    /// An arm's place; decisions are rare and arms few, so that a search does.
+    fn arm(&mut self, name: &str) -> &mut ArmTally {
+        let index = self.arms.iter().position(|tally| tally.arm == name);
+        let index = index.unwrap_or_else(|| {
+            self.arms.push(ArmTally { arm: name.into(), ..ArmTally::default() });
+            self.arms.len() - 1
+        });
+        &mut self.arms[index]
+    }
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
+/// The place of an input's kind in [`KINDS`].
+const fn kind_of(input: &Input<'_>) -> usize {
+    match input.body {
+        Body::Reading(body) => body.kind() as usize,
+        Body::Profile(_) => 3,
+        Body::Feedback(_) => 4,
+        Body::Configuration(_) => 5,
+        Body::Unreadable(_) => 9,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_has_a_stage_and_no_input_has_one() {
+        for schema in SchemaId::ALL {
+            assert_eq!(stage_of(*schema).is_none(), schema.is_input(), "{schema}");
+        }
+    }
+
+    #[test]
+    fn kinds_of_readings_stand_in_the_order_of_their_schema() {
+        let kinds = zeitgeber_schemas::Kind::ALL.iter().map(|kind| kind.as_str());
+        assert!(kinds.eq(KINDS[..3].iter().copied()));
+    }
+}
