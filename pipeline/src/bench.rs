@@ -225,7 +225,7 @@ fn avro_run(
 }
 
 fn take_avro(session: &mut Session, number: u64, datum: &[u8]) -> Result<(), SessionError> {
-    let options = Options { backfill: false, door_now_ms: i64::MAX };
+    let options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
     let mut rest = datum;
     let mut encoded = session.borrow_scratch();
     let taken = match avro::reading(&mut rest, &options, &mut encoded) {
@@ -245,7 +245,7 @@ fn ndjson_run(
 ) -> Result<RunCounts, BenchError> {
     let mut session = open(dir, load, settings, configuration)?;
     let before = *session.counts();
-    let options = Options { backfill: false, door_now_ms: i64::MAX };
+    let options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
     let stop = AtomicBool::new(false);
     let started = (Instant::now(), cpu_seconds());
     let file = files::open(file, LINE_BYTES_MAX).map_err(FileError::from)?;

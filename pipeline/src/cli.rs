@@ -19,9 +19,13 @@ mod profile;
 mod replay;
 mod report;
 mod say;
+#[cfg(feature = "service")]
+mod serve;
 mod session;
 mod status;
 mod tail;
+#[cfg(feature = "service")]
+mod token;
 mod verify;
 
 use std::{
@@ -80,6 +84,10 @@ enum Command {
     Verify(verify::Args),
     Config(config::Args),
     Export(export::Args),
+    #[cfg(feature = "service")]
+    Serve(serve::Args),
+    #[cfg(feature = "service")]
+    Token(token::Args),
     Bench(bench::Args),
     Completions(completions::Args),
 }
@@ -126,6 +134,10 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Verify(args) => verify::run(&args),
         Command::Config(args) => config::run(&args, layers),
         Command::Export(args) => export::run(&args),
+        #[cfg(feature = "service")]
+        Command::Serve(args) => serve::run(&args, layers),
+        #[cfg(feature = "service")]
+        Command::Token(args) => token::run(&args),
         Command::Bench(args) => bench::run(&args, layers),
         Command::Completions(args) => completions::run(&args),
     }

@@ -7,6 +7,7 @@
 
 mod keys;
 mod layers;
+mod service;
 
 use std::{
     env,
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::{Arm, ConfigurationBody, FeedbackPolicy, Missing, Policy};
 
 pub use layers::{Origin, Setting};
+pub use service::Service;
 
 /// The compiled-in defaults, documented.
 pub const DEFAULTS: &str = include_str!("config/defaults.toml");
@@ -32,6 +34,8 @@ pub struct Config {
     pub clock: Clock,
     /// What a door takes.
     pub limits: DoorLimits,
+    /// The HTTP service.
+    pub service: Service,
     /// How it is decided what reaches a person.
     pub decisions: Decisions,
     #[serde(skip)]
@@ -67,6 +71,8 @@ pub struct Clock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockMode {
+    /// The wall clock of a running service; where files are read, as [`Self::Inputs`].
+    Service,
     /// The arrival times of the person's own readings.
     Inputs,
 }

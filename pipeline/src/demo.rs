@@ -81,7 +81,7 @@ pub fn play(
     let hash = crate::record::raw_hash(READINGS);
     let source = Source { id: hash, name: "sample".into() };
     session.set_source(Some(source))?;
-    let options = Options { backfill: false, door_now_ms: now_ms() };
+    let options = Options { backfill: false, door_now_ms: now_ms(), stamp_ms: None };
     let mut played = Played { lines: 0, answers: 0 };
     for step in lines.chunks(STEP_LINES) {
         for line in step {

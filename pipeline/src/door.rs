@@ -47,6 +47,9 @@ pub struct Options {
     pub backfill: bool,
     /// The door's clock, ms UTC; `i64::MAX` switches the check against it off.
     pub door_now_ms: i64,
+    /// The arrival time that an input without one is given, ms UTC; none where people's clocks
+    /// move by their inputs alone.
+    pub stamp_ms: Option<i64>,
 }
 
 /// What a caller needs of a reading that was appended to its buffer.
@@ -149,6 +152,8 @@ fn admit<'a>(
     if options.backfill || body.backfill {
         envelope.recv_ts = Some(envelope.ts);
         body.backfill = true;
+    } else {
+        envelope.recv_ts = envelope.recv_ts.or(options.stamp_ms);
     }
     let found = if let Some((reason, detail)) = excess(&envelope, &body) {
         Some((reason, detail))

@@ -279,6 +279,9 @@ pub enum ReadError {
         /// The greatest version that can be read.
         supported: u32,
     },
+    /// Nobody waits for what is read any more.
+    #[error("the reading was stopped before its end")]
+    Cancelled,
     /// The system could not read.
     #[error("could not read {}: {source}", file.display())]
     Io {

@@ -10,6 +10,8 @@ pub mod demo;
 pub mod door;
 pub mod engine;
 pub mod fold;
+#[cfg(feature = "service")]
+pub mod http;
 pub mod ingest;
 pub mod journal;
 pub mod measure;

@@ -16,7 +16,7 @@ use zeitgeber::door::{
 };
 use zeitgeber_schemas::{Doubles, Envelope, Environment, Imu, ReadingBody, Reason, Values};
 
-const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX };
+const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
 
 fn open(name: &str, bytes: &[u8]) -> Result<Source, String> {
     let dir = tempfile::tempdir().expect("a temporary directory");

@@ -7,7 +7,8 @@ use zeitgeber::door::{
 };
 use zeitgeber_schemas::{Envelope, FieldSet, Kind, ReadingBody, Reason, Values};
 
-const OPTIONS: Options = Options { backfill: false, door_now_ms: 2_000_000_000_000 };
+const OPTIONS: Options =
+    Options { backfill: false, door_now_ms: 2_000_000_000_000, stamp_ms: None };
 
 /// Lines of every form that producers send, for the property test to damage.
 const LINES: [&str; 9] = [
@@ -201,7 +202,7 @@ fn lists_and_ids_are_bounded() {
 
 #[test]
 fn an_arrival_ahead_of_the_doors_clock_is_refused() {
-    let now = |door_now_ms| Options { backfill: false, door_now_ms };
+    let now = |door_now_ms| Options { backfill: false, door_now_ms, stamp_ms: None };
     let arrived = 1_740_971_948_734;
     both(LINES[0].as_bytes(), &now(arrived - 5 * 60_000)).expect("five minutes are allowed");
     let ahead = both(LINES[0].as_bytes(), &now(arrived - 5 * 60_000 - 1)).expect_err("ahead");

@@ -13,7 +13,7 @@ use zeitgeber::{
 };
 use zeitgeber_schemas::{Envelope, PartitionId};
 
-const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX };
+const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
 
 struct Deaf;
 

@@ -98,7 +98,7 @@ fn log() -> Log {
         session.take_profile(0, &person).unwrap();
     }
     session.set_source(Some(Source { id: SOURCE, name: "stream.jsonl".into() })).unwrap();
-    let options = Options { backfill: false, door_now_ms: i64::MAX };
+    let options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
     for (line, number) in lines().iter().zip(1..) {
         session.reading_line(number, line.as_bytes(), &options).unwrap();
     }

@@ -26,7 +26,7 @@ const SLICES: usize = 24;
 /// How many partitions must hold readings for threads to have something to share.
 const PARTITIONS_FILLED: usize = 8;
 
-const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX };
+const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
 
 /// Ingests files with the sample's profiles; the summary.
 fn ingest(log: &Path, inputs: &[&Path], threads: u16) -> Value {

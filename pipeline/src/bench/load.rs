@@ -172,7 +172,7 @@ impl Load {
         let mut scratch = json::Scratch::default();
         for line in sample_lines().map_err(LoadError::Sample)? {
             bytes.clear();
-            let options = Options { backfill: false, door_now_ms: i64::MAX };
+            let options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
             if json::reading(&line, &options, &mut scratch, &mut bytes).is_ok() {
                 machine.take(SchemaId::Reading, &bytes)?;
             }
@@ -185,7 +185,7 @@ impl Load {
         replace_into(line, &format!("\"{old}"), &format!("\"{new}"), &mut self.lines.bytes);
         self.lines.end();
         let renamed = &self.lines.bytes[start..];
-        let options = Options { backfill: false, door_now_ms: i64::MAX };
+        let options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
         if json::reading(renamed, &options, scratch, &mut self.avro.bytes).is_err() {
             self.avro.bytes.extend_from_slice(renamed);
         }

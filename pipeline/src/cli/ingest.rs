@@ -204,7 +204,7 @@ fn readings(
     stop: &AtomicBool,
     mut outcomes: Option<&mut OutcomeLog>,
 ) -> Result<FileReport, Failure> {
-    let options = Options { backfill: args.backfill, door_now_ms: now_ms() };
+    let options = Options { backfill: args.backfill, door_now_ms: now_ms(), stamp_ms: None };
     let bar = progress_bar(&file.name);
     let mut failed = None;
     let report = session.readings_file(file, &options, line_limit, stop, |session, at| {

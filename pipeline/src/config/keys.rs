@@ -9,6 +9,8 @@ const ARMS_MAX: usize = 64;
 const NO_INTERVENTION: &str = "no_intervention";
 /// Longest text, bytes.
 const TEXT_BYTES_MAX: usize = 1_000;
+/// Longest path, bytes.
+const PATH_BYTES_MAX: usize = 4_095;
 /// Similarity (Jaro-Winkler) below which a key is not worth suggesting.
 const SIMILAR: f64 = 0.7;
 
@@ -20,6 +22,8 @@ pub(super) enum Rule {
     Flag,
     OneOf(&'static [&'static str]),
     Text,
+    /// A path; empty: none.
+    Path,
     Name,
     Arms,
 }
@@ -46,8 +50,25 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ("log.segment_mib", Rule::Integer(1, 4_096)),
     ("log.chunk_kib", Rule::Integer(16, 1_024)),
     ("runtime.threads", Rule::Integer(0, 256)),
-    ("clock.mode", Rule::OneOf(&["inputs"])),
+    ("clock.mode", Rule::OneOf(&["service", "inputs"])),
     ("limits.max_line_kib", Rule::Integer(16, 65_536)),
+    ("service.listen", Rule::Text),
+    ("service.tokens_file", Rule::Path),
+    ("service.tls_cert_file", Rule::Path),
+    ("service.tls_key_file", Rule::Path),
+    ("service.body_mib", Rule::Integer(1, 1_024)),
+    ("service.bodies_mib", Rule::Integer(1, 65_536)),
+    ("service.connections_max", Rule::Integer(1, 1_000_000)),
+    ("service.header_s", Rule::Integer(1, 600)),
+    ("service.read_s", Rule::Integer(1, 600)),
+    ("service.write_s", Rule::Integer(1, 600)),
+    ("service.idle_s", Rule::Integer(1, 3_600)),
+    ("service.request_s", Rule::Integer(1, 3_600)),
+    ("service.long_read_s", Rule::Integer(1, 86_400)),
+    ("service.long_reads", Rule::Integer(1, 256)),
+    ("service.pending_mib", Rule::Integer(1, 16_384)),
+    ("service.pending_requests", Rule::Integer(1, 1_000_000)),
+    ("service.stop_s", Rule::Integer(1, 600)),
     ("decisions.version", Rule::Text),
     ("decisions.policy.alpha", Rule::Float(0.0, 100.0)),
     ("decisions.policy.lambda", Rule::Float(1e-6, 1e6)),
@@ -117,6 +138,7 @@ impl Rule {
             (Self::Flag, Value::Boolean(_)) => true,
             (Self::OneOf(known), Value::String(found)) => known.contains(&found.as_str()),
             (Self::Text, Value::String(found)) => (1..=TEXT_BYTES_MAX).contains(&found.len()),
+            (Self::Path, Value::String(found)) => found.len() <= PATH_BYTES_MAX,
             (Self::Name, Value::String(found)) => is_name(found),
             (Self::Arms, Value::Array(items)) => return arms(items).map(Value::Array),
             _ => false,
@@ -137,7 +159,7 @@ impl Rule {
     pub(super) fn parse(self, text: &str) -> Value {
         let literal = || Value::String(text.into());
         match self {
-            Self::OneOf(_) | Self::Text | Self::Name => literal(),
+            Self::OneOf(_) | Self::Text | Self::Path | Self::Name => literal(),
             Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms => {
                 let table = format!("value = {text}").parse::<Table>();
                 table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(literal)
@@ -158,6 +180,7 @@ impl std::fmt::Display for Rule {
                 f.write_str(&known.join(" or "))
             }
             Self::Text => write!(f, "a text of 1 to {TEXT_BYTES_MAX} bytes"),
+            Self::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
             Self::Name => f.write_str("a name of lower-case letters, digits and `_`"),
             Self::Arms => write!(
                 f,

@@ -1,0 +1,128 @@
+//! `zeitgeber serve`.
+
+use std::{process::ExitCode, time::Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use zeitgeber::{
+    config::{Config, Service},
+    cycle::{Ack, OutcomeDetail},
+    engine::{Engine, EngineSettings, Listener},
+    http::{App, Listening, Parts, Tokens, raise_open_files, tls},
+};
+
+use super::{DataDir, Failure, Layers, say, session};
+
+/// What a process that was told twice to end exits with, as one that a signal ended.
+const INTERRUPTED: i32 = 130;
+
+/// Run as a service: take inputs and answer questions over HTTP
+///
+/// Listens on 127.0.0.1:8787 unless configured otherwise (`service.listen`). Any address that
+/// others can reach needs a file of tokens (`service.tokens_file`) or --insecure. SIGTERM or SIGINT
+/// ends it cleanly; a second one at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  zeitgeber serve --data-dir DIR
+  zeitgeber serve --data-dir DIR --listen 127.0.0.1:9000
+  zeitgeber serve --data-dir DIR --listen 0.0.0.0:8787 --set service.tokens_file=tokens.txt")]
+pub(super) struct Args {
+    #[command(flatten)]
+    data: DataDir,
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Serve everybody who can reach the address, without tokens
+    #[arg(long)]
+    insecure: bool,
+}
+
+/// Nothing is told beyond what each request hears itself.
+struct Deaf;
+
+impl Listener for Deaf {
+    fn durable(&mut self, _: &[Ack]) {}
+}
+
+pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
+    let mut config = session::config(layers)?;
+    if let Some(listen) = &args.listen {
+        config.service.listen.clone_from(listen);
+    }
+    let tokens = Service::path(&config.service.tokens_file).map(Tokens::read).transpose()?;
+    let tls = tls(&config.service)?;
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // The address comes first: who cannot listen must not open the log.
+    let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
+    let engine = open(args, &config, &listening, tls.is_some())?;
+    let app = App::new(Parts {
+        engine: engine.handle(),
+        service: config.service.clone(),
+        clock: config.clock.mode,
+        tokens,
+        observer: Box::new(()),
+    });
+    let ended = runtime.block_on(async {
+        stop_on_signals(&app)?;
+        Ok::<_, Failure>(listening.serve(app.clone(), tls).await)
+    })?;
+    if ended.cut_off > 0 {
+        say::note(&format!("{} connections did not end in time and were cut off", ended.cut_off));
+    }
+    let counts = engine.close()?;
+    runtime.shutdown_background();
+    say::note(&format!("stopped: {} inputs, {} events", counts.inputs(), counts.events));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the log and says what was found.
+fn open(
+    args: &Args,
+    config: &Config,
+    listening: &Listening,
+    has_tls: bool,
+) -> Result<Engine, Failure> {
+    let started = Instant::now();
+    let bounds = EngineSettings {
+        pending_bytes: Service::bytes(config.service.pending_mib),
+        pending_requests: config.service.pending_requests as usize,
+    };
+    let settings = session::settings(config, OutcomeDetail::Counts);
+    let (body, configure) = (config.configuration(), session::configure(config));
+    let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, Deaf)?;
+    let handle = engine.handle();
+    let store = handle.store();
+    let events: u64 = store.tails().iter().map(|tail| tail.next_position).sum();
+    let cut = store.cut().map_or_else(String::new, |cut| {
+        format!(", cut {} bytes that were never acknowledged", cut.bytes)
+    });
+    say::note(&format!(
+        "listening on {}://{}, data in {}, {events} events{cut}, ready in {:.2} s",
+        if has_tls { "https" } else { "http" },
+        listening.address(),
+        args.data.dir.display(),
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(engine)
+}
+
+/// The first SIGTERM or SIGINT ends the service cleanly, the second one at once.
+fn stop_on_signals(app: &App) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let app = app.clone();
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if app.is_stopping() {
+                std::process::exit(INTERRUPTED);
+            }
+            say::note("stopping: no new requests; those under way end first");
+            app.stop();
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! `/openapi.json`: collected from the handlers' own declarations.
+//!
+//! What every path of a sort can answer (no token, too much waits, a body of another type, …) is
+//! added here, once; a handler declares what is its own.
+
+use std::sync::OnceLock;
+
+use utoipa::{
+    Modify, OpenApi, ToSchema,
+    openapi::{
+        Content, OpenApi as Document, Ref, RefOr, ResponseBuilder,
+        path::Operation,
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use super::{ProblemBody, health};
+
+/// The name of the security scheme.
+const BEARER: &str = "bearer";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Zeitgeber",
+        description = "Wearable readings in, decisions that can be replayed and explained out. \
+                       Inputs are acknowledged only when they are durable. Query parameters that \
+                       are not documented are refused (400).",
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    components(schemas(ProblemBody)),
+    modifiers(&Common),
+)]
+struct Root;
+
+/// The document.
+pub fn document() -> Document {
+    let mut document = Root::openapi();
+    document.merge(health::Api::openapi());
+    Common.modify(&mut document);
+    document
+}
+
+/// The document as JSON, made once.
+pub(super) fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| document().to_json().expect("the document has a JSON form"))
+}
+
+/// Adds what paths have in common.
+struct Common;
+
+/// Problems that any path under `/v1` can answer.
+const ANY: [(&str, &str); 7] = [
+    ("400", "The request cannot be read; for a body, with line and column."),
+    ("401", "A bearer token is needed, and none that is known came."),
+    ("403", "The token lacks the scope that this path needs."),
+    ("429", "Too much waits already; `retry-after` says when to try again."),
+    ("500", "A fault of the service, named in its log by the request's id."),
+    ("503", "The service is stopping, or its journal failed."),
+    ("504", "The answer took too long."),
+];
+/// Problems that any path with a body can answer besides.
+const WITH_BODY: [(&str, &str); 3] = [
+    ("408", "The body did not arrive in time."),
+    ("413", "The body is too large."),
+    ("415", "The body is of a type that is not taken here."),
+];
+
+impl Modify for Common {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.security_schemes.insert(BEARER.into(), RefOr::T(scheme));
+        for (path, item) in &mut document.paths.paths {
+            if !path.starts_with("/v1/") {
+                continue;
+            }
+            let operations =
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+            for operation in operations.into_iter().flatten() {
+                common(operation);
+            }
+        }
+    }
+}
+
+fn common(operation: &mut Operation) {
+    let none = SecurityRequirement::default();
+    let token = SecurityRequirement::new(BEARER, Vec::<String>::new());
+    operation.security = Some(vec![none, token]);
+    let with_body: &[_] = if operation.request_body.is_some() { &WITH_BODY } else { &[] };
+    for (status, what) in ANY.iter().chain(with_body) {
+        let responses = &mut operation.responses.responses;
+        responses.entry((*status).into()).or_insert_with(|| problem(what));
+    }
+}
+
+/// A response of a problem.
+fn problem(what: &str) -> RefOr<utoipa::openapi::Response> {
+    let schema = Ref::from_schema_name(ProblemBody::name());
+    let content = Content::new(Some(schema));
+    ResponseBuilder::new().description(what).content("application/problem+json", content).into()
+}
