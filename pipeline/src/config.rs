@@ -8,6 +8,7 @@
 mod keys;
 mod layers;
 mod service;
+mod watching;
 
 use std::{
     env,
@@ -19,6 +20,7 @@ use zeitgeber_schemas::{Arm, ConfigurationBody, FeedbackPolicy, Missing, Policy}
 
 pub use layers::{Origin, Setting};
 pub use service::Service;
+pub use watching::{LogFormat, Logs, MetricSettings, Traces};
 
 /// The compiled-in defaults, documented.
 pub const DEFAULTS: &str = include_str!("config/defaults.toml");
@@ -36,6 +38,12 @@ pub struct Config {
     pub limits: DoorLimits,
     /// The HTTP service.
     pub service: Service,
+    /// What a service logs.
+    pub logs: Logs,
+    /// What traces it sends.
+    pub traces: Traces,
+    /// What metrics it keeps.
+    pub metrics: MetricSettings,
     /// How it is decided what reaches a person.
     pub decisions: Decisions,
     #[serde(skip)]

@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use crossbeam_channel::{Receiver, bounded};
@@ -23,7 +24,8 @@ use crate::{
     cycle::{Ack, Batch, Counts, Reply, Told, Unsettled},
     ingest::{Configure, Intake, SessionError, SessionSettings, open_runtime},
     journal::{AppendError, Journal, Layout},
-    runtime::{CoreDoors, Runtime},
+    measure::{Histogram, LATENCY_S},
+    runtime::{CoreDoors, CoreLoad, Runtime},
     store::Store,
 };
 
@@ -54,6 +56,24 @@ pub enum NotTaken {
 pub trait Listener: Send {
     /// These became durable.
     fn durable(&mut self, acks: &[Ack]);
+
+    /// Whether acknowledgements should tell what their inputs and events add up to, and how long
+    /// their chunks took.
+    fn wants_tally(&self) -> bool {
+        false
+    }
+}
+
+/// Two that listen.
+impl<A: Listener, B: Listener> Listener for (A, B) {
+    fn durable(&mut self, acks: &[Ack]) {
+        self.0.durable(acks);
+        self.1.durable(acks);
+    }
+
+    fn wants_tally(&self) -> bool {
+        self.0.wants_tally() || self.1.wants_tally()
+    }
 }
 
 /// A running service's core.
@@ -78,6 +98,7 @@ struct Shared {
     pending_requests: AtomicUsize,
     failure: OnceLock<String>,
     counts: Mutex<Counts>,
+    acknowledge: Arc<Histogram>,
     intakes: (crossbeam_channel::Sender<Intake>, Receiver<Intake>),
 }
 
@@ -94,8 +115,14 @@ impl Engine {
     ) -> Result<Self, SessionError> {
         // Every request may have a share at every core; the engine's own bounds come first.
         let queue_shares = bounds.pending_requests + 1;
-        let (store, runtime, stale) =
-            open_runtime(dir, settings, queue_shares, configuration, configure)?;
+        let (store, runtime, stale) = open_runtime(
+            dir,
+            settings,
+            queue_shares,
+            listener.wants_tally(),
+            configuration,
+            configure,
+        )?;
         let acks = runtime.acks().clone();
         let handle = Handle(Arc::new(Shared {
             store,
@@ -106,6 +133,7 @@ impl Engine {
             pending_requests: AtomicUsize::new(0),
             failure: OnceLock::new(),
             counts: Mutex::new(Counts::default()),
+            acknowledge: Arc::new(Histogram::new(LATENCY_S)),
             intakes: bounded(SPENT_INTAKES),
         }));
         let shared = Arc::clone(&handle.0);
@@ -187,6 +215,16 @@ impl Handle {
         (load(&self.0.pending_bytes), load(&self.0.pending_requests))
     }
 
+    /// How busy each core is.
+    pub fn cores(&self) -> Vec<CoreLoad> {
+        self.0.doors.loads().collect()
+    }
+
+    /// How long requests took from their hand-over until they were settled, s.
+    pub fn acknowledge(&self) -> Arc<Histogram> {
+        Arc::clone(&self.0.acknowledge)
+    }
+
     /// An empty intake for one request.
     pub fn intake(&self) -> Intake {
         let spent = self.0.intakes.1.try_recv();
@@ -208,8 +246,10 @@ impl Handle {
         let mut batches = intake.take_batches(Batch::default);
         // Where enough are waiting already, this one's memory goes back to the system.
         drop(self.0.intakes.0.try_send(intake));
+        let (begun, shared) = (Instant::now(), Arc::clone(&self.0));
         let settled = move |told| {
             drop(room);
+            shared.acknowledge.record_duration(begun.elapsed());
             settled(told);
         };
         let reply = Reply::new(batches.len(), Box::new(settled));

@@ -29,6 +29,7 @@ mod body;
 mod connection;
 mod extract;
 mod health;
+mod metrics;
 mod openapi;
 mod problem;
 mod reading_off;
@@ -247,7 +248,7 @@ impl App {
 
 /// Every path, ready to serve.
 pub fn router(app: App) -> Router {
-    let routes = Router::new().merge(health::routes(&app));
+    let routes = Router::new().merge(health::routes(&app)).merge(metrics::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -115,7 +115,7 @@ impl Session {
         configure: Configure,
     ) -> Result<Self, SessionError> {
         let (store, runtime, stale) =
-            open_runtime(dir, settings, QUEUE_SHARES, configuration, configure)?;
+            open_runtime(dir, settings, QUEUE_SHARES, false, configuration, configure)?;
         let mut session = Self {
             known: store.tails(),
             begun: BTreeSet::new(),
@@ -263,6 +263,7 @@ pub(crate) fn open_runtime(
     dir: &Path,
     settings: &SessionSettings,
     queue_shares: usize,
+    tally: bool,
     configuration: &ConfigurationBody,
     configure: Configure,
 ) -> Result<(Store, Runtime, Vec<PartitionId>), SessionError> {
@@ -278,7 +279,7 @@ pub(crate) fn open_runtime(
         threads => threads,
     };
     let (chunk_bytes, outcomes) = (settings.chunk_bytes, settings.outcomes);
-    let sizing = Sizing { threads, chunk_bytes, outcomes, queue_shares };
+    let sizing = Sizing { threads, chunk_bytes, outcomes, queue_shares, tally };
     let runtime =
         Runtime::start(&store.journal(), states, sizing).map_err(SessionError::Threads)?;
     Ok((store, runtime, stale))

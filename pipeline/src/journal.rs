@@ -8,6 +8,7 @@ mod chain;
 mod chunk;
 mod file;
 mod memory;
+mod meter;
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
 
@@ -18,6 +19,7 @@ pub use chunk::{
 };
 pub use file::{Cut, FileJournal, Mode, OpenError, Recovery, Settings};
 pub use memory::MemoryJournal;
+pub use meter::Meter;
 use zeitgeber_schemas::{ChunkHeader, PartitionId};
 
 /// A BLAKE3 hash.
@@ -84,6 +86,11 @@ pub trait Journal: Send + Sync {
 
     /// Reads stored chunks in log order.
     fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, ReadError>;
+
+    /// What it measures about its writing, where it does.
+    fn meter(&self) -> Option<Arc<Meter>> {
+        None
+    }
 
     /// Waits for what is pending, then stops cleanly and leaves the durable mark.
     fn close(&self) -> Result<(), AppendError>;

@@ -5,8 +5,12 @@
 //! for all. No rule lives here.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{Builder, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
@@ -38,6 +42,8 @@ pub struct Sizing {
     pub outcomes: OutcomeDetail,
     /// Hand-overs that may wait for one core.
     pub queue_shares: usize,
+    /// Whether acknowledgements tell what their inputs and events add up to.
+    pub tally: bool,
 }
 
 /// The running cores.
@@ -60,6 +66,16 @@ struct Core {
 struct CoreDoor {
     work: Sender<Work>,
     asks: Sender<(PartitionId, Ask)>,
+    busy_ns: Arc<AtomicU64>,
+}
+
+/// How busy a core is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoreLoad {
+    /// Hand-overs that wait for it.
+    pub queued: usize,
+    /// How long it has been working since it started.
+    pub busy: Duration,
 }
 
 /// What a core is to do.
@@ -103,6 +119,14 @@ impl CoreDoors {
         Ok(())
     }
 
+    /// How busy each core is.
+    pub fn loads(&self) -> impl Iterator<Item = CoreLoad> {
+        self.0.iter().map(|core| CoreLoad {
+            queued: core.work.len(),
+            busy: Duration::from_nanos(core.busy_ns.load(Ordering::Relaxed)),
+        })
+    }
+
     /// Asks about a partition's state; the question overtakes what waits. It is dropped unasked
     /// where too many wait already or the core has stopped.
     pub fn ask(&self, partition: PartitionId, ask: Ask) -> Result<(), Stopped> {
@@ -131,13 +155,15 @@ impl Runtime {
         for state in states {
             let partition = state.partition();
             let cycle =
-                Cycle::resume(state, journal.tail(partition), sizing.chunk_bytes, sizing.outcomes);
+                Cycle::resume(state, journal.tail(partition), sizing.chunk_bytes, sizing.outcomes)
+                    .with_tally(sizing.tally);
             shares[usize::from(partition.0) % threads].push(cycle);
         }
         let start = |(number, cycles)| {
             let (work, queue) = bounded(sizing.queue_shares);
             let (asks_in, asks) = bounded(QUEUE_ASKS);
             let (completions_in, completions) = unbounded();
+            let busy_ns = Arc::new(AtomicU64::new(0));
             let worker = Worker {
                 cycles,
                 threads,
@@ -150,10 +176,12 @@ impl Runtime {
                 spent: spent_in.clone(),
                 actions: Vec::new(),
                 appends: Vec::new(),
+                timed: sizing.tally,
+                busy_ns: Arc::clone(&busy_ns),
             };
             let name = format!("core-{number}");
             let thread = Builder::new().name(name).spawn(move || worker.run())?;
-            Ok(Core { door: CoreDoor { work, asks: asks_in }, thread })
+            Ok(Core { door: CoreDoor { work, asks: asks_in, busy_ns }, thread })
         };
         let cores = shares.into_iter().enumerate().map(start).collect::<std::io::Result<_>>()?;
         Ok(Self { cores, acks, spent, partitions })
@@ -216,13 +244,19 @@ struct Worker {
     journal: Arc<dyn Journal>,
     queue: Receiver<Work>,
     asks: Receiver<(PartitionId, Ask)>,
-    completions: Receiver<Appended>,
-    completions_in: Sender<Appended>,
+    completions: Receiver<Completion>,
+    completions_in: Sender<Completion>,
     acks: Sender<Result<Ack, AppendError>>,
     spent: Sender<Batch>,
     actions: Vec<Action>,
     appends: Vec<(Append, Done)>,
+    /// Whether somebody wants to know how long chunks take to become durable.
+    timed: bool,
+    busy_ns: Arc<AtomicU64>,
 }
+
+/// A completion, with how long the chunk took to become durable where that is wanted.
+type Completion = (Appended, Option<Duration>);
 
 impl Worker {
     fn run(mut self) -> Vec<Cycle> {
@@ -230,16 +264,19 @@ impl Worker {
         while open || !self.cycles.iter().all(Cycle::is_idle) {
             let full = self.cycles.iter().any(Cycle::is_full);
             let queue = if open && !full { self.queue.clone() } else { never() };
+            let begun;
             let stopped = select! {
-                recv(self.completions) -> appended => match appended {
-                    Ok(appended) => self.complete(appended),
-                    Err(_) => true,
-                },
+                recv(self.completions) -> completion => {
+                    begun = Instant::now();
+                    completion.map_or(true, |completion| self.complete(completion))
+                }
                 recv(self.asks) -> ask => {
+                    begun = Instant::now();
                     ask.into_iter().for_each(|(partition, ask)| self.answer(partition, ask));
                     false
                 }
                 recv(queue) -> work => {
+                    begun = Instant::now();
                     open = work.is_ok_and(|work| self.work(work));
                     false
                 }
@@ -253,14 +290,16 @@ impl Worker {
                 self.act(index);
             }
             self.submit();
+            let busy_ns = begun.elapsed().as_nanos() as u64;
+            self.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
         }
         self.cycles
     }
 
     /// Takes what else is there without waiting.
     fn catch_up(&mut self, open: &mut bool) -> bool {
-        while let Ok(appended) = self.completions.try_recv() {
-            if self.complete(appended) {
+        while let Ok(completion) = self.completions.try_recv() {
+            if self.complete(completion) {
                 return true;
             }
         }
@@ -316,9 +355,12 @@ impl Worker {
         }
     }
 
-    fn complete(&mut self, appended: Appended) -> bool {
+    fn complete(&mut self, (appended, commit): Completion) -> bool {
         let index = self.index(appended.partition);
         self.cycles[index].appended(appended, &mut self.actions);
+        if let Some(Action::Acknowledge(ack)) = self.actions.last_mut() {
+            ack.commit = commit;
+        }
         self.act(index)
     }
 
@@ -333,7 +375,10 @@ impl Worker {
                     let partition = self.cycles[index].state().partition();
                     let append = Append { partition, expected_chunk: chunk.header().number, chunk };
                     // The receiver is this thread; it outlives every append it waits for.
-                    let done: Done = Box::new(move |appended| drop(done.send(appended)));
+                    let sealed = self.timed.then(Instant::now);
+                    let done: Done = Box::new(move |appended| {
+                        drop(done.send((appended, sealed.map(|sealed| sealed.elapsed()))));
+                    });
                     self.appends.push((append, done));
                 }
                 Action::Acknowledge(mut ack) => {

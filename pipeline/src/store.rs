@@ -123,6 +123,11 @@ impl Store {
         crate::fold::join_hashes(self.tails().into_iter().map(|tail| tail.head))
     }
 
+    /// How many segments the log has, and their bytes on disk.
+    pub fn segments(&self) -> io::Result<(u64, u64)> {
+        self.journal.segments()
+    }
+
     /// Scans the log.
     pub fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + Send>, StoreError> {
         Ok(self.journal.scan(from)?)

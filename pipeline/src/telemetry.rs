@@ -4,4 +4,144 @@
 //! ([`crate::cycle::tally`], [`crate::measure`]), and they are poured into cached handles once per
 //! batch. Whatever is a state rather than an event is read when somebody asks for it.
 
+pub mod access;
+mod bounded;
 pub mod catalogue;
+mod document;
+pub mod logs;
+mod process;
+mod recording;
+mod registry;
+mod sampler;
+mod serving;
+mod traces;
+
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::{Duration, Instant},
+};
+
+pub use bounded::Bounded;
+pub use document::document;
+pub use recording::Recording;
+pub use registry::{Registry, Seconds};
+use sampler::Sampler;
+pub use serving::{Counted, Serving, Transport, UNMATCHED};
+pub use traces::TracesError;
+
+use crate::engine::Handle;
+
+/// Most arms that are told apart.
+const ARMS_MAX: usize = 64;
+/// Shortest time between two samples.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// The metrics of a service.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    arms: Arc<Bounded>,
+    serving: Serving,
+    watched: Mutex<Watched>,
+}
+
+/// The engine whose state is read, and when it was last.
+#[derive(Default)]
+struct Watched {
+    engine: Option<Handle>,
+    sampled: Option<Instant>,
+    sampler: Sampler,
+}
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watched").field("sampled", &self.sampled).finish_non_exhaustive()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Fresh metrics of a service that has done nothing yet.
+    pub fn new() -> Self {
+        let registry = Arc::new(Registry::new());
+        registry.gauge(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")]).set(1.0);
+        Self {
+            serving: Serving::new(&registry),
+            arms: Arc::new(Bounded::new(ARMS_MAX)),
+            watched: Mutex::default(),
+            registry,
+        }
+    }
+
+    /// What an engine is to be opened with, so that its work is counted.
+    pub fn recording(&self) -> Recording {
+        Recording::new(Arc::clone(&self.registry), Arc::clone(&self.arms))
+    }
+
+    /// Where values are kept.
+    pub const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Handles for the doors.
+    pub const fn serving(&self) -> &Serving {
+        &self.serving
+    }
+
+    /// From here on the state of this engine is read, too. Its handle is held until
+    /// [`Self::unwatch`].
+    pub fn watch(&self, engine: Handle) {
+        self.registry.show(&catalogue::ACKNOWLEDGE, engine.acknowledge());
+        if let Some(meter) = engine.journal().meter() {
+            self.registry.show(&catalogue::SYNC, Arc::clone(&meter.syncs));
+            self.registry.show(&catalogue::FRAME_CHUNKS, Arc::clone(&meter.frame_chunks));
+        }
+        let mut watched = self.watched();
+        *watched = Watched { engine: Some(engine), ..Watched::default() };
+    }
+
+    /// Lets go of the engine; what was read last stays.
+    pub fn unwatch(&self) {
+        self.watched().engine = None;
+    }
+
+    /// Everything, in Prometheus' text format. Reads the states first, at most once a second; that
+    /// waits for the cores, so it is not to be called where nothing may wait.
+    pub fn render(&self) -> String {
+        self.sample();
+        self.registry.render()
+    }
+
+    fn sample(&self) {
+        let mut watched = self.watched();
+        if watched.sampled.is_some_and(|sampled| sampled.elapsed() < SAMPLE_EVERY) {
+            return;
+        }
+        watched.sampled = Some(Instant::now());
+        process::sample(&self.registry);
+        let Watched { engine, sampler, .. } = &mut *watched;
+        if let Some(engine) = engine {
+            sampler.sample(&self.registry, &self.arms, engine);
+        }
+    }
+
+    fn watched(&self) -> std::sync::MutexGuard<'_, Watched> {
+        self.watched.lock().expect("nothing panics while the engine is held")
+    }
+}
+
+/// The metrics of this process.
+pub fn metrics() -> &'static Metrics {
+    static METRICS: OnceLock<Metrics> = OnceLock::new();
+    METRICS.get_or_init(Metrics::new)
+}
+
+/// Everything that this process tells, in Prometheus' text format; see [`Metrics::render`].
+pub fn render() -> String {
+    metrics().render()
+}

@@ -88,6 +88,11 @@ impl Shared {
         self.open.len()
     }
 
+    /// Number of decisions that still wait for an outcome to learn from.
+    pub fn waiting_decisions(&self) -> usize {
+        self.open.values().filter(|open| open.learnt.is_none() && !open.expired).count()
+    }
+
     /// The subject number of the person whom an open decision concerns.
     pub fn subject_of(&self, decision_id: DecisionId) -> Option<u64> {
         self.open.get(&decision_id).map(|open| open.subject)

@@ -170,6 +170,11 @@ impl State {
         &self.people
     }
 
+    /// The greatest arrival time of an accepted reading, ms UTC; none before the first.
+    pub const fn newest_ms(&self) -> Option<i64> {
+        self.refused.newest_ms()
+    }
+
     /// The person with this subject number.
     pub fn person(&self, subject: u64) -> Option<&Person> {
         self.people.get(usize::try_from(subject).ok()?.checked_sub(1)?)

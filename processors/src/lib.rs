@@ -13,4 +13,5 @@ pub mod intervention;
 pub mod ledger;
 pub mod rhythm;
 pub mod routing;
+pub mod tasks;
 pub mod validation;

@@ -50,11 +50,40 @@ texts! {
     Some(SchemaId::InterventionSuppressed), "intervention_suppressed", 1;
     Some(SchemaId::FeedbackRecorded), "feedback_recorded", 1;
     Some(SchemaId::OutcomeExpired), "outcome_expired", 1;
+    Some(SchemaId::Agent), "agent_body", 1;
+    Some(SchemaId::Task), "task_body", 1;
+    Some(SchemaId::TaskCancel), "task_cancel_body", 1;
+    Some(SchemaId::TaskStart), "task_start_body", 1;
+    Some(SchemaId::TaskResult), "task_result_body", 1;
+    Some(SchemaId::Pool), "pool_body", 1;
+    Some(SchemaId::Tick), "tick_body", 1;
+    Some(SchemaId::PoolOpened), "pool_opened", 1;
+    Some(SchemaId::PoolConfigured), "pool_configured", 1;
+    Some(SchemaId::AgentRegistered), "agent_registered", 1;
+    Some(SchemaId::AgentSeen), "agent_seen", 1;
+    Some(SchemaId::AgentHealthChanged), "agent_health_changed", 1;
+    Some(SchemaId::TaskQueued), "task_queued", 1;
+    Some(SchemaId::TaskEscalated), "task_escalated", 1;
+    Some(SchemaId::TaskAssigned), "task_assigned", 1;
+    Some(SchemaId::TaskStarted), "task_started", 1;
+    Some(SchemaId::TaskCompleted), "task_completed", 1;
+    Some(SchemaId::TaskFailed), "task_failed", 1;
+    Some(SchemaId::TaskReleased), "task_released", 1;
+    Some(SchemaId::TaskCancelled), "task_cancelled", 1;
+    Some(SchemaId::TaskExpired), "task_expired", 1;
+    Some(SchemaId::TaskDeadLettered), "task_dead_lettered", 1;
     None, "chunk", 1;
     None, "reading", 1;
     None, "profile", 1;
     None, "feedback", 1;
     None, "configuration", 1;
+    None, "agent", 1;
+    None, "task", 1;
+    None, "task_cancel", 1;
+    None, "task_start", 1;
+    None, "task_result", 1;
+    None, "pool", 1;
+    None, "tick", 1;
 }
 
 /// The schema of a payload: of an input's body or of an event. JSON text.

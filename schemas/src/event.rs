@@ -3,8 +3,11 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    DeadLettered, DecisionMade, FeedbackRecorded, InterventionIssued, InterventionSuppressed,
-    OutcomeExpired, ReadingAccepted, RhythmAnalysed, SchemaId, SubjectOpened,
+    AgentHealthChanged, AgentRegistered, AgentSeen, DeadLettered, DecisionMade, FeedbackRecorded,
+    InterventionIssued, InterventionSuppressed, OutcomeExpired, PoolOpened, ReadingAccepted,
+    RhythmAnalysed, SchemaId, SubjectOpened, TaskAssigned, TaskCancelled, TaskCompleted,
+    TaskDeadLettered, TaskEscalated, TaskExpired, TaskFailed, TaskQueued, TaskReleased,
+    TaskStarted,
     wire::{Malformed, Wire, from_bytes},
 };
 
@@ -34,6 +37,36 @@ pub enum Event {
     FeedbackRecorded(FeedbackRecorded),
     /// An outcome did not come in time.
     OutcomeExpired(OutcomeExpired),
+    /// A pool was met for the first time.
+    PoolOpened(PoolOpened),
+    /// The input's pool configuration stands.
+    PoolConfigured,
+    /// An agent joined, came back or changed.
+    AgentRegistered(AgentRegistered),
+    /// An agent was heard of.
+    AgentSeen(AgentSeen),
+    /// The health of an agent changed.
+    AgentHealthChanged(AgentHealthChanged),
+    /// A task waits for an agent.
+    TaskQueued(TaskQueued),
+    /// A task rose in priority.
+    TaskEscalated(TaskEscalated),
+    /// A task was given to an agent.
+    TaskAssigned(TaskAssigned),
+    /// An agent began to work on a task.
+    TaskStarted(TaskStarted),
+    /// A task was done.
+    TaskCompleted(TaskCompleted),
+    /// An attempt failed.
+    TaskFailed(TaskFailed),
+    /// A task was taken back before it was started.
+    TaskReleased(TaskReleased),
+    /// A task was called off.
+    TaskCancelled(TaskCancelled),
+    /// A task was not finished in time.
+    TaskExpired(TaskExpired),
+    /// A task was given up.
+    TaskDeadLettered(TaskDeadLettered),
 }
 
 impl Event {
@@ -51,6 +84,21 @@ impl Event {
             Self::InterventionSuppressed(_) => SchemaId::InterventionSuppressed,
             Self::FeedbackRecorded(_) => SchemaId::FeedbackRecorded,
             Self::OutcomeExpired(_) => SchemaId::OutcomeExpired,
+            Self::PoolOpened(_) => SchemaId::PoolOpened,
+            Self::PoolConfigured => SchemaId::PoolConfigured,
+            Self::AgentRegistered(_) => SchemaId::AgentRegistered,
+            Self::AgentSeen(_) => SchemaId::AgentSeen,
+            Self::AgentHealthChanged(_) => SchemaId::AgentHealthChanged,
+            Self::TaskQueued(_) => SchemaId::TaskQueued,
+            Self::TaskEscalated(_) => SchemaId::TaskEscalated,
+            Self::TaskAssigned(_) => SchemaId::TaskAssigned,
+            Self::TaskStarted(_) => SchemaId::TaskStarted,
+            Self::TaskCompleted(_) => SchemaId::TaskCompleted,
+            Self::TaskFailed(_) => SchemaId::TaskFailed,
+            Self::TaskReleased(_) => SchemaId::TaskReleased,
+            Self::TaskCancelled(_) => SchemaId::TaskCancelled,
+            Self::TaskExpired(_) => SchemaId::TaskExpired,
+            Self::TaskDeadLettered(_) => SchemaId::TaskDeadLettered,
         }
     }
 
@@ -60,13 +108,27 @@ impl Event {
             Self::SubjectOpened(event) => event.put(out),
             Self::ReadingAccepted(event) => event.put(out),
             Self::DeadLettered(event) => event.put(out),
-            Self::ProfileSet | Self::ConfigurationSet => {}
+            Self::ProfileSet | Self::ConfigurationSet | Self::PoolConfigured => {}
             Self::RhythmAnalysed(event) => event.put(out),
             Self::DecisionMade(event) => event.put(out),
             Self::InterventionIssued(event) => event.put(out),
             Self::InterventionSuppressed(event) => event.put(out),
             Self::FeedbackRecorded(event) => event.put(out),
             Self::OutcomeExpired(event) => event.put(out),
+            Self::PoolOpened(event) => event.put(out),
+            Self::AgentRegistered(event) => event.put(out),
+            Self::AgentSeen(event) => event.put(out),
+            Self::AgentHealthChanged(event) => event.put(out),
+            Self::TaskQueued(event) => event.put(out),
+            Self::TaskEscalated(event) => event.put(out),
+            Self::TaskAssigned(event) => event.put(out),
+            Self::TaskStarted(event) => event.put(out),
+            Self::TaskCompleted(event) => event.put(out),
+            Self::TaskFailed(event) => event.put(out),
+            Self::TaskReleased(event) => event.put(out),
+            Self::TaskCancelled(event) => event.put(out),
+            Self::TaskExpired(event) => event.put(out),
+            Self::TaskDeadLettered(event) => event.put(out),
         }
     }
 
@@ -84,11 +146,33 @@ impl Event {
             SchemaId::InterventionSuppressed => Self::InterventionSuppressed(from_bytes(payload)?),
             SchemaId::FeedbackRecorded => Self::FeedbackRecorded(from_bytes(payload)?),
             SchemaId::OutcomeExpired => Self::OutcomeExpired(from_bytes(payload)?),
+            SchemaId::PoolOpened => Self::PoolOpened(from_bytes(payload)?),
+            SchemaId::PoolConfigured => Self::PoolConfigured,
+            SchemaId::AgentRegistered => Self::AgentRegistered(from_bytes(payload)?),
+            SchemaId::AgentSeen => Self::AgentSeen(from_bytes(payload)?),
+            SchemaId::AgentHealthChanged => Self::AgentHealthChanged(from_bytes(payload)?),
+            SchemaId::TaskQueued => Self::TaskQueued(from_bytes(payload)?),
+            SchemaId::TaskEscalated => Self::TaskEscalated(from_bytes(payload)?),
+            SchemaId::TaskAssigned => Self::TaskAssigned(from_bytes(payload)?),
+            SchemaId::TaskStarted => Self::TaskStarted(from_bytes(payload)?),
+            SchemaId::TaskCompleted => Self::TaskCompleted(from_bytes(payload)?),
+            SchemaId::TaskFailed => Self::TaskFailed(from_bytes(payload)?),
+            SchemaId::TaskReleased => Self::TaskReleased(from_bytes(payload)?),
+            SchemaId::TaskCancelled => Self::TaskCancelled(from_bytes(payload)?),
+            SchemaId::TaskExpired => Self::TaskExpired(from_bytes(payload)?),
+            SchemaId::TaskDeadLettered => Self::TaskDeadLettered(from_bytes(payload)?),
             SchemaId::Reading
             | SchemaId::Profile
             | SchemaId::Feedback
             | SchemaId::Configuration
-            | SchemaId::Unreadable => return Err(Malformed::Range),
+            | SchemaId::Unreadable
+            | SchemaId::Agent
+            | SchemaId::Task
+            | SchemaId::TaskCancel
+            | SchemaId::TaskStart
+            | SchemaId::TaskResult
+            | SchemaId::Pool
+            | SchemaId::Tick => return Err(Malformed::Range),
         })
     }
 }

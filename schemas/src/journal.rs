@@ -45,6 +45,80 @@ symbols! {
         FeedbackRecorded = "feedback_recorded",
         /// Event.
         OutcomeExpired = "outcome_expired",
+        /// Body of what an agent of a pool says.
+        Agent = "agent",
+        /// Body of a task.
+        Task = "task",
+        /// Body of the end of interest in a task.
+        TaskCancel = "task_cancel",
+        /// Body of the beginning of work on a task.
+        TaskStart = "task_start",
+        /// Body of a result.
+        TaskResult = "task_result",
+        /// Body of the configuration of a pool.
+        Pool = "pool",
+        /// Body of the time for a pool.
+        Tick = "tick",
+        /// Event.
+        PoolOpened = "pool_opened",
+        /// Event without a payload: the configuration in the input stands from here on.
+        PoolConfigured = "pool_configured",
+        /// Event.
+        AgentRegistered = "agent_registered",
+        /// Event.
+        AgentSeen = "agent_seen",
+        /// Event.
+        AgentHealthChanged = "agent_health_changed",
+        /// Event.
+        TaskQueued = "task_queued",
+        /// Event.
+        TaskEscalated = "task_escalated",
+        /// Event.
+        TaskAssigned = "task_assigned",
+        /// Event.
+        TaskStarted = "task_started",
+        /// Event.
+        TaskCompleted = "task_completed",
+        /// Event.
+        TaskFailed = "task_failed",
+        /// Event.
+        TaskReleased = "task_released",
+        /// Event.
+        TaskCancelled = "task_cancelled",
+        /// Event.
+        TaskExpired = "task_expired",
+        /// Event.
+        TaskDeadLettered = "task_dead_lettered",
+    }
+}
+
+impl SchemaId {
+    /// Whether payloads of this schema are the bodies of inputs.
+    pub const fn is_input(self) -> bool {
+        self.is_task_input()
+            || matches!(
+                self,
+                Self::Reading
+                    | Self::Profile
+                    | Self::Feedback
+                    | Self::Configuration
+                    | Self::Unreadable
+            )
+    }
+
+    /// Whether it is an input of a pool of agents: its entry's subject is a pool's number, not a
+    /// person's.
+    pub const fn is_task_input(self) -> bool {
+        matches!(
+            self,
+            Self::Agent
+                | Self::Task
+                | Self::TaskCancel
+                | Self::TaskStart
+                | Self::TaskResult
+                | Self::Pool
+                | Self::Tick
+        )
     }
 }
 

@@ -7,6 +7,7 @@
 #![no_std]
 extern crate alloc;
 
+mod agent;
 #[cfg(any(test, feature = "catalogue"))]
 pub mod catalogue;
 mod configuration;
@@ -16,12 +17,20 @@ mod event;
 mod feedback;
 mod ids;
 mod journal;
+mod pool;
 mod profile;
 mod reading;
 mod rhythm;
+mod task;
+mod task_event;
+mod task_input;
 mod validation;
 pub mod wire;
 
+pub use agent::{
+    AgentBody, AgentCommand, AgentHealthChanged, AgentProfile, AgentRegistered, AgentSeen, Health,
+    Label, Resources, Tier,
+};
 pub use configuration::{Arm, ConfigurationBody, Daypart, FeedbackPolicy, Limits, Missing, Policy};
 pub use decision::{
     DecisionMade, Eligible, InterventionIssued, InterventionSuppressed, MaskReason, Masked,
@@ -34,12 +43,22 @@ pub use ids::{
     DecisionId, ParseDecisionIdError, PartitionId, murmur2_partition, partition_key, person_key,
 };
 pub use journal::{ChunkHeader, Cursor, Entry, RawBytes, Recorded, Repeat, SchemaId};
+pub use pool::{
+    AssignmentPolicy, PoolBody, PoolLimits, PoolOpened, PoolPolicy, RetryPolicy, RewardWeights,
+    TickBody,
+};
 pub use profile::{OffsetChange, ProfileBody, Scale};
 pub use reading::{Doubles, Environment, Imu, Kind, ReadingBody, Values};
 pub use rhythm::{
     Composite, EnergyState, HeartSummary, HourlyRhythm, LightSummary, MinuteRhythm, Part, PartName,
     RhythmAnalysed, Signal, Span,
 };
+pub use task::{Payload, Priority, TaskBody, TaskCancelBody, TaskResultBody, TaskStartBody};
+pub use task_event::{
+    QueueReason, Setback, TaskAssigned, TaskCancelled, TaskCompleted, TaskDeadLettered,
+    TaskEscalated, TaskExpired, TaskFailed, TaskQueued, TaskReleased, TaskStarted,
+};
+pub use task_input::TaskInput;
 pub use validation::{
     DeadLettered, FieldSet, FlagSet, ReadingAccepted, Reason, SubjectOpened, Unreadable,
 };

@@ -35,6 +35,18 @@ symbols! {
         Orphan = "orphan",
         /// Avro bytes that do not follow their schema.
         NotAvro = "not_avro",
+        /// The pool is not known: nobody configured it and no agent registered with it.
+        UnknownPool = "unknown_pool",
+        /// The agent is not known in the pool.
+        UnknownAgent = "unknown_agent",
+        /// The task is not known (any more) in the pool.
+        UnknownTask = "unknown_task",
+        /// The lease is not in force (any more): the task was given to another or ended.
+        StaleLease = "stale_lease",
+        /// The task id was used for another content, or the state stands against it.
+        Conflict = "conflict",
+        /// A bound of the pool is reached.
+        Full = "full",
     }
 }
 

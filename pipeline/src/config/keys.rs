@@ -24,6 +24,8 @@ pub(super) enum Rule {
     Text,
     /// A path; empty: none.
     Path,
+    /// An address of the web; empty: none.
+    Url,
     Name,
     Arms,
 }
@@ -69,6 +71,11 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ("service.pending_mib", Rule::Integer(1, 16_384)),
     ("service.pending_requests", Rule::Integer(1, 1_000_000)),
     ("service.stop_s", Rule::Integer(1, 600)),
+    ("logs.format", Rule::OneOf(&["auto", "human", "json"])),
+    ("logs.filter", Rule::Text),
+    ("traces.endpoint", Rule::Url),
+    ("traces.sample_ratio", Rule::Float(0.0, 1.0)),
+    ("metrics.enabled", Rule::Flag),
     ("decisions.version", Rule::Text),
     ("decisions.policy.alpha", Rule::Float(0.0, 100.0)),
     ("decisions.policy.lambda", Rule::Float(1e-6, 1e6)),
@@ -139,6 +146,7 @@ impl Rule {
             (Self::OneOf(known), Value::String(found)) => known.contains(&found.as_str()),
             (Self::Text, Value::String(found)) => (1..=TEXT_BYTES_MAX).contains(&found.len()),
             (Self::Path, Value::String(found)) => found.len() <= PATH_BYTES_MAX,
+            (Self::Url, Value::String(found)) => is_url(found),
             (Self::Name, Value::String(found)) => is_name(found),
             (Self::Arms, Value::Array(items)) => return arms(items).map(Value::Array),
             _ => false,
@@ -159,7 +167,7 @@ impl Rule {
     pub(super) fn parse(self, text: &str) -> Value {
         let literal = || Value::String(text.into());
         match self {
-            Self::OneOf(_) | Self::Text | Self::Path | Self::Name => literal(),
+            Self::OneOf(_) | Self::Text | Self::Path | Self::Url | Self::Name => literal(),
             Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms => {
                 let table = format!("value = {text}").parse::<Table>();
                 table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(literal)
@@ -180,6 +188,7 @@ impl std::fmt::Display for Rule {
                 f.write_str(&known.join(" or "))
             }
             Self::Text => write!(f, "a text of 1 to {TEXT_BYTES_MAX} bytes"),
+            Self::Url => f.write_str("empty, or an address that begins with http:// or https://"),
             Self::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
             Self::Name => f.write_str("a name of lower-case letters, digits and `_`"),
             Self::Arms => write!(
@@ -189,6 +198,13 @@ impl std::fmt::Display for Rule {
             ),
         }
     }
+}
+
+fn is_url(text: &str) -> bool {
+    let schemes = ["http://", "https://"];
+    let begins =
+        schemes.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    text.is_empty() || (begins && text.len() <= TEXT_BYTES_MAX)
 }
 
 fn is_name(text: &str) -> bool {

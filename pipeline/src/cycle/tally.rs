@@ -48,11 +48,33 @@ pub const fn stage_of(schema: SchemaId) -> Option<&'static str> {
         SchemaId::DecisionMade => STAGES[2],
         SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => STAGES[3],
         SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => STAGES[4],
+        SchemaId::PoolOpened
+        | SchemaId::PoolConfigured
+        | SchemaId::AgentRegistered
+        | SchemaId::AgentSeen
+        | SchemaId::AgentHealthChanged
+        | SchemaId::TaskQueued
+        | SchemaId::TaskEscalated
+        | SchemaId::TaskAssigned
+        | SchemaId::TaskStarted
+        | SchemaId::TaskCompleted
+        | SchemaId::TaskFailed
+        | SchemaId::TaskReleased
+        | SchemaId::TaskCancelled
+        | SchemaId::TaskExpired
+        | SchemaId::TaskDeadLettered => STAGES[5],
         SchemaId::Reading
         | SchemaId::Profile
         | SchemaId::Feedback
         | SchemaId::Configuration
-        | SchemaId::Unreadable => return None,
+        | SchemaId::Unreadable
+        | SchemaId::Agent
+        | SchemaId::Task
+        | SchemaId::TaskCancel
+        | SchemaId::TaskStart
+        | SchemaId::TaskResult
+        | SchemaId::Pool
+        | SchemaId::Tick => return None,
     })
 }
 
@@ -87,8 +109,6 @@ pub struct Tally {
     pub analysis_delay: Buckets,
     /// What concerns arms, by name.
     pub arms: Vec<ArmTally>,
-    /// Greatest arrival time of an accepted reading, ms UTC.
-    pub newest_ms: Option<i64>,
 }
 
 /// What happened with one arm.
@@ -118,7 +138,6 @@ impl Default for Tally {
             sleepiness: Buckets::new(SLEEPINESS),
             analysis_delay: Buckets::new(DELAY_S),
             arms: Vec::new(),
-            newest_ms: None,
         }
     }
 }
@@ -149,7 +168,22 @@ impl Tally {
                 Event::SubjectOpened(_)
                 | Event::ProfileSet
                 | Event::ConfigurationSet
-                | Event::OutcomeExpired(_) => {}
+                | Event::OutcomeExpired(_)
+                | Event::PoolOpened(_)
+                | Event::PoolConfigured
+                | Event::AgentRegistered(_)
+                | Event::AgentSeen(_)
+                | Event::AgentHealthChanged(_)
+                | Event::TaskQueued(_)
+                | Event::TaskEscalated(_)
+                | Event::TaskAssigned(_)
+                | Event::TaskStarted(_)
+                | Event::TaskCompleted(_)
+                | Event::TaskFailed(_)
+                | Event::TaskReleased(_)
+                | Event::TaskCancelled(_)
+                | Event::TaskExpired(_)
+                | Event::TaskDeadLettered(_) => {}
             }
         }
         self.inputs[kind_of(input)][outcome] += 1;
@@ -160,10 +194,29 @@ impl Tally {
         self.inputs[kind_of(input)][DUPLICATE] += 1;
     }
 
+    /// Adds another tally.
+    pub fn merge(&mut self, other: &Self) {
+        add_rows(&mut self.inputs, &other.inputs);
+        add(&mut self.refusals, &other.refusals);
+        add(&mut self.events, &other.events);
+        add(&mut self.suppressions, &other.suppressions);
+        add_rows(&mut self.analyses, &other.analyses);
+        self.reading_delay.merge(&other.reading_delay);
+        self.coverage.merge(&other.coverage);
+        self.vitality.merge(&other.vitality);
+        self.sleepiness.merge(&other.sleepiness);
+        self.analysis_delay.merge(&other.analysis_delay);
+        for other in &other.arms {
+            let arm = self.arm(&other.arm);
+            arm.decisions += other.decisions;
+            arm.interventions += other.interventions;
+            arm.rewards += other.rewards;
+        }
+    }
+
     fn reading(&mut self, input: &Input<'_>) {
         let received = input.envelope.received();
         self.reading_delay.record(seconds(received.saturating_sub(input.envelope.ts)));
-        self.newest_ms = self.newest_ms.max(Some(received));
     }
 
     fn analysed(&mut self, input: &Input<'_>, analysed: &RhythmAnalysed) {
@@ -186,6 +239,14 @@ impl Tally {
         });
         &mut self.arms[index]
     }
+}
+
+fn add(to: &mut [u64], from: &[u64]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+}
+
+fn add_rows<const N: usize>(to: &mut [[u64; N]], from: &[[u64; N]]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| add(to, from));
 }
 
 fn seconds(ms: i64) -> f64 {

@@ -13,7 +13,10 @@ use http::{
     header::{ALLOW, AUTHORIZATION},
 };
 
+use tracing::Instrument;
+
 use super::{Answered, App, Kind, Problem, RequestId, Scope};
+use crate::telemetry::access;
 
 /// The header that names a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,7 +34,9 @@ pub(super) async fn answer(State(app): State<App>, mut request: Request, next: N
     request.extensions_mut().insert(RequestId(text.clone()));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let span = access::request(&text, method.as_str(), route.as_ref().map(MatchedPath::as_str));
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let answered = handled.instrument(span.clone()).await;
     let response = answered.unwrap_or_else(|_| {
         tracing::error!(request_id = text, "a handler panicked");
         let detail = "the handler failed in a way that nobody foresaw; the log names this request";
@@ -39,11 +44,13 @@ pub(super) async fn answer(State(app): State<App>, mut request: Request, next: N
     });
     let mut response = written(response, &text);
     response.headers_mut().insert(REQUEST_ID, id);
+    let took = started.elapsed();
+    access::answered(&span, response.status().as_u16(), took);
     app.0.parts.observer.answered(&Answered {
         method: &method,
         route: route.as_ref().map(MatchedPath::as_str),
         status: response.status().as_u16(),
-        took: started.elapsed(),
+        took,
         request_id: &text,
     });
     response

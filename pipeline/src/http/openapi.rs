@@ -14,7 +14,7 @@ use utoipa::{
     },
 };
 
-use super::{ProblemBody, health};
+use super::{ProblemBody, health, metrics};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -37,6 +37,7 @@ struct Root;
 pub fn document() -> Document {
     let mut document = Root::openapi();
     document.merge(health::Api::openapi());
+    document.merge(metrics::Api::openapi());
     Common.modify(&mut document);
     document
 }

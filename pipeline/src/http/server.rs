@@ -156,23 +156,32 @@ impl Accept {
 
     fn begin(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         let (app, router) = (self.app.clone(), self.router.clone());
-        let open = app.service().connections_max as usize - self.places.available_permits();
-        app.0.parts.observer.connections(open);
+        let places = Arc::clone(&self.places);
+        tell_open(&app, &places);
         // Without it answers of one packet wait for the client's acknowledgement.
         drop(stream.set_nodelay(true));
         let stall = Service::seconds(app.service().write_s);
         let held = connection::Held::new(stream, stall, permit);
         let Some(tls) = self.tls.clone() else {
-            tokio::spawn(connection::serve(held, app, router));
+            tokio::spawn(async move {
+                connection::serve(held, app.clone(), router).await;
+                tell_open(&app, &places);
+            });
             return;
         };
         let limit = Service::seconds(app.service().header_s);
         tokio::spawn(async move {
             if let Ok(Ok(stream)) = timeout(limit, tls.accept(held)).await {
-                connection::serve(stream, app, router).await;
+                connection::serve(stream, app.clone(), router).await;
             }
+            tell_open(&app, &places);
         });
     }
+}
+
+fn tell_open(app: &App, places: &Semaphore) {
+    let open = app.service().connections_max as usize - places.available_permits();
+    app.0.parts.observer.connections(open);
 }
 
 /// Whether it was the client that gave up.

@@ -29,7 +29,7 @@ use writer::{Resume, Writer};
 use zeitgeber_schemas::PartitionId;
 
 use super::{
-    Append, AppendError, Done, Journal, Layout, Place, ReadError, Scan, ScanFrom, Tail,
+    Append, AppendError, Done, Journal, Layout, Meter, Place, ReadError, Scan, ScanFrom, Tail,
     WriteFailure, chain::Follower,
 };
 
@@ -221,6 +221,11 @@ impl FileJournal {
         Ok((Self { bounds, shared, writer: Mutex::new(Some(thread)) }, recovery))
     }
 
+    /// How many segments there are, and their bytes on disk.
+    pub fn segments(&self) -> io::Result<(u64, u64)> {
+        disk::segments(&self.bounds.dir)
+    }
+
     /// Waits for the writer thread after the phase was changed.
     fn join(&self) {
         let thread = self.writer.lock().expect("nothing panics while the handle is held").take();
@@ -251,6 +256,10 @@ impl Journal for FileJournal {
         let (segment, start) = self.shared.start_for(&from.chunks);
         let walker = Walker::new(self.bounds.clone(), segment)?;
         Ok(Box::new(FileScan { walker, follower: Follower::at(start.into_iter()), from }))
+    }
+
+    fn meter(&self) -> Option<Arc<Meter>> {
+        Some(self.shared.meter())
     }
 
     fn close(&self) -> Result<(), AppendError> {

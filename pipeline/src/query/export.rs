@@ -9,7 +9,7 @@ use super::{QueryError, Visit, Walk};
 
 /// The schemas of events, in order.
 pub fn event_types() -> impl Iterator<Item = SchemaId> {
-    SchemaId::ALL.iter().copied().filter(|schema| !is_input(*schema))
+    SchemaId::ALL.iter().copied().filter(|schema| !schema.is_input())
 }
 
 /// The schemas of one container: payloads of one type, wrapped with where and whose they are.
@@ -38,17 +38,6 @@ pub fn export_avro(
     })?;
     writer.flush()?;
     Ok(rows)
-}
-
-const fn is_input(schema: SchemaId) -> bool {
-    matches!(
-        schema,
-        SchemaId::Reading
-            | SchemaId::Profile
-            | SchemaId::Feedback
-            | SchemaId::Configuration
-            | SchemaId::Unreadable
-    )
 }
 
 impl AvroExport {

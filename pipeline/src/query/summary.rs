@@ -5,6 +5,8 @@ use zeitgeber_schemas::{Event, FeedbackRecorded, ReadingAccepted, RhythmAnalysed
 use super::{reading::reading_text, time_text};
 use crate::record::Parsed;
 
+mod tasks;
+
 /// One of a reward's units on its grid.
 const GRID: f64 = 4_096.0;
 
@@ -45,6 +47,7 @@ pub fn summary(event: &Event, input: &Parsed<'_>) -> String {
             };
             format!("no outcome for {} ({}); {learnt}", expired.arm, expired.decision_id)
         }
+        other => tasks::summary(other).unwrap_or_else(|| other.schema().to_string()),
     }
 }
 

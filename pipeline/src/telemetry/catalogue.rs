@@ -88,14 +88,13 @@ pub fn all() -> impl Iterator<Item = &'static Metric> {
 }
 
 /// Every group with its title, in the order of the document.
-pub fn groups() -> [(&'static str, &'static [&'static Metric]); 8] {
+pub fn groups() -> [(&'static str, &'static [&'static Metric]); 7] {
     [
         ("Inputs and events", flow::INPUT_METRICS),
         ("Rhythm", flow::RHYTHM_METRICS),
         ("Decisions and learning", flow::LEARNING_METRICS),
         ("Journal", writer::JOURNAL_METRICS),
         ("Queues", writer::QUEUE_METRICS),
-        ("People in memory", writer::MEMORY_METRICS),
         ("HTTP and streams", serving::HTTP_METRICS),
         ("Process", serving::PROCESS_METRICS),
     ]

@@ -111,10 +111,7 @@ impl Learner {
         lambda: f64,
         named: impl Iterator<Item = (&'a str, bool)> + Clone,
     ) {
-        if self.lambda.to_bits() != lambda.to_bits() {
-            self.lambda = lambda;
-            self.derive_all();
-        }
+        self.set_lambda(lambda);
         for arm in &mut self.arms {
             if !named.clone().any(|(name, _)| name == arm.name) {
                 arm.status = ArmStatus::Removed;
@@ -126,6 +123,46 @@ impl Learner {
                 Some(arm) => arm.status = status,
                 None => self.register(name, status),
             }
+        }
+    }
+
+    /// Registers one arm at `index`, in place of the one that stands there, or at the end. For
+    /// arms that come and go one by one; the caller numbers the incarnations.
+    pub fn put(&mut self, index: usize, name: &str, incarnation: u32) {
+        let arm = self.fresh(name, incarnation);
+        match self.arms.get_mut(index) {
+            Some(place) => *place = arm,
+            None => self.arms.push(arm),
+        }
+    }
+
+    /// An arm that has learnt nothing.
+    pub fn fresh(&self, name: &str, incarnation: u32) -> LearnerArm {
+        let sums = ArmSums::new(self.dimension);
+        let derived = sums.derive(self.lambda);
+        LearnerArm { name: name.to_owned(), incarnation, status: ArmStatus::Active, sums, derived }
+    }
+
+    /// Lets the arm at `index` be chosen, or not.
+    pub fn set_status(&mut self, index: usize, status: ArmStatus) {
+        if let Some(arm) = self.arms.get_mut(index) {
+            arm.status = status;
+        }
+    }
+
+    /// Takes over another prior.
+    pub fn set_lambda(&mut self, lambda: f64) {
+        if self.lambda.to_bits() != lambda.to_bits() {
+            self.lambda = lambda;
+            self.derive_all();
+        }
+    }
+
+    /// Learns an outcome of the arm at `index`. Another incarnation learns nothing.
+    pub fn learn_at(&mut self, index: usize, incarnation: u32, x: &[i32], r: i32) {
+        if let Some(arm) = self.arms.get_mut(index).filter(|arm| arm.incarnation == incarnation) {
+            arm.sums.learn(x, r);
+            arm.derived = arm.sums.derive(self.lambda);
         }
     }
 
@@ -154,9 +191,8 @@ impl Learner {
 
     fn register(&mut self, name: &str, status: ArmStatus) {
         let incarnation = self.arms.iter().filter(|arm| arm.name == name).count() as u32;
-        let sums = ArmSums::new(self.dimension);
-        let derived = sums.derive(self.lambda);
-        self.arms.push(LearnerArm { name: name.to_owned(), incarnation, status, sums, derived });
+        let arm = self.fresh(name, incarnation);
+        self.arms.push(LearnerArm { status, ..arm });
     }
 
     fn derive_all(&mut self) {

@@ -31,6 +31,11 @@ impl RefusedMemory {
             .is_some_and(|at| self.newest_ms.saturating_sub(*at) <= REMEMBER_MS)
     }
 
+    /// The greatest arrival time of an accepted input, ms UTC; none before the first.
+    pub const fn newest_ms(&self) -> Option<i64> {
+        if self.newest_ms == i64::MIN { None } else { Some(self.newest_ms) }
+    }
+
     /// Folds the arrival time of an accepted input.
     pub fn advance(&mut self, received_ms: i64) {
         if self.newest_ms == i64::MIN {

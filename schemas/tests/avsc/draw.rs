@@ -216,8 +216,9 @@ macro_rules! symbols {
 }
 
 symbols! {
-    Daypart EnergyState FeedbackStatus Kind MaskReason Missing PartName Reason Scale SchemaId Signal
-    Span Suppression
+    AgentCommand AssignmentPolicy Daypart EnergyState FeedbackStatus Health Kind MaskReason
+    Missing PartName Priority QueueReason Reason Scale SchemaId Setback Signal Span Suppression
+    Tier
 }
 
 macro_rules! records {
@@ -272,4 +273,35 @@ records! {
     DeadLettered { reason, detail }
     SubjectOpened { user_id }
     Unreadable { reason, detail, kind, key }
+    PoolPolicy { kind, threshold, alpha, lambda, epsilon, features, seed }
+    RetryPolicy { max_attempts, backoff_ms, backoff_max_ms, jitter }
+    PoolLimits { queue, agents, retained }
+    RewardWeights { success, quality, latency, cost }
+    PoolBody { version, policy, heartbeat_ttl_ms, escalate_after_ms, timeout_ms, time_to_live_ms,
+        retry, limits, reward }
+    TickBody { at_ms }
+    PoolOpened { pool }
+    Resources { cpu_milli, memory_mib, gpu }
+    Label { name, value }
+    AgentProfile { capabilities, capacity, labels, tier, weight, resources }
+    AgentBody { command, profile, load, leases }
+    AgentRegistered { agent, replaces }
+    AgentSeen { agent, load }
+    AgentHealthChanged { agent, from, to }
+    Payload { content_type, reference, inline }
+    TaskBody { priority, capabilities, features, complexity, deadline_ms, timeout_ms, retry, needs,
+        payload }
+    TaskCancelBody { why }
+    TaskStartBody { agent, lease }
+    TaskResultBody { agent, lease, success, error, latency_ms, cost, quality, output }
+    TaskQueued { task, reason }
+    TaskEscalated { task, priority }
+    TaskAssigned { task, agent, lease, attempt, lease_until_ms, policy, propensity, decision_id }
+    TaskStarted { task, agent, lease }
+    TaskCompleted { task, agent, lease, attempt, latency_ms }
+    TaskFailed { task, agent, lease, attempt, reason, retry_at_ms }
+    TaskReleased { task, agent, lease, reason }
+    TaskCancelled { task, agent, lease }
+    TaskExpired { task, agent, lease }
+    TaskDeadLettered { task, failures, reason }
 }

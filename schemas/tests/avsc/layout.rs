@@ -157,6 +157,11 @@ macro_rules! laws {
 }
 
 laws! {
+    agent: input::<AgentBody>, input_again::<AgentBody>;
+    agent_body: one::<AgentBody>, one_again::<AgentBody>;
+    agent_health_changed: one::<AgentHealthChanged>, one_again::<AgentHealthChanged>;
+    agent_registered: one::<AgentRegistered>, one_again::<AgentRegistered>;
+    agent_seen: one::<AgentSeen>, one_again::<AgentSeen>;
     chunk: one_chunk, chunk_again;
     configuration: input::<ConfigurationBody>, input_again::<ConfigurationBody>;
     configuration_body: one::<ConfigurationBody>, one_again::<ConfigurationBody>;
@@ -168,6 +173,9 @@ laws! {
     intervention_issued: one::<InterventionIssued>, one_again::<InterventionIssued>;
     intervention_suppressed: one::<InterventionSuppressed>, one_again::<InterventionSuppressed>;
     outcome_expired: one::<OutcomeExpired>, one_again::<OutcomeExpired>;
+    pool: input::<PoolBody>, input_again::<PoolBody>;
+    pool_body: one::<PoolBody>, one_again::<PoolBody>;
+    pool_opened: one::<PoolOpened>, one_again::<PoolOpened>;
     profile: input::<ProfileBody>, input_again::<ProfileBody>;
     profile_body: one::<ProfileBody>, one_again::<ProfileBody>;
     reading: one_reading, reading_again;
@@ -175,12 +183,32 @@ laws! {
     reading_body: one_reading_body, reading_body_again;
     rhythm_analysed: one::<RhythmAnalysed>, one_again::<RhythmAnalysed>;
     subject_opened: one::<SubjectOpened>, one_again::<SubjectOpened>;
+    task: input::<TaskBody>, input_again::<TaskBody>;
+    task_assigned: one::<TaskAssigned>, one_again::<TaskAssigned>;
+    task_body: one::<TaskBody>, one_again::<TaskBody>;
+    task_cancel: input::<TaskCancelBody>, input_again::<TaskCancelBody>;
+    task_cancel_body: one::<TaskCancelBody>, one_again::<TaskCancelBody>;
+    task_cancelled: one::<TaskCancelled>, one_again::<TaskCancelled>;
+    task_completed: one::<TaskCompleted>, one_again::<TaskCompleted>;
+    task_dead_lettered: one::<TaskDeadLettered>, one_again::<TaskDeadLettered>;
+    task_escalated: one::<TaskEscalated>, one_again::<TaskEscalated>;
+    task_expired: one::<TaskExpired>, one_again::<TaskExpired>;
+    task_failed: one::<TaskFailed>, one_again::<TaskFailed>;
+    task_queued: one::<TaskQueued>, one_again::<TaskQueued>;
+    task_released: one::<TaskReleased>, one_again::<TaskReleased>;
+    task_result: input::<TaskResultBody>, input_again::<TaskResultBody>;
+    task_result_body: one::<TaskResultBody>, one_again::<TaskResultBody>;
+    task_start: input::<TaskStartBody>, input_again::<TaskStartBody>;
+    task_start_body: one::<TaskStartBody>, one_again::<TaskStartBody>;
+    task_started: one::<TaskStarted>, one_again::<TaskStarted>;
+    tick: input::<TickBody>, input_again::<TickBody>;
+    tick_body: one::<TickBody>, one_again::<TickBody>;
     unreadable: one::<Unreadable>, one_again::<Unreadable>;
 }
 
 #[test]
 fn every_schema_has_its_laws_or_is_empty() {
-    let empty = ["configuration_set", "profile_set"];
+    let empty = ["configuration_set", "pool_configured", "profile_set"];
     for name in empty {
         follows(name, &[]);
     }
@@ -270,12 +298,19 @@ fn a_block_size_outside_the_bytes_is_refused() {
 
 proptest! {
     #[test]
-    fn an_event_is_read_or_refused_by_any_schema(
+    fn an_event_or_a_pools_input_is_read_or_refused_by_any_schema(
         at in 0..SchemaId::ALL.len(),
         payload in vec(any::<u8>(), 0..200),
     ) {
-        if let Ok(event) = Event::from_payload(SchemaId::ALL[at], &payload) {
-            assert_eq!(event.schema(), SchemaId::ALL[at]);
+        let schema = SchemaId::ALL[at];
+        if let Ok(event) = Event::from_payload(schema, &payload) {
+            assert_eq!((event.schema(), schema.is_input()), (schema, false));
+        }
+        if let Ok(input) = TaskInput::from_payload(schema, &payload) {
+            assert_eq!((input.schema(), schema.is_task_input()), (schema, true));
+            let mut again = Vec::new();
+            input.put_payload(&mut again);
+            assert_eq!(TaskInput::from_payload(schema, &again), Ok(input));
         }
     }
 }

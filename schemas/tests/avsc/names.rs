@@ -44,22 +44,36 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("Profile", input()),
         ("Feedback", input()),
         ("Configuration", input()),
+        ("Agent", input()),
+        ("Task", input()),
+        ("TaskCancel", input()),
+        ("TaskStart", input()),
+        ("TaskResult", input()),
+        ("Pool", input()),
+        ("Tick", input()),
         ("Chunk", vec!["header", "entries"]),
         ("ProfileSet", vec![]),
         ("ConfigurationSet", vec![]),
+        ("PoolConfigured", vec![]),
         ("Response", vec!["branch", "value"]),
         ("ResponseBranch", Response::NAMES.to_vec()),
     ]);
     names.extend(fields! {
-        Arm ChunkHeader Composite ConfigurationBody Cursor DeadLettered DecisionMade Eligible Entry
-        Envelope Environment FeedbackBody FeedbackPolicy FeedbackRecorded HeartSummary HourlyRhythm
-        Imu InterventionIssued InterventionSuppressed LightSummary Limits Masked MinuteRhythm
-        OffsetChange OutcomeExpired Part Policy ProfileBody RawBytes ReadingAccepted ReadingBody
-        Recorded Repeat RhythmAnalysed SubjectOpened Unreadable
+        AgentBody AgentHealthChanged AgentProfile AgentRegistered AgentSeen Arm ChunkHeader
+        Composite ConfigurationBody Cursor DeadLettered DecisionMade Eligible Entry Envelope
+        Environment FeedbackBody FeedbackPolicy FeedbackRecorded HeartSummary HourlyRhythm
+        Imu InterventionIssued InterventionSuppressed Label LightSummary Limits Masked
+        MinuteRhythm OffsetChange OutcomeExpired Part Payload Policy PoolBody PoolLimits
+        PoolOpened PoolPolicy ProfileBody RawBytes ReadingAccepted ReadingBody Recorded
+        Repeat Resources RetryPolicy RewardWeights RhythmAnalysed SubjectOpened TaskAssigned
+        TaskBody TaskCancelBody TaskCancelled TaskCompleted TaskDeadLettered TaskEscalated
+        TaskExpired TaskFailed TaskQueued TaskReleased TaskResultBody TaskStartBody
+        TaskStarted TickBody Unreadable
     });
     names.extend(symbols! {
-        Daypart EnergyState FeedbackStatus MaskReason Missing PartName Reason Scale Signal Span
-        Suppression
+        AgentCommand AssignmentPolicy Daypart EnergyState FeedbackStatus Health MaskReason
+        Missing PartName Priority QueueReason Reason Scale Setback Signal Span Suppression
+        Tier
     });
     names
 }

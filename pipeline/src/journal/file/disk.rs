@@ -17,6 +17,19 @@ pub(super) fn segment_path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:08}.zj"))
 }
 
+/// Number and bytes of the segments in the directory.
+pub(super) fn segments(dir: &Path) -> io::Result<(u64, u64)> {
+    let (mut count, mut bytes) = (0, 0);
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == "zj") {
+            count += 1;
+            bytes += entry.metadata()?.len();
+        }
+    }
+    Ok((count, bytes))
+}
+
 /// The greatest segment number in the directory.
 pub(super) fn last_segment(dir: &Path) -> io::Result<Option<u32>> {
     let mut last = None;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::super::{
-    Append, AppendError, Appended, Done, Place, Tail, WriteFailure, chain::Submitted,
+    Append, AppendError, Appended, Done, Meter, Place, Tail, WriteFailure, chain::Submitted,
 };
 
 /// Number and position of each partition's next chunk.
@@ -22,6 +22,7 @@ const MAX_COMMIT_CHUNKS: usize = 512;
 #[derive(Debug)]
 pub(super) struct Shared {
     state: Mutex<State>,
+    meter: Arc<Meter>,
     /// Something was queued, or the phase changed.
     work: Condvar,
     /// Something left the queue, or the phase changed.
@@ -86,7 +87,12 @@ impl Shared {
             starts,
             failure: None,
         };
-        Self { state: Mutex::new(state), work: Condvar::new(), room: Condvar::new() }
+        let (state, meter) = (Mutex::new(state), Arc::default());
+        Self { state, meter, work: Condvar::new(), room: Condvar::new() }
+    }
+
+    pub(super) fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

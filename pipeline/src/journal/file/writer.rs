@@ -5,6 +5,7 @@ use std::{
     io::{self, IoSlice, Seek, SeekFrom, Write},
     path::PathBuf,
     sync::Arc,
+    time::Instant,
 };
 
 use super::{
@@ -104,9 +105,11 @@ impl Writer {
         let mut parts = Vec::with_capacity(chunks.len() + 1);
         parts.push(IoSlice::new(&self.frame_head));
         parts.extend(chunks.iter().map(|chunk| IoSlice::new(chunk)));
+        let begun = Instant::now();
         write_all(&mut self.file, &mut parts).map_err(failed("write to", &self.path))?;
         self.file.sync_data().map_err(failed("sync", &self.path))?;
         self.place.offset += bytes;
+        self.shared.meter().frame(chunks.len(), bytes, begun.elapsed());
         Ok(())
     }
 

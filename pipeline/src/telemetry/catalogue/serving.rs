@@ -9,16 +9,15 @@ use super::{
 pub const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
 /// How a stream is carried.
 pub const TRANSPORTS: &[&str] = &["sse", "websocket"];
-/// Why a request was turned away before it was handled, or a connection before it was served.
+/// Why a request was turned away.
 pub const HTTP_REFUSALS: &[&str] = &[
     "busy",
-    "connections",
     "forbidden",
     "malformed",
     "media_type",
+    "method",
     "not_found",
     "stopping",
-    "streams",
     "timeout",
     "too_large",
     "unauthorized",
@@ -26,7 +25,7 @@ pub const HTTP_REFUSALS: &[&str] = &[
 /// Why the service ended a stream.
 pub const CUTOFFS: &[&str] = &["slow", "stopping", "write_failed", "expired"];
 /// Levels of log lines.
-pub const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+pub const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 metrics! { HTTP_METRICS:
     HTTP_REQUESTS = Counter, "zeitgeber_http_requests_total",
@@ -41,7 +40,7 @@ metrics! { HTTP_METRICS:
         "Connections open", by "HTTP server, per connection";
     HTTP_REFUSED = Counter, "zeitgeber_http_refusals_total",
         [of("reason", || HTTP_REFUSALS.to_vec())],
-        "Requests and connections turned away, by reason", by "HTTP server, per refusal";
+        "Requests turned away, by reason", by "HTTP layer, per request";
     STREAM_SUBSCRIBERS = Gauge, "zeitgeber_stream_subscribers_count",
         [of("transport", || TRANSPORTS.to_vec())],
         "Subscribers of the live stream", by "stream, per subscriber";

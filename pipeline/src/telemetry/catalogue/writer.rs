@@ -1,4 +1,4 @@
-//! The writer: journal, queues, people in memory.
+//! The writer: journal and queues.
 
 use super::{
     Kind::{Counter, Gauge, Histogram},
@@ -45,9 +45,4 @@ metrics! { QUEUE_METRICS:
         "Hand-overs that wait for a core thread", by "sampler, from the runtime";
     CORE_BUSY = Counter, "zeitgeber_core_busy_seconds_total", [CORE],
         "Time that a core thread spent working", by "runtime, per wake-up";
-}
-
-metrics! { MEMORY_METRICS:
-    PEOPLE_MEMORY = Gauge, "zeitgeber_people_memory_bytes", [],
-        "Memory of the states of people, estimated", by "sampler, from the states";
 }
