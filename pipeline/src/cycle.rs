@@ -215,11 +215,15 @@ impl Cycle {
             Raw::Kept(raw) => raw.hash,
         };
         let outcome = self.state.decide(&mut self.desk, subject, input, raw, &mut self.events);
-        if let Outcome::Repeated(reason) = outcome {
-            return self.repeated(item, input, place, reason);
+        match outcome {
+            Outcome::Stored => {}
+            Outcome::Repeated(reason) => return self.repeated(item, input, place, reason),
+            Outcome::Idle => return self.idle(item, input, place),
         }
-        if matches!(self.events.first(), Some(Event::SubjectOpened(_))) {
-            subject = self.state.next_subject();
+        match self.events.first() {
+            Some(Event::SubjectOpened(_)) => subject = self.state.next_subject(),
+            Some(Event::PoolOpened(_)) => subject = self.state.next_pool(),
+            _ => {}
         }
         let refused = matches!(self.events.first(), Some(Event::DeadLettered(_)));
         let kept = refused.then(|| match &item.raw {
@@ -244,7 +248,13 @@ impl Cycle {
         }
         self.pending.counts.stored(&self.events, item.schema);
         if self.tallied {
-            self.pending.tally.get_or_insert_default().stored(input, &self.events);
+            let tally = self.pending.tally.get_or_insert_default();
+            tally.stored(input, &self.events);
+            if item.schema.is_task_input()
+                && let Some(pool) = self.state.pool_by_number(subject)
+            {
+                tally.tasks.stored(pool, &self.events);
+            }
         }
         if self.outcomes && place.source > 0 {
             self.pending.lines.push(LineOutcome::stored(item.line, input, &self.events));
@@ -252,7 +262,24 @@ impl Cycle {
         if let Some(told) = &mut self.told {
             told.push(LineOutcome::answer(item.line, &self.events));
         }
-        self.pending.announce(subject, &self.events, self.state.people());
+        if !item.schema.is_task_input() {
+            self.pending.announce(subject, &self.events, self.state.people());
+        }
+    }
+
+    /// An input that changes nothing: its sender hears that all is well. Where it has a place in a
+    /// source, that is kept as a repeat's is, so that every line has its outcome after a crash.
+    fn idle(&mut self, item: &Item, input: &Input<'_>, place: Place) {
+        if place.source > 0 {
+            return self.repeated(item, input, place, None);
+        }
+        self.pending.counts.idle += 1;
+        if self.tallied {
+            self.pending.tally.get_or_insert_default().idle(input);
+        }
+        if let Some(told) = &mut self.told {
+            told.push(LineOutcome::answer(item.line, &[]));
+        }
     }
 
     fn repeated(&mut self, item: &Item, input: &Input<'_>, place: Place, reason: Option<Reason>) {
@@ -311,5 +338,6 @@ pub(crate) fn kind_name(input: &Input<'_>) -> Option<String> {
         Body::Feedback(_) => Some(SchemaId::Feedback.as_str().into()),
         Body::Configuration(_) => Some(SchemaId::Configuration.as_str().into()),
         Body::Unreadable(body) => body.kind.clone(),
+        Body::Task(body) => Some(body.schema().as_str().into()),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeitgeber_processors::flow::{Desk, Outcome, State};
 use zeitgeber_schemas::{
-    Envelope, Event, PartitionId,
+    Envelope, Event, PartitionId, PoolOpened, SchemaId, SubjectOpened,
     wire::{Malformed, Wire},
 };
 
@@ -138,8 +138,12 @@ impl Fold {
     pub fn verify(&mut self, entry: &EntryRef<'_>) -> Result<Option<Divergence>, FoldError> {
         let first = self.position;
         let parsed = Parsed::from_payload(entry.schema, entry.payload)?;
-        let opened = opened_user(entry)?;
-        let known = self.state.person(entry.subject).map(|person| person.user_id.as_str());
+        let opened = opened_name(entry)?;
+        let known = if entry.schema.is_task_input() {
+            self.state.pool_by_number(entry.subject).map(|pool| pool.name.as_str())
+        } else {
+            self.state.person(entry.subject).map(|person| person.user_id.as_str())
+        };
         let user_id = known.or(opened.as_deref()).unwrap_or("");
         let input = parsed.input(envelope(entry, user_id), entry.payload);
         let subject = if known.is_some() { entry.subject } else { 0 };
@@ -205,13 +209,12 @@ pub fn join_hashes(hashes: impl IntoIterator<Item = [u8; 32]>) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// Whom a profile's entry introduces, if it does.
-pub fn opened_user(entry: &EntryRef<'_>) -> Result<Option<String>, Malformed> {
-    match entry.events.clone().next() {
-        Some(first) if first.schema == zeitgeber_schemas::SchemaId::SubjectOpened => {
-            let opened = zeitgeber_schemas::SubjectOpened::get(&mut &*first.payload)?;
-            Ok(Some(opened.user_id))
-        }
+/// Whom an entry introduces, if it does: a person, or a pool of agents.
+pub fn opened_name(entry: &EntryRef<'_>) -> Result<Option<String>, Malformed> {
+    let Some(first) = entry.events.clone().next() else { return Ok(None) };
+    match (first.schema, &mut &*first.payload) {
+        (SchemaId::SubjectOpened, from) => Ok(Some(SubjectOpened::get(from)?.user_id)),
+        (SchemaId::PoolOpened, from) => Ok(Some(PoolOpened::get(from)?.pool)),
         _ => Ok(None),
     }
 }

@@ -22,6 +22,11 @@ pub const DELAY_S: &[f64] = &[
     1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 43_200.0, 86_400.0,
     172_800.0,
 ];
+/// Bounds for what agents do, s: from a millisecond to a day.
+pub const WORK_S: &[f64] = &[
+    0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0,
+    86_400.0,
+];
 /// Bounds for shares, 0 to 1.
 pub const RATIO: &[f64] = &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 /// Bounds for the Karolinska sleepiness scale, 1 to 9.

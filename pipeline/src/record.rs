@@ -6,7 +6,7 @@
 use zeitgeber_processors::flow::{Body, Input, content_fingerprint};
 use zeitgeber_schemas::{
     ConfigurationBody, Envelope, Event, FeedbackBody, ProfileBody, RawBytes, ReadingBody, SchemaId,
-    Unreadable,
+    TaskInput, Unreadable,
     wire::{Malformed, Wire, from_bytes, put_bytes, put_long},
 };
 
@@ -25,6 +25,8 @@ pub enum Parsed<'a> {
     Configuration(Box<ConfigurationBody>),
     /// Not readable.
     Unreadable(Unreadable),
+    /// An input of a pool of agents.
+    Task(TaskInput),
 }
 
 impl<'a> Parsed<'a> {
@@ -43,7 +45,7 @@ impl<'a> Parsed<'a> {
             SchemaId::Feedback => Self::Feedback(from_bytes(payload)?),
             SchemaId::Configuration => Self::Configuration(Box::new(from_bytes(payload)?)),
             SchemaId::Unreadable => Self::Unreadable(from_bytes(payload)?),
-            _ => return Err(Malformed::Range),
+            schema => Self::Task(TaskInput::from_payload(schema, payload)?),
         })
     }
 
@@ -60,6 +62,10 @@ impl<'a> Parsed<'a> {
             Self::Feedback(body) => (Body::Feedback(body), 0),
             Self::Configuration(body) => (Body::Configuration(body), 0),
             Self::Unreadable(body) => (Body::Unreadable(body), 0),
+            Self::Task(body @ TaskInput::Task(_)) => {
+                (Body::Task(body), content_fingerprint(0, payload))
+            }
+            Self::Task(body) => (Body::Task(body), 0),
         };
         Input { envelope, body, content }
     }

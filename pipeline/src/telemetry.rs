@@ -12,6 +12,7 @@ pub mod logs;
 mod process;
 mod recording;
 mod registry;
+mod sampled_pools;
 mod sampler;
 mod serving;
 mod traces;
@@ -33,6 +34,8 @@ use crate::engine::Handle;
 
 /// Most arms that are told apart.
 const ARMS_MAX: usize = 64;
+/// Most pools that are told apart.
+const POOLS_MAX: usize = 32;
 /// Shortest time between two samples.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
@@ -41,6 +44,7 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 pub struct Metrics {
     registry: Arc<Registry>,
     arms: Arc<Bounded>,
+    pools: Arc<Bounded>,
     serving: Serving,
     watched: Mutex<Watched>,
 }
@@ -73,6 +77,7 @@ impl Metrics {
         Self {
             serving: Serving::new(&registry),
             arms: Arc::new(Bounded::new(ARMS_MAX)),
+            pools: Arc::new(Bounded::new(POOLS_MAX)),
             watched: Mutex::default(),
             registry,
         }
@@ -80,7 +85,8 @@ impl Metrics {
 
     /// What an engine is to be opened with, so that its work is counted.
     pub fn recording(&self) -> Recording {
-        Recording::new(Arc::clone(&self.registry), Arc::clone(&self.arms))
+        let (arms, pools) = (Arc::clone(&self.arms), Arc::clone(&self.pools));
+        Recording::new(Arc::clone(&self.registry), arms, pools)
     }
 
     /// Where values are kept.
@@ -126,7 +132,8 @@ impl Metrics {
         process::sample(&self.registry);
         let Watched { engine, sampler, .. } = &mut *watched;
         if let Some(engine) = engine {
-            sampler.sample(&self.registry, &self.arms, engine);
+            let bounded = (&*self.arms, &*self.pools);
+            sampler.sample(&self.registry, bounded, engine);
         }
     }
 

@@ -11,21 +11,23 @@ use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zeitgeber_schemas::{
     ConfigurationBody, DeadLettered, Envelope, Event, FeedbackBody, PartitionId, ProfileBody,
-    ReadingAccepted, ReadingBody, Reason, RhythmAnalysed, Span, SubjectOpened, Unreadable,
-    person_key,
+    ReadingAccepted, ReadingBody, Reason, RhythmAnalysed, Span, SubjectOpened, TaskInput,
+    Unreadable, person_key,
 };
 
 use crate::{
     feedback, intervention, rhythm, routing,
+    tasks::{self, Pool, Pools},
     validation::{self, Arrival, RefusedMemory, Verdict},
 };
 
 mod fold;
+mod pools;
 
 /// Version of the deciding code. It changes when the same inputs would cause other events.
 pub const DECIDE_VERSION: u32 = 1;
 /// Version of the fold. A snapshot of another version is ignored.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 3;
 
 /// An input's body.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +42,8 @@ pub enum Body<'a> {
     Configuration(&'a ConfigurationBody),
     /// Bytes that a door could not read.
     Unreadable(&'a Unreadable),
+    /// An input of a pool of agents: `user_id` is the pool, `id` the task or agent.
+    Task(&'a TaskInput),
 }
 
 /// An input: who, which, when, and what.
@@ -49,7 +53,7 @@ pub struct Input<'a> {
     pub envelope: Envelope<'a>,
     /// What.
     pub body: Body<'a>,
-    /// [`content_fingerprint`] of a reading; 0 otherwise.
+    /// [`content_fingerprint`] of a reading or a task; 0 otherwise.
     pub content: u64,
 }
 
@@ -61,6 +65,9 @@ pub enum Outcome {
     /// It caused nothing and is only counted: a copy of an accepted input, or refused bytes that
     /// were stored within two days (then with the reason).
     Repeated(Option<Reason>),
+    /// It changes nothing that matters (a heartbeat soon after another, a tick with nothing due):
+    /// it is not stored, and its sender is told that all is well.
+    Idle,
 }
 
 /// A person's state, stage by stage.
@@ -101,6 +108,7 @@ pub struct State {
     pub intervention: intervention::Shared,
     /// Feedback: decisions that wait for their outcome.
     pub feedback: feedback::Shared,
+    pools: Pools,
 }
 
 /// Buffers and tables that deciding reuses, so that an ordinary reading allocates nothing.
@@ -110,6 +118,7 @@ pub struct Desk {
     analyses: Vec<RhythmAnalysed>,
     decisions: Vec<zeitgeber_schemas::DecisionMade>,
     expired: Vec<zeitgeber_schemas::OutcomeExpired>,
+    tasks: tasks::Draft,
 }
 
 impl Desk {
@@ -120,6 +129,7 @@ impl Desk {
             analyses: Vec::new(),
             decisions: Vec::new(),
             expired: Vec::new(),
+            tasks: tasks::Draft::new(),
         }
     }
 
@@ -151,6 +161,7 @@ impl State {
             routing: routing::Shared::initial(),
             intervention: intervention::Shared::initial(),
             feedback: feedback::Shared::initial(),
+            pools: Pools::initial(),
         }
     }
 
@@ -193,6 +204,7 @@ impl State {
                 .subject_of(body.decision_id)
                 .unwrap_or_else(|| self.subject(input.envelope.tenant, input.envelope.user_id)),
             Body::Configuration(_) => 0,
+            Body::Task(_) => self.pools.number(input.envelope.tenant, input.envelope.user_id),
             _ => self.subject(input.envelope.tenant, input.envelope.user_id),
         }
     }
@@ -245,6 +257,9 @@ impl State {
                 Ok(recorded) => out.push(Event::FeedbackRecorded(recorded)),
                 Err(refusal) => return self.refuse(refusal, raw_hash, out),
             },
+            Body::Task(body) => {
+                return self.decide_task(desk, subject, &command(input, body), raw_hash, out);
+            }
             Body::Unreadable(body) => {
                 let refusal = DeadLettered { reason: body.reason, detail: body.detail.clone() };
                 return self.refuse(refusal, raw_hash, out);
@@ -273,6 +288,22 @@ impl State {
         }
         out.push(Event::DeadLettered(refusal));
         Outcome::Stored
+    }
+
+    fn decide_task(
+        &self,
+        desk: &mut Desk,
+        subject: u64,
+        command: &tasks::Command<'_>,
+        raw_hash: impl FnOnce() -> [u8; 16],
+        out: &mut Vec<Event>,
+    ) -> Outcome {
+        match self.pools.decide(self.partition, &mut desk.tasks, subject, command, out) {
+            tasks::Verdict::Stored => Outcome::Stored,
+            tasks::Verdict::Repeated => Outcome::Repeated(None),
+            tasks::Verdict::Idle => Outcome::Idle,
+            tasks::Verdict::Refused(refusal) => self.refuse(refusal, raw_hash, out),
+        }
     }
 
     fn decide_reading(
@@ -343,6 +374,11 @@ impl State {
             });
         }
     }
+}
+
+/// An input of a pool as that flow takes it.
+const fn command<'a>(input: &Input<'a>, body: &'a TaskInput) -> tasks::Command<'a> {
+    tasks::Command { envelope: input.envelope, body, content: input.content }
 }
 
 impl Person {

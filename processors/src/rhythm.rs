@@ -67,6 +67,8 @@ pub struct Person {
     sealed: Option<Sealed>,
     /// Earliest minute that changed after it was sealed.
     dirty: Option<i64>,
+    /// When the clock next seals something that holds data, ms UTC.
+    due_ms: Option<i64>,
     hours: Revisions,
     midnights: Revisions,
     series: Series,
@@ -81,6 +83,7 @@ impl Person {
             present: VecDeque::new(),
             sealed: None,
             dirty: None,
+            due_ms: None,
             hours: Revisions::default(),
             midnights: Revisions::default(),
             series: Series::new(Retention::Live),
@@ -91,6 +94,12 @@ impl Person {
     /// the first.
     pub const fn clock_ms(&self) -> Option<i64> {
         self.clock_ms
+    }
+
+    /// When the clock next seals something that holds data, ms UTC: a tick before then would cause
+    /// nothing.
+    pub const fn due_ms(&self) -> Option<i64> {
+        self.due_ms
     }
 
     /// Bytes on the heap.
@@ -113,17 +122,35 @@ impl Person {
         }
     }
 
-    fn mark_present(&mut self, hour: i64) {
+    /// Moves the clock on, and tells whether that sealed anything.
+    fn advance(&mut self, profile: &ProfileBody, clock_ms: i64) -> bool {
+        let mut sealed = Sealed::at(profile, clock_ms);
+        if let Some(before) = self.sealed {
+            sealed = before.or_later(sealed);
+            if before.hour_passes(&sealed) {
+                self.dirty = None;
+            }
+        }
+        let moved = self.sealed != Some(sealed);
+        self.clock_ms = Some(clock_ms);
+        self.sealed = Some(sealed);
+        moved
+    }
+
+    /// Notes that an hour holds data, and tells whether that is new.
+    fn mark_present(&mut self, hour: i64) -> bool {
         if self.present.back() == Some(&hour) {
-            return;
+            return false;
         }
         let at = self.present.partition_point(|known| *known < hour);
-        if self.present.get(at) != Some(&hour) {
-            self.present.insert(at, hour);
+        if self.present.get(at) == Some(&hour) {
+            return false;
         }
+        self.present.insert(at, hour);
         while self.present.len() > RETAINED_HOURS as usize {
             self.present.pop_front();
         }
+        true
     }
 }
 
@@ -136,8 +163,19 @@ pub fn decide(
     input: &Accepted<'_>,
     out: &mut Vec<RhythmAnalysed>,
 ) {
+    decide_tick(tables, person, profile, person.clock_after(input), out);
+}
+
+/// Analyses what the person's clock seals when it reaches `clock_ms`, in the order of [`decide`].
+pub fn decide_tick(
+    tables: &Tables,
+    person: &Person,
+    profile: &ProfileBody,
+    clock_ms: i64,
+    out: &mut Vec<RhythmAnalysed>,
+) {
     let Some(before) = person.sealed else { return };
-    let now = before.or_later(Sealed::at(profile, person.clock_after(input)));
+    let now = before.or_later(Sealed::at(profile, clock_ms));
     if now == before {
         return;
     }
@@ -151,25 +189,31 @@ pub fn decide(
 /// It commutes with [`apply_analysed`] for the analyses that the same reading caused.
 pub fn apply_reading(person: &mut Person, profile: &ProfileBody, input: &Accepted<'_>) {
     let clock_ms = person.clock_after(input);
-    let mut sealed = Sealed::at(profile, clock_ms);
-    if let Some(before) = person.sealed {
-        sealed = before.or_later(sealed);
-        if before.hour_passes(&sealed) {
-            person.dirty = None;
-        }
-    }
-    person.clock_ms = Some(clock_ms);
-    person.sealed = Some(sealed);
+    let mut changed = person.advance(profile, clock_ms);
     if input.envelope.ts < clock_ms.saturating_sub(TAKES_PART_MS) {
+        if changed {
+            person.due_ms = sealing::due_ms(person, profile);
+        }
         return;
     }
     let (first, last) = series::covered(input);
     person.series.add(profile, input);
-    person.mark_present(local::hour_start(profile, first));
-    person.mark_present(local::hour_start(profile, last));
+    changed |= person.mark_present(local::hour_start(profile, first));
+    changed |= person.mark_present(local::hour_start(profile, last));
     person.first_minute = Some(person.first_minute.map_or(first, |known| known.min(first)));
-    if sealed.holds(first) {
+    if person.sealed.is_some_and(|sealed| sealed.holds(first)) {
         person.dirty = Some(person.dirty.map_or(first, |known| known.min(first)));
+    }
+    if changed {
+        person.due_ms = sealing::due_ms(person, profile);
+    }
+}
+
+/// Moves the person's clock on without a reading. One that would go back stays.
+pub fn apply_tick(person: &mut Person, profile: &ProfileBody, at_ms: i64) {
+    let clock_ms = person.clock_ms.map_or(at_ms, |clock| clock.max(at_ms));
+    if person.advance(profile, clock_ms) {
+        person.due_ms = sealing::due_ms(person, profile);
     }
 }
 

@@ -56,10 +56,25 @@ pub use self::{
 
 /// The pools of a partition, numbered apart from its people.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Stored")]
 pub struct Pools {
     pools: Vec<Pool>,
     #[serde(skip)]
     index: HashMap<String, u64, FixedState>,
+}
+
+/// Pools as they are stored: their indexes, rows and queues are still missing.
+#[derive(serde::Deserialize)]
+struct Stored {
+    pools: Vec<Pool>,
+}
+
+impl From<Stored> for Pools {
+    fn from(Stored { mut pools }: Stored) -> Self {
+        pools.iter_mut().for_each(Pool::reindex);
+        let index = pools.iter().zip(1..).map(|(pool, n)| (pool.key.clone(), n)).collect();
+        Self { pools, index }
+    }
 }
 
 /// What deciding a pool's input came to.
@@ -88,7 +103,7 @@ pub struct Command<'a> {
 
 impl Command<'_> {
     /// The instant that the input moves the pool's clock to, ms UTC.
-    const fn at_ms(&self) -> i64 {
+    pub const fn at_ms(&self) -> i64 {
         match (self.body, self.envelope.recv_ts) {
             (TaskInput::Tick(tick), _) => tick.at_ms,
             (_, Some(at_ms)) => at_ms,
@@ -121,12 +136,6 @@ impl Pools {
     /// The number that a new pool would get.
     pub fn next_number(&self) -> u64 {
         self.pools.len() as u64 + 1
-    }
-
-    /// Rebuilds what a snapshot leaves out.
-    pub fn reindex(&mut self) {
-        self.index = self.pools.iter().zip(1..).map(|(pool, n)| (pool.key.clone(), n)).collect();
-        self.pools.iter_mut().for_each(Pool::reindex);
     }
 
     /// Turns an input of pool `number` (0: not known) into events.

@@ -85,6 +85,14 @@ counts! {
     skipped,
     /// Other inputs that count: profiles, feedback, configurations.
     others,
+    /// Inputs of pools of agents that count.
+    commands,
+    /// Inputs that changed nothing and are not stored: heartbeats soon after another, ticks.
+    idle,
+    /// Tasks given to an agent.
+    assignments,
+    /// Tasks done.
+    completions,
     /// Events of every type.
     events,
     /// Analyses, revisions included.
@@ -106,7 +114,7 @@ counts! {
 impl Counts {
     /// Inputs of every outcome, those of earlier runs left out.
     pub const fn inputs(&self) -> u64 {
-        self.accepted + self.refused + self.repeats + self.others
+        self.accepted + self.refused + self.repeats + self.others + self.commands + self.idle
     }
 
     pub(super) fn stored(&mut self, events: &[Event], schema: SchemaId) {
@@ -122,6 +130,8 @@ impl Counts {
                 }
                 Event::DecisionMade(_) => self.decisions += 1,
                 Event::InterventionIssued(_) => self.interventions += 1,
+                Event::TaskAssigned(_) => self.assignments += 1,
+                Event::TaskCompleted(_) => self.completions += 1,
                 Event::FeedbackRecorded(event) => {
                     let learnt =
                         matches!(event.status, FeedbackStatus::Applied | FeedbackStatus::Corrected);
@@ -131,7 +141,9 @@ impl Counts {
             }
         }
         self.refused += u64::from(refused);
-        self.others += u64::from(!refused && schema != SchemaId::Reading);
+        let is_command = schema.is_task_input();
+        self.commands += u64::from(!refused && is_command);
+        self.others += u64::from(!refused && !is_command && schema != SchemaId::Reading);
     }
 }
 

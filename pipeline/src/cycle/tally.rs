@@ -6,8 +6,12 @@
 
 use zeitgeber_processors::flow::{Body, Input};
 use zeitgeber_schemas::{
-    Event, FeedbackStatus, Reason, RhythmAnalysed, SchemaId, Span, Suppression,
+    Event, FeedbackStatus, Reason, RhythmAnalysed, SchemaId, Span, Suppression, TaskInput,
 };
+
+mod tasks;
+
+pub use tasks::{PoolTally, TaskTally, pool_events};
 
 use crate::measure::{Buckets, DELAY_S, RATIO, SLEEPINESS};
 
@@ -35,6 +39,7 @@ pub const REVISIONS: [&str; 2] = ["first", "later"];
 const ACCEPTED: usize = 0;
 const REJECTED: usize = 1;
 const DUPLICATE: usize = 2;
+const IDLE: usize = 3;
 
 /// The stage that decides events of a schema; none: it is no event.
 pub const fn stage_of(schema: SchemaId) -> Option<&'static str> {
@@ -109,6 +114,8 @@ pub struct Tally {
     pub analysis_delay: Buckets,
     /// What concerns arms, by name.
     pub arms: Vec<ArmTally>,
+    /// What concerns tasks.
+    pub tasks: TaskTally,
 }
 
 /// What happened with one arm.
@@ -138,6 +145,7 @@ impl Default for Tally {
             sleepiness: Buckets::new(SLEEPINESS),
             analysis_delay: Buckets::new(DELAY_S),
             arms: Vec::new(),
+            tasks: TaskTally::default(),
         }
     }
 }
@@ -189,6 +197,11 @@ impl Tally {
         self.inputs[kind_of(input)][outcome] += 1;
     }
 
+    /// An input changed nothing that matters.
+    pub fn idle(&mut self, input: &Input<'_>) {
+        self.inputs[kind_of(input)][IDLE] += 1;
+    }
+
     /// An input caused nothing: it repeats another one.
     pub fn repeated(&mut self, input: &Input<'_>) {
         self.inputs[kind_of(input)][DUPLICATE] += 1;
@@ -206,6 +219,7 @@ impl Tally {
         self.vitality.merge(&other.vitality);
         self.sleepiness.merge(&other.sleepiness);
         self.analysis_delay.merge(&other.analysis_delay);
+        self.tasks.merge(&other.tasks);
         for other in &other.arms {
             let arm = self.arm(&other.arm);
             arm.decisions += other.decisions;
@@ -260,6 +274,10 @@ const fn kind_of(input: &Input<'_>) -> usize {
         Body::Profile(_) => 3,
         Body::Feedback(_) => 4,
         Body::Configuration(_) => 5,
+        Body::Task(TaskInput::Agent(_)) => 7,
+        Body::Task(TaskInput::Tick(_)) => 8,
+        Body::Task(TaskInput::Pool(_)) => 5,
+        Body::Task(_) => 6,
         Body::Unreadable(_) => 9,
     }
 }

@@ -156,7 +156,11 @@ fn event_value(event: &Event, schema: SchemaId, input: &Parsed<'_>) -> Value {
     let refers = match event {
         Event::ReadingAccepted(_) => Some("reading"),
         Event::ProfileSet => Some("profile"),
-        Event::ConfigurationSet => Some("configuration"),
+        Event::ConfigurationSet | Event::PoolConfigured => Some("configuration"),
+        Event::AgentRegistered(_) => Some("registration"),
+        Event::TaskQueued(_) if schema == SchemaId::Task => Some("submitted"),
+        Event::TaskCompleted(_) => Some("result"),
+        Event::TaskFailed(_) if schema == SchemaId::TaskResult => Some("result"),
         _ => None,
     };
     // Events are structs of numbers, text and lists, which always have a JSON form.

@@ -160,7 +160,7 @@ impl People {
         if first.schema != SchemaId::ReadingAccepted || first.seal != 0 {
             return Ok(());
         }
-        let Some(subject) = self.names.get(partition, entry.subject) else {
+        let Some(subject) = self.names.get(partition, entry.schema, entry.subject) else {
             return Ok(());
         };
         if user.is_some_and(|user| user != subject.key()) {

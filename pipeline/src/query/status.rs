@@ -162,7 +162,7 @@ struct Seen {
 
 impl Seen {
     fn take(&mut self, met: &Visit<'_>, subject: u64, state: &State) -> Result<(), QueryError> {
-        let is_theirs = met.entry.subject == subject;
+        let is_theirs = met.entry.subject == subject && !met.entry.schema.is_task_input();
         for stored in met.entry.events.clone() {
             // Feedback may come without the person's id; the decision's own id joins it.
             let wanted = match stored.schema {

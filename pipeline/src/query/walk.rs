@@ -15,16 +15,16 @@ use zeitgeber_schemas::{
 use super::{Position, QueryError};
 use crate::{
     door::DEFAULT_TENANT,
-    fold::{FoldError, opened_user},
+    fold::{FoldError, opened_name},
     journal::{EntryRef, Journal, Place, Scan, ScanFrom},
 };
 
-/// A person as a partition's entries number them.
+/// A person or a pool of agents, as a partition's entries number them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// The tenant.
     pub tenant: String,
-    /// The id within the tenant.
+    /// The id within the tenant; a pool's name.
     pub user_id: String,
 }
 
@@ -38,32 +38,45 @@ impl Subject {
 /// Who stands behind the subject numbers of each partition.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    partitions: Vec<Vec<Subject>>,
+    people: Vec<Vec<Subject>>,
+    pools: Vec<Vec<Subject>>,
 }
 
 impl Names {
-    /// The person with a subject number (from 1).
-    pub fn get(&self, partition: PartitionId, subject: u64) -> Option<&Subject> {
+    /// Whom an entry of this schema and subject number (from 1) concerns: a person, or for the
+    /// inputs of pools a pool. The two are numbered apart.
+    pub fn get(&self, partition: PartitionId, schema: SchemaId, subject: u64) -> Option<&Subject> {
+        let names = if schema.is_task_input() { &self.pools } else { &self.people };
         let index = usize::try_from(subject).ok()?.checked_sub(1)?;
-        self.partitions.get(usize::from(partition.0))?.get(index)
+        names.get(usize::from(partition.0))?.get(index)
     }
 
-    /// Everybody, by partition and subject number.
+    /// Every person, by partition and subject number.
     pub fn iter(&self) -> impl Iterator<Item = &Subject> {
-        self.partitions.iter().flatten()
+        self.people.iter().flatten()
+    }
+
+    /// Every pool, by partition and number.
+    pub fn pools(&self) -> impl Iterator<Item = &Subject> {
+        self.pools.iter().flatten()
     }
 
     /// Takes in the name that an entry introduces, if it does.
     pub fn fold(&mut self, partition: PartitionId, entry: &EntryRef<'_>) -> Result<(), Malformed> {
-        if entry.schema != SchemaId::Profile || entry.seal != 0 {
+        let names = match entry.schema {
+            SchemaId::Profile => &mut self.people,
+            SchemaId::Pool | SchemaId::Agent => &mut self.pools,
+            _ => return Ok(()),
+        };
+        if entry.seal != 0 {
             return Ok(());
         }
-        if let Some(user_id) = opened_user(entry)? {
+        if let Some(user_id) = opened_name(entry)? {
             let index = usize::from(partition.0);
-            if self.partitions.len() <= index {
-                self.partitions.resize_with(index + 1, Vec::new);
+            if names.len() <= index {
+                names.resize_with(index + 1, Vec::new);
             }
-            self.partitions[index].push(Subject { tenant: entry.tenant.into(), user_id });
+            names[index].push(Subject { tenant: entry.tenant.into(), user_id });
         }
         Ok(())
     }
@@ -159,7 +172,7 @@ impl Walk {
                 let fault = |source| QueryError::Entry { place, source };
                 let entry = entry.map_err(|error| fault(error.into()))?;
                 self.names.fold(header.partition, &entry).map_err(|error| fault(error.into()))?;
-                let subject = self.names.get(header.partition, entry.subject);
+                let subject = self.names.get(header.partition, entry.schema, entry.subject);
                 let met = Visit { header, place, first, entry: &entry, subject };
                 if visit(&met)?.is_break() {
                     return Ok(());

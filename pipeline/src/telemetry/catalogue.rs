@@ -5,12 +5,14 @@
 
 mod flow;
 mod serving;
+mod tasks;
 mod writer;
 
 use crate::measure;
 
 pub use flow::*;
 pub use serving::*;
+pub use tasks::*;
 pub use writer::*;
 
 /// A metric.
@@ -88,13 +90,14 @@ pub fn all() -> impl Iterator<Item = &'static Metric> {
 }
 
 /// Every group with its title, in the order of the document.
-pub fn groups() -> [(&'static str, &'static [&'static Metric]); 7] {
+pub fn groups() -> [(&'static str, &'static [&'static Metric]); 8] {
     [
         ("Inputs and events", flow::INPUT_METRICS),
         ("Rhythm", flow::RHYTHM_METRICS),
         ("Decisions and learning", flow::LEARNING_METRICS),
         ("Journal", writer::JOURNAL_METRICS),
         ("Queues", writer::QUEUE_METRICS),
+        ("Tasks and agents", tasks::TASK_METRICS),
         ("HTTP and streams", serving::HTTP_METRICS),
         ("Process", serving::PROCESS_METRICS),
     ]

@@ -34,7 +34,7 @@ const HEAD: &str = "\
 `GET /metrics` answers these in Prometheus' text format. This page is made from the catalogue in the
 code (`pipeline/src/telemetry/catalogue.rs`); to make it again:
 
-    ZEITGEBER_BLESS=1 cargo test -p zeitgeber --test telemetry_catalogue
+    ZEITGEBER_BLESS=1 cargo test -p zeitgeber --test telemetry
 
 Names follow `zeitgeber_<noun>_<unit>[_total]`; where what is counted is its own unit, the noun is.
 A counter starts at 0 with the process. A histogram `x` is told as `x_bucket`, `x_sum` and `x_count`.

@@ -160,3 +160,16 @@ fn log_panics() {
 fn reason(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or("withheld: it may hold what was sent")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_panic_formatted_is_withheld() {
+        let formatted: Box<dyn Any + Send> = Box::new(format!("no such person: {}", "ann"));
+        assert!(!reason(&*formatted).contains("ann"));
+        let fixed: Box<dyn Any + Send> = Box::new("the program is wrong");
+        assert_eq!(reason(&*fixed), "the program is wrong");
+    }
+}

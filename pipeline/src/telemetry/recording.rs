@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use metrics::Counter;
-use zeitgeber_schemas::{Reason, SchemaId, Span, Suppression};
+use zeitgeber_schemas::{Priority, Reason, SchemaId, Span, Suppression};
 
 use super::{Bounded, Registry, catalogue};
 use crate::{
     cycle::{
         Ack,
-        tally::{self, Tally},
+        tally::{self, Tally, TaskTally},
     },
     engine::Listener,
     measure::{Buckets, Histogram},
@@ -19,6 +19,7 @@ use crate::{
 pub struct Recording {
     registry: Arc<Registry>,
     arms: Arc<Bounded>,
+    pools: Arc<Bounded>,
     enabled: bool,
     total: Tally,
     inputs: Vec<Counter>,
@@ -30,6 +31,8 @@ pub struct Recording {
     /// In the order of [`buckets`].
     histograms: [Arc<Histogram>; 5],
     commit: Arc<Histogram>,
+    /// By priority.
+    task_wait: Vec<Arc<Histogram>>,
 }
 
 impl std::fmt::Debug for Recording {
@@ -49,7 +52,7 @@ const fn buckets(tally: &Tally) -> [&Buckets; 5] {
 }
 
 impl Recording {
-    pub(super) fn new(registry: Arc<Registry>, arms: Arc<Bounded>) -> Self {
+    pub(super) fn new(registry: Arc<Registry>, arms: Arc<Bounded>, pools: Arc<Bounded>) -> Self {
         let counter = |metric, labels: &[&str]| registry.counter(metric, labels);
         let inputs = tally::KINDS.iter().flat_map(|kind| {
             tally::OUTCOMES.iter().map(|outcome| counter(&catalogue::INPUTS, &[kind, outcome]))
@@ -66,6 +69,7 @@ impl Recording {
                 .iter()
                 .map(|revision| counter(&catalogue::ANALYSES, &[span.as_str(), revision]))
         });
+        let wait = |p: &Priority| registry.histogram(&catalogue::TASK_WAIT, &[p.as_str()]);
         let histogram = |metric| registry.histogram(metric, &[]);
         Self {
             inputs: inputs.collect(),
@@ -81,10 +85,12 @@ impl Recording {
                 histogram(&catalogue::ANALYSIS_DELAY),
             ],
             commit: histogram(&catalogue::COMMIT),
+            task_wait: Priority::ALL.iter().map(wait).collect(),
             enabled: true,
             total: Tally::default(),
             registry,
             arms,
+            pools,
         }
     }
 
@@ -105,11 +111,28 @@ impl Recording {
         for (histogram, buckets) in self.histograms.iter().zip(buckets(&total)) {
             histogram.pour(buckets);
         }
+        self.flush_tasks(&total.tasks);
         for tally in &total.arms {
             let arm = [self.arms.label(&tally.arm)];
             self.registry.counter(&catalogue::DECISIONS, &arm).increment(tally.decisions);
             self.registry.counter(&catalogue::INTERVENTIONS, &arm).increment(tally.interventions);
             self.registry.counter(&catalogue::REWARDS, &arm).increment(tally.rewards);
+        }
+    }
+}
+
+impl Recording {
+    fn flush_tasks(&self, total: &TaskTally) {
+        for (histogram, buckets) in self.task_wait.iter().zip(&total.wait) {
+            histogram.pour(buckets);
+        }
+        for tally in &total.pools {
+            let pool = self.pools.label(&tally.pool);
+            for (schema, event) in tally::pool_events() {
+                let counter = self.registry.counter(&catalogue::TASK_EVENTS, &[pool, event]);
+                counter.increment(tally.events[schema as usize]);
+            }
+            self.registry.histogram(&catalogue::TASK_RUN, &[pool]).pour(&tally.run);
         }
     }
 }

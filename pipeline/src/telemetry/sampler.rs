@@ -10,13 +10,16 @@ use crossbeam_channel::{Receiver, unbounded};
 use zeitgeber_processors::{flow::State, routing::learner::ArmStatus};
 use zeitgeber_schemas::PartitionId;
 
-use super::{Bounded, Registry, catalogue};
+use super::{
+    Bounded, Registry, catalogue,
+    sampled_pools::{self, ToldPool},
+};
 use crate::{engine::Handle, ingest::now_ms};
 
 /// Longest wait for the partitions' answers. Whoever has not answered keeps the value of before.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(250);
 /// One on the grid that rewards stand on.
-const ONE: f64 = 4_096.0;
+pub(super) const ONE: f64 = 4_096.0;
 
 /// What one partition tells.
 struct Told {
@@ -24,6 +27,7 @@ struct Told {
     newest_ms: Option<i64>,
     waiting_decisions: usize,
     arms: Vec<ToldArm>,
+    pools: Vec<ToldPool>,
 }
 
 struct ToldArm {
@@ -41,7 +45,12 @@ pub(super) struct Sampler {
 
 impl Sampler {
     /// Fills in every gauge of an engine.
-    pub(super) fn sample(&mut self, registry: &Registry, arms: &Bounded, engine: &Handle) {
+    pub(super) fn sample(
+        &mut self,
+        registry: &Registry,
+        (arms, pools): (&Bounded, &Bounded),
+        engine: &Handle,
+    ) {
         let answers = ask(engine);
         queues(registry, engine);
         journal(registry, engine);
@@ -50,6 +59,7 @@ impl Sampler {
             self.told.insert(told.partition, told);
         }
         self.learner(registry, arms);
+        sampled_pools::show(registry, pools, self.told.values().flat_map(|told| &told.pools));
         let now_ms = now_ms();
         for told in self.told.values() {
             if let Some(newest_ms) = told.newest_ms {
@@ -109,6 +119,7 @@ fn tell(state: &mut State, _: u64) -> Told {
         newest_ms: state.newest_ms(),
         waiting_decisions: state.feedback.waiting_decisions(),
         arms: arms.collect(),
+        pools: state.pools().iter().map(ToldPool::of).collect(),
     }
 }
 

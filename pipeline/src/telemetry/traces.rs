@@ -46,7 +46,7 @@ pub enum TracesError {
 
 /// Sends spans until it is dropped, and then, within a bound, what is left.
 #[derive(Debug)]
-pub struct Sending(SdkTracerProvider);
+pub(super) struct Sending(SdkTracerProvider);
 
 impl Drop for Sending {
     fn drop(&mut self) {
@@ -144,5 +144,133 @@ impl HttpClient for Client {
             self.note(&sent);
             sent
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Read, Write},
+        net::{SocketAddr, TcpListener},
+        thread,
+        time::Instant,
+    };
+
+    use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
+
+    use super::*;
+    use crate::telemetry::access;
+
+    /// A collector of one request on a loopback port: gives its head and its body.
+    fn collector() -> (SocketAddr, thread::JoinHandle<(String, Vec<u8>)>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let collected = thread::spawn(move || {
+            let (stream, _) = listener.accept().expect("somebody connects");
+            let mut reader = BufReader::new(stream);
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                assert!(reader.read_line(&mut head).expect("a head") > 0, "cut: {head}");
+            }
+            let lower = head.to_ascii_lowercase();
+            let length = lower.split("content-length:").nth(1).and_then(|rest| rest.lines().next());
+            let length = length.and_then(|text| text.trim().parse().ok()).expect("a length");
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).expect("a body");
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            reader.get_mut().write_all(answer).expect("the answer is taken");
+            (lower, body)
+        });
+        (address, collected)
+    }
+
+    /// The length-delimited fields of a protobuf message with their numbers.
+    fn fields(mut message: &[u8]) -> Vec<(u64, &[u8])> {
+        fn varint(from: &mut &[u8]) -> u64 {
+            let mut value = 0;
+            for shift in (0..64).step_by(7) {
+                let (byte, rest) = from.split_first().expect("a varint ends");
+                *from = rest;
+                value |= u64::from(byte & 0x7f) << shift;
+                if byte & 0x80 == 0 {
+                    break;
+                }
+            }
+            value
+        }
+        let mut found = Vec::new();
+        while !message.is_empty() {
+            let tag = varint(&mut message);
+            let length = match tag & 7 {
+                0 => {
+                    varint(&mut message);
+                    continue;
+                }
+                1 => 8,
+                2 => varint(&mut message) as usize,
+                5 => 4,
+                other => panic!("no wire type {other} in OTLP"),
+            };
+            let (value, rest) = message.split_at(length);
+            message = rest;
+            if tag & 7 == 2 {
+                found.push((tag >> 3, value));
+            }
+        }
+        found
+    }
+
+    /// What stands below a path of field numbers.
+    fn below<'a>(message: &'a [u8], path: &[u64]) -> Vec<&'a [u8]> {
+        path.iter().fold(vec![message], |messages, number| {
+            let parts = messages.into_iter().flat_map(fields);
+            parts.filter(|(found, _)| found == number).map(|(_, value)| value).collect()
+        })
+    }
+
+    fn trace(endpoint: String, requests: usize) -> Duration {
+        let settings = Traces { endpoint, sample_ratio: 1.0 };
+        let (sending, layer) = layer(&settings).expect("it is an endpoint").expect("it is given");
+        let subscriber =
+            tracing_subscriber::registry().with(EnvFilter::new("info")).with(vec![layer]);
+        let begun = Instant::now();
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..requests {
+                let span = access::request("r1", "POST", Some("/v1/readings"));
+                span.in_scope(|| tracing::info_span!("commit").in_scope(|| {}));
+                access::answered(&span, 200, Duration::from_millis(1));
+            }
+        });
+        let took = begun.elapsed();
+        drop(sending);
+        took
+    }
+
+    #[test]
+    fn spans_of_a_request_reach_a_collector_under_the_name_of_the_service() {
+        let (address, collected) = collector();
+        trace(format!("http://{address}/v1/traces"), 1);
+        let (head, body) = collected.join().expect("the collector got a request");
+        assert!(head.starts_with("post /v1/traces http/1.1"), "{head}");
+        assert!(head.contains("content-type: application/x-protobuf"), "{head}");
+        // ExportTraceServiceRequest.resource_spans.resource.attributes
+        let attributes = below(&body, &[1, 1, 1]);
+        let is_name = |attribute: &&[u8]| below(attribute, &[1]) == [b"service.name".as_slice()];
+        let name = attributes.iter().copied().find(|attribute| is_name(attribute));
+        assert_eq!(below(name.expect("it has a name"), &[2, 1]), [SERVICE.as_bytes()]);
+        // .resource_spans.scope_spans.spans.name
+        let names = below(&body, &[1, 2, 2, 5]);
+        assert_eq!(names, [b"commit".as_slice(), b"POST /v1/readings"]);
+    }
+
+    #[test]
+    fn a_collector_that_is_gone_holds_nobody_up() {
+        let gone = TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr());
+        let endpoint = format!("http://{}/v1/traces", gone.expect("a loopback port is free"));
+        let begun = Instant::now();
+        // More than the queue holds: what is beyond is dropped.
+        let took = trace(endpoint, QUEUE_SPANS * 2);
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     }
 }

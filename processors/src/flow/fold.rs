@@ -2,7 +2,7 @@
 
 use zeitgeber_schemas::{Event, ProfileBody, RhythmAnalysed, Span, person_key};
 
-use super::{Body, Input, Person, State};
+use super::{Body, Input, Person, State, command};
 use crate::{
     feedback, intervention, rhythm, routing,
     validation::{self, Arrival},
@@ -17,6 +17,11 @@ impl State {
         event: &Event,
         raw_hash: impl FnOnce() -> [u8; 16],
     ) {
+        if let (Body::Task(body), false) = (input.body, matches!(event, Event::DeadLettered(_))) {
+            let command = command(input, body);
+            self.refused.advance(command.at_ms());
+            return self.pools_mut().apply(subject, &command, event);
+        }
         match (event, input.body) {
             (Event::SubjectOpened(event), Body::Profile(profile)) => {
                 self.open(input.envelope.tenant, &event.user_id, profile);

@@ -117,6 +117,27 @@ fn content(event: &RhythmAnalysed) -> u64 {
     xxh3_64(&to_bytes(event))
 }
 
+/// When the clock next seals an hour or a day that holds data, ms UTC.
+pub(crate) fn due_ms(person: &Person, profile: &ProfileBody) -> Option<i64> {
+    let (sealed, first, newest) = (person.sealed?, person.first_minute?, *person.present.back()?);
+    let at = person.present.partition_point(|start| start + 60 <= sealed.hour);
+    let hour = person.present.get(at).map(|start| start + 60 + HOUR_GRACE_MIN);
+    let first_day = local::day(profile, first - 1) + 1;
+    let from = (local::day(profile, sealed.midnight) + 1).max(first_day + FIRST_DAYS);
+    let until = local::day(profile, newest + (WINDOW_DAYS + 1) * DAY_MIN);
+    let holds_data = |day: &i64| {
+        let end = local::midnight(profile, *day);
+        let start = local::midnight(profile, first_day.max(day - WINDOW_DAYS));
+        let at = person.present.partition_point(|hour| *hour < start);
+        end <= newest + (WINDOW_DAYS + 1) * DAY_MIN
+            && person.present.get(at).is_some_and(|hour| *hour < end)
+    };
+    let midnight =
+        (from..=until).find(holds_data).map(|day| local::midnight(profile, day) + DAY_GRACE_MIN);
+    let due = hour.into_iter().chain(midnight).min()?;
+    Some(local::ms(due))
+}
+
 /// A pass over a person's ends.
 pub(crate) struct Pass<'a> {
     tables: &'a Tables,

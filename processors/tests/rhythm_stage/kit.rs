@@ -119,6 +119,20 @@ impl Run {
         }
     }
 
+    /// Lets the clock reach an instant without a reading, and gives how much that analysed.
+    pub(crate) fn tick(&mut self, at_ms: i64) -> usize {
+        let from = self.events.len();
+        rhythm::decide_tick(&self.tables, &self.person, &self.profile, at_ms, &mut self.events);
+        let found = self.events.len() - from;
+        if found > 0 {
+            rhythm::apply_tick(&mut self.person, &self.profile, at_ms);
+            for event in &self.events[from..] {
+                rhythm::apply_analysed(&mut self.person, event);
+            }
+        }
+        found
+    }
+
     /// The last revision of each analysis, without its number.
     pub(crate) fn last_revisions(&self) -> Vec<RhythmAnalysed> {
         let mut last = std::collections::BTreeMap::<(Span, i64), RhythmAnalysed>::new();

@@ -85,6 +85,30 @@ fn last_revisions(profile: &ProfileBody, batches: &[&[Reading]], days: i64) -> V
     run.last_revisions().iter().map(|event| format!("{event:?}")).collect()
 }
 
+/// Readings in order of arrival, cut anywhere, and then silence: a tick analyses something exactly
+/// when the person says that one is due, until nothing is left to analyse.
+#[test]
+fn a_tick_analyses_exactly_when_one_is_due() {
+    for seed in 1..=4 {
+        let readings = stream(seed, 5);
+        let mut noise = Noise(seed);
+        for offset_min in [0, 330] {
+            let cut = noise.below(readings.len() as u64) as usize + 1;
+            let mut run = Run::new(profile(offset_min));
+            run.feed(&readings[..cut]);
+            let mut ticks = 0;
+            while let Some(due_ms) = run.person.due_ms() {
+                assert_eq!(run.tick(due_ms - 1), 0, "seed {seed}: nothing before it is due");
+                assert!(run.tick(due_ms) > 0, "seed {seed}: something when it is due");
+                assert!(run.person.due_ms().is_none_or(|next| next > due_ms));
+                ticks += 1;
+            }
+            assert!(ticks > 0, "seed {seed}: an hour was open when the readings ended");
+            assert_eq!(run.tick(START + 400 * DAY_MS), 0, "seed {seed}: nothing was left");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 
