@@ -9,6 +9,7 @@
 //! - DOOR-2: the quick and the thorough JSON parser give the same bytes for every line.
 //! - DOOR-3: what stands before a cut in a truncated file is delivered before the error.
 
+mod agents;
 pub mod avro;
 mod by_name;
 mod container;
@@ -18,8 +19,10 @@ pub mod files;
 pub mod json;
 pub mod lines;
 mod live;
+mod pools;
 pub mod profile;
 mod speculative;
+pub mod tasks;
 
 use zeitgeber_schemas::{
     Doubles, Envelope, Kind, RawBytes, ReadingBody, Reason, Unreadable, Values, partition_key,

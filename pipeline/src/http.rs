@@ -7,7 +7,7 @@
 //!   off.
 //! - `answer` is the outermost layer of every request: it names it, survives its panics, writes
 //!   [`Problem`]s, and tells the [`Observer`]. `auth` asks for a token with the path's [`Scope`].
-//! - Handlers stand by subject: `readings`, `people`, `feedback`, `log`, `health`. Each of these
+//! - Handlers stand by subject: `readings`, `people`, `log`, `health`. Each of these
 //!   modules has `routes(&App) -> Router<App>` with the scope that its paths need, and a
 //!   `#[derive(OpenApi)] struct Api` of the same paths. A new module is merged in [`router`] and in
 //!   `openapi::document`, and nowhere else.
@@ -29,10 +29,15 @@ mod body;
 mod connection;
 mod extract;
 mod health;
+mod items;
+mod log;
 mod metrics;
 mod openapi;
+mod outcomes;
+mod people;
 mod problem;
 mod reading_off;
+mod readings;
 mod server;
 mod tls;
 
@@ -65,6 +70,9 @@ use crate::{
     engine::Handle,
     ingest::now_ms,
 };
+
+/// Containers that are unpacked at the same time; the next ones wait.
+const UNPACKING: usize = 2;
 
 /// What hears of requests and connections, for metrics. It must not hold anybody up.
 pub trait Observer: Send + Sync {
@@ -103,6 +111,8 @@ pub struct Parts {
     pub service: Service,
     /// What moves people's clocks on.
     pub clock: ClockMode,
+    /// Longest line or list item that is read, bytes.
+    pub line_bytes_max: usize,
     /// Who may do what; none: everybody may do everything.
     pub tokens: Option<Tokens>,
     /// What hears of requests.
@@ -117,6 +127,7 @@ struct Inner {
     parts: Parts,
     long_reads: Arc<Semaphore>,
     audits: Arc<Semaphore>,
+    unpacking: Arc<Semaphore>,
     /// Bytes of bodies that are held now.
     bodies: AtomicUsize,
     stop: watch::Sender<bool>,
@@ -133,6 +144,7 @@ impl App {
             parts,
             long_reads,
             audits: Arc::new(Semaphore::new(1)),
+            unpacking: Arc::new(Semaphore::new(UNPACKING)),
             bodies: AtomicUsize::new(0),
             stop: watch::Sender::new(false),
             run: now_ms() as u64,
@@ -165,6 +177,16 @@ impl App {
         let mut stop = self.0.stop.subscribe();
         // The sender lives in the application that this borrows.
         drop(stop.wait_for(|stop| *stop).await);
+    }
+
+    /// Longest line or list item that is read, bytes.
+    pub fn line_bytes_max(&self) -> usize {
+        self.0.parts.line_bytes_max
+    }
+
+    /// The places for containers that are unpacked.
+    pub(crate) fn unpacking(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.unpacking)
     }
 
     /// How a door of this service takes readings in now.
@@ -248,7 +270,12 @@ impl App {
 
 /// Every path, ready to serve.
 pub fn router(app: App) -> Router {
-    let routes = Router::new().merge(health::routes(&app)).merge(metrics::routes(&app));
+    let routes = Router::new()
+        .merge(health::routes(&app))
+        .merge(metrics::routes(&app))
+        .merge(readings::routes(&app))
+        .merge(people::routes(&app))
+        .merge(log::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

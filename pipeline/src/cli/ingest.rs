@@ -70,6 +70,8 @@ enum InputKind {
     Feedback,
     /// People's profiles
     Profiles,
+    /// Inputs of pools of agents: tasks, agents, configurations, ticks
+    Tasks,
 }
 
 #[derive(Serialize)]
@@ -156,7 +158,7 @@ fn take(
         }
         match args.kind {
             InputKind::Profiles => profiles += session.profiles_file(path)?,
-            InputKind::Readings | InputKind::Feedback => {
+            InputKind::Readings | InputKind::Feedback | InputKind::Tasks => {
                 let outcomes = outcomes.as_deref_mut();
                 reports.push(file(args, session, path, line_limit, stop, outcomes)?);
             }
@@ -183,10 +185,10 @@ fn file(
     if let Some(outcomes) = outcomes.as_deref_mut() {
         begin_outcomes(args, session, &file, outcomes)?;
     }
-    let report = if args.kind == InputKind::Feedback {
-        session.feedback_file(file, line_limit, stop)?
-    } else {
-        readings(args, session, file, line_limit, stop, outcomes.as_deref_mut())?
+    let report = match args.kind {
+        InputKind::Feedback => session.lines_file(file, ReadAs::Feedback, line_limit, stop)?,
+        InputKind::Tasks => session.lines_file(file, ReadAs::Tasks, line_limit, stop)?,
+        _ => readings(args, session, file, line_limit, stop, outcomes.as_deref_mut())?,
     };
     session.settle()?;
     if let Some(outcomes) = outcomes {
@@ -233,6 +235,7 @@ fn begin_outcomes(
 ) -> Result<(), Failure> {
     let read_as = match args.kind {
         InputKind::Feedback => ReadAs::Feedback,
+        InputKind::Tasks => ReadAs::Tasks,
         _ if args.backfill => ReadAs::Backfill,
         _ => ReadAs::Readings,
     };
@@ -279,6 +282,9 @@ fn print_summary(args: &Args, summary: &Summary<'_>) -> Result<(), Failure> {
         (counts.repeats, "exact repeats, counted"),
         (counts.skipped, "skipped: an earlier run covered them"),
         (counts.others, "profiles, feedback and configurations"),
+        (counts.commands, "inputs of pools of agents"),
+        (counts.assignments, "tasks assigned"),
+        (counts.completions, "tasks completed"),
         (counts.analyses, "analyses"),
         (counts.decisions, "decisions"),
         (counts.interventions, "interventions issued"),

@@ -59,6 +59,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         engine: engine.handle(),
         service: config.service.clone(),
         clock: config.clock.mode,
+        line_bytes_max: config.line_bytes_max(),
         tokens,
         observer: Box::new(()),
     });

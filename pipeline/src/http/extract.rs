@@ -93,3 +93,15 @@ pub(super) fn checked_tenant(tenant: String) -> Result<String, Problem> {
 pub(super) fn default_tenant() -> String {
     DEFAULT_TENANT.into()
 }
+
+/// A `limit` within its bounds.
+pub(super) fn limit(given: Option<usize>, default: usize, most: usize) -> Result<usize, Problem> {
+    match given {
+        None => Ok(default),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(limit) => {
+            let detail = format!("`limit` is {limit}; it must be 1 to {most}");
+            Err(Problem::new(Kind::Malformed, detail))
+        }
+    }
+}

@@ -14,7 +14,7 @@ use utoipa::{
     },
 };
 
-use super::{ProblemBody, health, metrics};
+use super::{ProblemBody, health, log, metrics, people, readings};
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
@@ -36,8 +36,15 @@ struct Root;
 /// The document.
 pub fn document() -> Document {
     let mut document = Root::openapi();
-    document.merge(health::Api::openapi());
-    document.merge(metrics::Api::openapi());
+    for part in [
+        readings::Api::openapi(),
+        people::Api::openapi(),
+        log::Api::openapi(),
+        health::Api::openapi(),
+        metrics::Api::openapi(),
+    ] {
+        document.merge(part);
+    }
     Common.modify(&mut document);
     document
 }

@@ -14,7 +14,7 @@ use crate::{
         Options, Refusal, feedback,
         files::{self, Content},
         lines::Line,
-        profile,
+        profile, tasks,
     },
     record::raw_hash,
 };
@@ -65,9 +65,9 @@ pub enum FileError {
     /// The log.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// Feedback comes as JSON lines.
-    #[error("feedback is read from JSON lines, not from an Avro container of readings")]
-    NotFeedback,
+    /// Feedback and tasks come as JSON lines.
+    #[error("feedback and tasks are read from JSON lines, not from an Avro container of readings")]
+    NotLines,
     /// A profiles file could not be read.
     #[error("could not read {}: {source}", file.display())]
     Profiles {
@@ -101,6 +101,8 @@ pub enum InputKind {
     Backfill,
     /// Feedback.
     Feedback,
+    /// Inputs of pools of agents.
+    Tasks,
 }
 
 /// The source that a file is when it is read as `kind`: the same bytes read as something else are
@@ -111,6 +113,7 @@ pub fn source_of(file: &files::Source, kind: InputKind) -> Source {
         InputKind::Readings => content,
         InputKind::Backfill => raw_hash(&[&content[..], b"backfill"].concat()),
         InputKind::Feedback => raw_hash(&[&content[..], b"feedback"].concat()),
+        InputKind::Tasks => raw_hash(&[&content[..], b"tasks"].concat()),
     };
     Source { id, name: file.name.clone() }
 }
@@ -223,17 +226,18 @@ impl Session {
         Ok(usable.len() as u64)
     }
 
-    /// Takes an opened file of feedback, one JSON object a line.
-    pub fn feedback_file(
+    /// Takes an opened file of feedback or of inputs of pools, one JSON object a line.
+    pub fn lines_file(
         &mut self,
         mut file: files::Source,
+        kind: InputKind,
         line_limit: usize,
         stop: &AtomicBool,
     ) -> Result<FileReport, FileError> {
-        self.set_source(Some(source_of(&file, InputKind::Feedback)))?;
+        self.set_source(Some(source_of(&file, kind)))?;
         let mut inputs = 0;
         while !stop.load(Ordering::Relaxed) {
-            match self.next_feedback(&mut file.content, line_limit) {
+            match self.next_line(&mut file.content, kind, line_limit) {
                 Ok(true) => inputs += 1,
                 Ok(false) => break,
                 Err(FileError::Read { source, .. }) => {
@@ -251,18 +255,34 @@ impl Session {
         Ok(FileReport { name: file.name, inputs, interrupted })
     }
 
-    fn next_feedback(
+    fn next_line(
         &mut self,
         content: &mut Content,
+        kind: InputKind,
         line_limit: usize,
     ) -> Result<bool, FileError> {
-        let Content::Lines(lines) = content else { return Err(FileError::NotFeedback) };
+        let Content::Lines(lines) = content else { return Err(FileError::NotLines) };
         match lines.next().map_err(|source| FileError::Read { source, inputs: 0 })? {
             None => return Ok(false),
-            Some((number, Line::Whole(line))) => match feedback::feedback(line) {
-                Ok(feedback) => self.take_feedback(number, &feedback, line)?,
-                Err(refusal) => self.refused_bytes(number, &refusal, line)?,
-            },
+            Some((number, Line::Whole(line))) => {
+                let refused = if kind == InputKind::Tasks {
+                    let arrival = tasks::Arrival { stamp_ms: None, door_now_ms: now_ms() };
+                    match tasks::command(line, arrival) {
+                        Ok(command) => self.take_command(number, &command, line).map(|()| None)?,
+                        Err(refusal) => Some(refusal),
+                    }
+                } else {
+                    match feedback::feedback(line) {
+                        Ok(feedback) => {
+                            self.take_feedback(number, &feedback, line).map(|()| None)?
+                        }
+                        Err(refusal) => Some(refusal),
+                    }
+                };
+                if let Some(refusal) = refused {
+                    self.refused_bytes(number, &refusal, line)?;
+                }
+            }
             Some((number, Line::Oversized(raw))) => {
                 let refusal = Refusal::oversized_line(raw.length, line_limit);
                 let head = raw.head.0.clone();

@@ -15,6 +15,7 @@ use crate::{
     cycle::{Batch, Item, Raw, Source},
     door::{
         DEFAULT_TENANT, Options, Refusal, feedback::Feedback, json, profile::Profile, raw_bytes,
+        tasks::PoolInput,
     },
 };
 
@@ -78,15 +79,25 @@ impl Intake {
 
     /// Takes one NDJSON line.
     pub fn reading_line(&mut self, number: u64, line: &[u8], options: &Options) {
+        if let Err(mut refusal) = self.reading_if_readable(number, line, options) {
+            refusal.recv_ts = refusal.recv_ts.or(options.stamp_ms);
+            self.refused_bytes(number, &refusal, line);
+        }
+    }
+
+    /// Takes one NDJSON line, unless the door refuses it.
+    pub fn reading_if_readable(
+        &mut self,
+        number: u64,
+        line: &[u8],
+        options: &Options,
+    ) -> Result<(), Box<Refusal>> {
         self.encoded.clear();
         let partitions = self.partitions();
-        match json::reading(line, options, &mut self.scratch, &mut self.encoded) {
-            Ok(head) => {
-                let partition = partition_of(&head.envelope, partitions);
-                self.put(partition, number, SchemaId::Reading, line);
-            }
-            Err(refusal) => self.refused_bytes(number, &refusal, line),
-        }
+        let head = json::reading(line, options, &mut self.scratch, &mut self.encoded)?;
+        let partition = partition_of(&head.envelope, partitions);
+        self.put(partition, number, SchemaId::Reading, line);
+        Ok(())
     }
 
     /// Takes one reading as envelope and body in Avro, as a producer in process has it. The bytes
@@ -143,6 +154,17 @@ impl Intake {
             recv_ts: feedback.recv_ts,
         };
         self.feedback(number, &envelope, &feedback.body, raw);
+    }
+
+    /// Takes an input of a pool of agents as the door read it from `raw`; none where it came as no
+    /// bytes.
+    pub fn take_command(&mut self, number: u64, command: &PoolInput, raw: &[u8]) {
+        let envelope = command.envelope();
+        let partition = partition_of(&envelope, self.partitions());
+        self.encoded.clear();
+        envelope.put(&mut self.encoded);
+        command.body.put_payload(&mut self.encoded);
+        self.put(partition, number, command.body.schema(), raw);
     }
 
     fn profile(&mut self, number: u64, envelope: &Envelope<'_>, body: &ProfileBody, raw: &[u8]) {

@@ -5,7 +5,7 @@ use zeitgeber_schemas::Envelope;
 use super::{Session, SessionError};
 use crate::{
     cycle::Raw,
-    door::{Options, Refusal, feedback::Feedback, profile::Profile},
+    door::{Options, Refusal, feedback::Feedback, profile::Profile, tasks::PoolInput},
 };
 
 /// Bytes of pending batches at which they are handed over.
@@ -74,6 +74,18 @@ impl Session {
         raw: &[u8],
     ) -> Result<(), SessionError> {
         self.intake.take_feedback(number, feedback, raw);
+        self.taken()
+    }
+
+    /// Takes an input of a pool of agents as the door read it from `raw`; none where it came as no
+    /// bytes.
+    pub fn take_command(
+        &mut self,
+        number: u64,
+        command: &PoolInput,
+        raw: &[u8],
+    ) -> Result<(), SessionError> {
+        self.intake.take_command(number, command, raw);
         self.taken()
     }
 
