@@ -6,6 +6,7 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::{Arc, Mutex, mpsc},
+    time::Duration,
 };
 
 use axum::body::Body;
@@ -19,6 +20,7 @@ use zeitgeber::{
     engine::{Engine, EngineSettings, Handle, Listener},
     http::{App, Parts, router},
     ingest::{Configure, Intake, SessionSettings},
+    stream::{Bell, Hub, StreamSettings},
     telemetry::{self, Metrics, catalogue, logs},
 };
 use zeitgeber_schemas::PartitionId;
@@ -49,6 +51,7 @@ fn open(dir: &Path, listener: impl Listener + 'static) -> Engine {
         chunk_bytes: 64 << 10,
         outcomes: OutcomeDetail::Counts,
         announce: false,
+        memory: config.memory(),
     };
     let configuration = config.configuration();
     Engine::open(dir, &settings, BOUNDS, &configuration, Configure::Keep, listener)
@@ -231,8 +234,11 @@ fn capture(metrics: &Metrics, lines: &Lines) -> impl tracing::Subscriber + Send 
 
 fn parts(engine: &Engine) -> Parts {
     let config = Config::layered(None, [], &[]).expect("the defaults fit together");
+    let limits = StreamSettings { streams: 1, slow_client: Duration::from_secs(1) };
+    let streams = Hub::start(engine.handle().journal(), Bell::new(), limits);
     Parts {
         engine: engine.handle(),
+        streams: streams.expect("an open log can be followed"),
         service: config.service.clone(),
         clock: config.clock.mode,
         line_bytes_max: config.line_bytes_max(),

@@ -69,7 +69,7 @@ pub(super) fn work(dir: &Path, mut recording: impl Listener) {
     };
     let done = [("task-1", TaskInput::TaskResult(Box::new(result)))];
     take(&mut cycle, &store, &mut recording, &done);
-    store.close(&[]).expect("it stops cleanly");
+    store.close(&mut []).expect("it stops cleanly");
 }
 
 fn take(
