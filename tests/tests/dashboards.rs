@@ -25,17 +25,6 @@ use zeitgeber_tests::{
 
 /// Metrics of the catalogue that no dashboard shows, and why.
 const NOT_SHOWN: [(&str, &str); 0] = [];
-/// Metrics that panels and rules name ahead of the catalogue: what they measure (people's memory,
-/// snapshots) has no metrics yet. One that has them now must go from this list.
-const AWAITED: [(&str, &[&str]); 7] = [
-    ("zeitgeber_people_count", &["memory"]),
-    ("zeitgeber_people_evictions_total", &[]),
-    ("zeitgeber_people_loads_total", &[]),
-    ("zeitgeber_people_memory_bytes", &[]),
-    ("zeitgeber_snapshot_age_seconds", &[]),
-    ("zeitgeber_snapshot_write_seconds_bucket", &[]),
-    ("zeitgeber_snapshots_total", &["result"]),
-];
 /// Labels that Prometheus adds.
 const ADDED: [&str; 5] = ["instance", "job", "le", "alertname", "severity"];
 /// Units that the panels use, as Grafana names them.
@@ -89,9 +78,6 @@ fn expressions() -> Vec<(String, String, BTreeSet<String>)> {
 fn labels_of(name: &str, records: &[Record]) -> Option<BTreeSet<String>> {
     if let Some(metric) = metric_of(name) {
         return Some(metric.labels.iter().map(|label| label.name.to_owned()).collect());
-    }
-    if let Some((_, labels)) = AWAITED.iter().find(|(awaited, _)| *awaited == name) {
-        return Some(labels.iter().map(ToString::to_string).collect());
     }
     let record = records.iter().find(|record| record.name == name)?;
     Some(groupings(&record.expression))
@@ -188,13 +174,6 @@ fn every_metric_of_the_catalogue_is_on_a_dashboard() {
     none("no dashboard shows", &missing);
     let stale: Vec<&&str> = allowed.iter().filter(|name| seen.contains(*name)).collect();
     assert!(stale.is_empty(), "shown after all: {stale:?}");
-}
-
-#[test]
-fn no_awaited_metric_is_there_already() {
-    let there = AWAITED.iter().filter(|(name, _)| metric_of(name).is_some());
-    let there: Vec<String> = there.map(|(name, _)| (*name).into()).collect();
-    none("catalogued by now, so no longer awaited", &there);
 }
 
 #[test]
@@ -347,11 +326,8 @@ fn the_bounds_in_the_rules_are_the_defaults_of_the_settings() {
             "vector({} * 1024 * 1024)",
         ),
     ] {
-        let Some(within) = defaults.split(&format!("\n[{section}]\n")).nth(1) else {
-            // Memory for people has no settings before states leave memory.
-            assert_eq!(section, "memory", "no settings of [{section}]");
-            continue;
-        };
+        let within = defaults.split(&format!("\n[{section}]\n")).nth(1);
+        let within = within.unwrap_or_else(|| panic!("no settings of [{section}]"));
         let mut lines = within.lines().take_while(|line| !line.starts_with('['));
         let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
         let value = value.unwrap_or_else(|| panic!("no setting {section}.{key}"));

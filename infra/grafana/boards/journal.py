@@ -19,7 +19,7 @@ NOW = row(
     stat("Segments", "none", last("zeitgeber_journal_segments_count"),
          "Segment files (`log.segment_mib` each).", "compare with the size.", w=4),
     stat("Snapshot age", "s", "max(zeitgeber_snapshot_age_seconds{@})",
-         "Age of the oldest partition's snapshot.", "a start replays what came since.",
+         "Age of the oldest snapshot that its partition's log has gone beyond; 0: all are new.", "a start replays what came since.",
          above(7200, 21600), w=4, runbook="ZeitgeberSnapshotTooOld"),
     stat("Bytes a chunk", "bytes", PER_CHUNK, "How much one chunk holds, on the mean.",
          "small chunks under load: senders send single readings.", w=4),
@@ -89,8 +89,10 @@ MEMORY = row(
           runbook="ZeitgeberPeopleCacheThrashing"),
     lines("Loads and evictions", "cps",
           {"loads": rate("zeitgeber_people_loads_total"),
-           "evictions": rate("zeitgeber_people_evictions_total")},
-          "People brought back from disk, and people put out of memory.",
+           "evictions": rate("zeitgeber_people_evictions_total"),
+           "not written down": rate("zeitgeber_people_refused_writes_total")},
+          "People brought back from disk, people put out of memory, and those who stayed because"
+          " the disk did not take them.",
           "both high and equal: the budget is smaller than who is active in an hour.", w=8,
           runbook="ZeitgeberPeopleCacheThrashing"),
 )

@@ -11,8 +11,8 @@ HEALTH = row(
          "Prometheus reaches every chosen instance.",
          "start with the service's own log.", below(1, 1), mapping=YES_NO,
          runbook="ZeitgeberDown"),
-    stat("Ready", "none", "min(instance:zeitgeber_ready:last5m{@})",
-         "No door answered 503 in the last five minutes: the journal takes what is handed over.",
+    stat("Ready", "none", "min(instance:zeitgeber_ready:min{@})",
+         "Every chosen instance takes inputs: none is starting or ending, and no journal failed.",
          "a failed journal takes nothing until a restart; read why before you restart.",
          below(1, 1), mapping=YES_NO, runbook="ZeitgeberNotReady"),
     stat("Alerts firing", "none", 'count(ALERTS{alertstate="firing", alertname=~"Zeitgeber.*"})'

@@ -12,7 +12,7 @@ use zeitgeber::{
     telemetry::{self, logs},
 };
 
-use super::{DataDir, Failure, Layers, say, session};
+use super::{DataDir, Failure, Layers, session};
 
 /// What a process that was told twice to end exits with, as one that a signal ended.
 const INTERRUPTED: i32 = 130;
@@ -54,6 +54,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let bell = Bell::new();
     let engine = open(args, &config, &listening, tls.is_some(), bell.clone())?;
     telemetry::metrics().watch(engine.handle());
+    telemetry::metrics().watch_snapshots(engine.snapshots())?;
     let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {
         engine: engine.handle(),
@@ -70,14 +71,14 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         Ok::<_, Failure>(listening.serve(app.clone(), tls).await)
     })?;
     if ended.cut_off > 0 {
-        say::note(&format!("{} connections did not end in time and were cut off", ended.cut_off));
+        tracing::warn!(connections = ended.cut_off, "cut off: they did not end in time");
     }
     telemetry::metrics().unwatch();
     // It reads the log that the engine closes.
     streams.stop();
     let counts = engine.close()?;
     runtime.shutdown_background();
-    say::note(&format!("stopped: {} inputs, {} events", counts.inputs(), counts.events));
+    tracing::info!(inputs = counts.inputs(), events = counts.events, "stopped");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,16 +103,15 @@ fn open(
     let handle = engine.handle();
     let store = handle.store();
     let events: u64 = store.tails().iter().map(|tail| tail.next_position).sum();
-    let cut = store.cut().map_or_else(String::new, |cut| {
-        format!(", cut {} bytes that were never acknowledged", cut.bytes)
-    });
-    say::note(&format!(
-        "listening on {}://{}, data in {}, {events} events{cut}, ready in {:.2} s",
-        if has_tls { "https" } else { "http" },
-        listening.address(),
-        args.data.dir.display(),
-        started.elapsed().as_secs_f64()
-    ));
+    tracing::info!(
+        url = format!("{}://{}", if has_tls { "https" } else { "http" }, listening.address()),
+        data = %args.data.dir.display(),
+        events,
+        // What a crash left half written, and nobody had been told of.
+        cut_bytes = store.cut().map_or(0, |cut| cut.bytes),
+        ready_s = started.elapsed().as_secs_f64(),
+        "listening"
+    );
     Ok(engine)
 }
 
@@ -145,7 +145,7 @@ fn stop_on_signals(app: &App) -> Result<(), Failure> {
             if app.is_stopping() {
                 std::process::exit(INTERRUPTED);
             }
-            say::note("stopping: no new requests; those under way end first");
+            tracing::info!("stopping: no new requests; those under way end first");
             app.stop();
         }
     });
