@@ -23,7 +23,7 @@ pub const HTTP_REFUSALS: &[&str] = &[
     "unauthorized",
 ];
 /// Why the service ended a stream.
-pub const CUTOFFS: &[&str] = &["slow", "stopping", "write_failed", "expired"];
+pub const CUTOFFS: &[&str] = &["slow", "stopping", "log_failed"];
 /// Levels of log lines.
 pub const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
