@@ -13,8 +13,6 @@ pub struct Panel {
     pub name: String,
     /// What it asks, in PromQL with Grafana's variables, and the names that series get.
     pub queries: Vec<(String, String)>,
-    /// No series is a normal answer: the panel says what it shows then.
-    pub may_be_empty: bool,
     /// All of it.
     pub json: Value,
 }
@@ -58,8 +56,7 @@ pub fn panels() -> Vec<Panel> {
             };
             let queries = targets.iter().map(|t| (text(t, "expr"), text(t, "legendFormat")));
             let queries = queries.collect();
-            let may_be_empty = json["fieldConfig"]["defaults"]["noValue"].is_string();
-            found.push(Panel { name, queries, may_be_empty, json: json.clone() });
+            found.push(Panel { name, queries, json: json.clone() });
         }
     }
     found

@@ -52,7 +52,7 @@ pub(crate) fn ask(
 }
 
 /// Asks. HTTP/1.0, so that a body ends with its connection.
-fn begin(
+pub(crate) fn begin(
     address: SocketAddr,
     method: &str,
     path: &str,

@@ -1,8 +1,9 @@
 //! What a service lives through while it is watched: profiles, readings with their dirt, answers to
-//! what it decided, and questions.
+//! what it decided, questions, and somebody who follows its events.
 
 use std::{
     fs,
+    io::Read,
     net::SocketAddr,
     sync::{
         Arc,
@@ -15,7 +16,7 @@ use std::{
 use serde_json::{Value, json};
 use zeitgeber_tests::{sample_dir, sample_lines};
 
-use super::http::{Answer, ask};
+use super::http::{Answer, ask, begin};
 
 /// Lines of one request.
 const LINES: usize = 600;
@@ -29,6 +30,7 @@ const PAGE: usize = 500;
 pub(crate) struct Traffic {
     stop: Arc<AtomicBool>,
     sender: JoinHandle<Sent>,
+    follower: JoinHandle<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +47,9 @@ impl Traffic {
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         let sender = std::thread::spawn(move || send(address, &stopping));
-        Self { stop, sender }
+        let stopping = Arc::clone(&stop);
+        let follower = std::thread::spawn(move || follow(address, &stopping));
+        Self { stop, sender, follower }
     }
 
     /// Ends it; tells what was sent.
@@ -53,8 +57,10 @@ impl Traffic {
         self.stop.store(true, Ordering::Relaxed);
         let sent = self.sender.join().expect("the sender met no refusal");
         assert!(sent.answers > 0, "interventions were answered: {sent:?}");
+        let bytes = self.follower.join().expect("the follower meets no refusal");
+        assert!(bytes > 0, "the subscriber heard of something");
         let Sent { readings, answers } = sent;
-        format!("{readings} readings and {answers} answers sent")
+        format!("{readings} readings and {answers} answers sent, {bytes} bytes of events heard")
     }
 }
 
@@ -88,6 +94,18 @@ fn send(address: SocketAddr, stop: &AtomicBool) -> Sent {
         std::thread::sleep(PAUSE);
     }
     sent
+}
+
+/// Follows every event until it is to stop; gives the bytes that came.
+fn follow(address: SocketAddr, stop: &AtomicBool) -> usize {
+    let mut stream = begin(address, "GET", "/v1/stream", "", b"").expect("the service listens");
+    let (mut buffer, mut bytes) = (vec![0; 65_536], 0);
+    while !stop.load(Ordering::Relaxed) {
+        let count = stream.read(&mut buffer).expect("heartbeats come before the time-out");
+        assert!(count > 0, "the stream ended after {bytes} bytes");
+        bytes += count;
+    }
+    bytes
 }
 
 /// Accepts every intervention that was issued since the last look.
