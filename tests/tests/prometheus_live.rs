@@ -43,8 +43,16 @@ const NOT_MOVED: [(&str, &str); 3] = [
     ("zeitgeber_task_wait_seconds", BEFORE),
 ];
 const BEFORE: &str = "the pool worked before this process began to count";
-/// Arguments of the service: the clock of its inputs, and a snapshot after little traffic.
-const ARGUMENTS: [&str; 4] = ["--set", "clock.mode=\"inputs\"", "--set", "snapshots.every_mib=1"];
+/// Arguments of the service: the clock of its inputs, a snapshot after little traffic, and signs of
+/// life to its subscriber often enough to end in time.
+const ARGUMENTS: [&str; 6] = [
+    "--set",
+    "clock.mode=\"inputs\"",
+    "--set",
+    "snapshots.every_mib=1",
+    "--set",
+    "service.heartbeat_s=1",
+];
 
 #[test]
 fn every_panel_has_data_from_a_running_service_and_every_metric_is_served() {
