@@ -52,7 +52,7 @@ impl Snapshots {
             }
             Err(error) => {
                 self.failed.increment(1);
-                tracing::error!(%error, "no snapshot written: the next start folds more of the log");
+                tracing::error!(%error, "no snapshot written: the next start folds more");
             }
         }
     }
