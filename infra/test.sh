@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold: formatting, lints with warnings denied, documentation, all tests.
-# Needs no service and no network beyond cargo's own.
+# Needs no service; the network only for cargo, and for Debian's packages where they are missing
+# (build-essential, prometheus).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash infra/setup.sh
@@ -12,6 +13,8 @@ step "lints"
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+step "prometheus"
+bash infra/prometheus/check.sh
 step "tests"
 cargo test --workspace --no-fail-fast
 step "fixtures"

@@ -254,6 +254,11 @@ impl Handle {
         self.0.failure.get().map(String::as_str)
     }
 
+    /// Whether inputs are taken: it neither ends nor failed.
+    pub fn takes(&self) -> bool {
+        !self.0.stopping.load(Ordering::Acquire) && self.failure().is_none()
+    }
+
     /// Bytes and requests that are not durable yet.
     pub fn pending(&self) -> (usize, usize) {
         let load = |count: &AtomicUsize| count.load(Ordering::Relaxed);
@@ -284,7 +289,7 @@ impl Handle {
         mut intake: Intake,
         settled: impl FnOnce(Result<Told, Unsettled>) + Send + 'static,
     ) -> Result<(), NotTaken> {
-        if self.0.stopping.load(Ordering::Acquire) || self.failure().is_some() {
+        if !self.takes() {
             return Err(NotTaken::Stopped);
         }
         let room = Room::take(&self.0, intake.bytes())?;

@@ -27,6 +27,7 @@ mod answer;
 mod audits;
 mod auth;
 mod body;
+mod carried;
 mod connection;
 mod data;
 mod extract;

@@ -253,6 +253,11 @@ impl Subscription {
         future::poll_fn(|context| self.outbox.poll_joined(context)).await;
     }
 
+    /// Why the hub ended it, where it has; frames may still wait to be taken.
+    pub fn ended(&self) -> Option<Ended> {
+        self.outbox.ended()
+    }
+
     /// Takes the next frames, about `bytes` bytes of them and at least one.
     ///
     /// # Errors

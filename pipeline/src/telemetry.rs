@@ -12,25 +12,33 @@ pub mod logs;
 mod process;
 mod recording;
 mod registry;
+mod sampled_people;
 mod sampled_pools;
 mod sampler;
 mod serving;
+mod snapshots;
 mod traces;
 
 use std::{
+    io,
     sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
 pub use bounded::Bounded;
+use crossbeam_channel::Receiver;
 pub use document::document;
 pub use recording::Recording;
 pub use registry::{Registry, Seconds};
 use sampler::Sampler;
 pub use serving::{Counted, Serving, Transport, UNMATCHED};
+use snapshots::Snapshots;
 pub use traces::TracesError;
 
-use crate::engine::Handle;
+use crate::{
+    engine::Handle,
+    state::{SnapshotError, Written},
+};
 
 /// Most arms that are told apart.
 const ARMS_MAX: usize = 64;
@@ -46,6 +54,7 @@ pub struct Metrics {
     arms: Arc<Bounded>,
     pools: Arc<Bounded>,
     serving: Serving,
+    snapshots: Snapshots,
     watched: Mutex<Watched>,
 }
 
@@ -74,8 +83,10 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Arc::new(Registry::new());
         registry.gauge(&catalogue::BUILD_INFO, &[env!("CARGO_PKG_VERSION")]).set(1.0);
+        registry.gauge(&catalogue::READY, &[]).set(0.0);
         Self {
             serving: Serving::new(&registry),
+            snapshots: Snapshots::new(&registry),
             arms: Arc::new(Bounded::new(ARMS_MAX)),
             pools: Arc::new(Bounded::new(POOLS_MAX)),
             watched: Mutex::default(),
@@ -110,9 +121,23 @@ impl Metrics {
         *watched = Watched { engine: Some(engine), ..Watched::default() };
     }
 
-    /// Lets go of the engine; what was read last stays.
+    /// From here on the snapshots of this engine are counted, and those that fail are logged, on a
+    /// thread that ends with the engine.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no room for a thread.
+    pub fn watch_snapshots(
+        &self,
+        reports: &Receiver<Result<Written, SnapshotError>>,
+    ) -> io::Result<()> {
+        self.snapshots.follow(reports)
+    }
+
+    /// Lets go of the engine, which takes no more; what else was read last stays.
     pub fn unwatch(&self) {
         self.watched().engine = None;
+        self.registry.gauge(&catalogue::READY, &[]).set(0.0);
     }
 
     /// Everything, in Prometheus' text format. Reads the states first, at most once a second; that

@@ -20,11 +20,14 @@ use zeitgeber::{
     engine::{Engine, EngineSettings, Handle, Listener},
     http::{App, Parts, router},
     ingest::{Configure, Intake, SessionSettings},
+    state::Memory,
     stream::{Bell, Hub, StreamSettings},
     telemetry::{self, Metrics, catalogue, logs},
 };
 use zeitgeber_schemas::PartitionId;
 
+#[path = "telemetry/people.rs"]
+mod people;
 #[path = "telemetry/pool.rs"]
 mod pool;
 
@@ -43,6 +46,10 @@ impl Listener for Heard {
 }
 
 fn open(dir: &Path, listener: impl Listener + 'static) -> Engine {
+    open_with(dir, Memory::UNBOUNDED, listener)
+}
+
+fn open_with(dir: &Path, memory: Memory, listener: impl Listener + 'static) -> Engine {
     let config = Config::layered(None, [], &[]).expect("the defaults fit together");
     let settings = SessionSettings {
         partitions: 4,
@@ -51,7 +58,7 @@ fn open(dir: &Path, listener: impl Listener + 'static) -> Engine {
         chunk_bytes: 64 << 10,
         outcomes: OutcomeDetail::Counts,
         announce: false,
-        memory: config.memory(),
+        memory,
     };
     let configuration = config.configuration();
     Engine::open(dir, &settings, BOUNDS, &configuration, Configure::Keep, listener)

@@ -3,6 +3,7 @@
 //! Tests look at the program from outside, so most of them run `zeitgeber` itself; this crate makes
 //! sure that the binary is there and new, whichever test is run.
 
+pub mod dashboards;
 pub mod http;
 mod service;
 

@@ -16,7 +16,7 @@ use zeitgeber::{
     telemetry::{self, logs},
 };
 
-use super::{DataDir, Failure, Layers, say, session};
+use super::{DataDir, Failure, Layers, session};
 
 /// What a process that was told twice to end exits with, as one that a signal ended.
 const INTERRUPTED: i32 = 130;
@@ -63,6 +63,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         engine.tick_every(Duration::from_millis(config.clock.tick_ms.into()))?;
     }
     telemetry::metrics().watch(engine.handle());
+    telemetry::metrics().watch_snapshots(engine.snapshots())?;
     let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {
         engine: engine.handle(),
@@ -79,14 +80,14 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         listening.serve(app, tls).await
     });
     if ended.cut_off > 0 {
-        say::note(&format!("{} connections did not end in time and were cut off", ended.cut_off));
+        tracing::warn!(connections = ended.cut_off, "cut off: they did not end in time");
     }
     telemetry::metrics().unwatch();
     // It reads the log that the engine closes.
     streams.stop();
     let counts = engine.close()?;
     runtime.shutdown_background();
-    say::note(&format!("stopped: {} inputs, {} events", counts.inputs(), counts.events));
+    tracing::info!(inputs = counts.inputs(), events = counts.events, "stopped");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -112,16 +113,15 @@ fn open(
     session::tell_pools(handle.set_pools(&config.pools)?);
     let store = handle.store();
     let events: u64 = store.tails().iter().map(|tail| tail.next_position).sum();
-    let cut = store.cut().map_or_else(String::new, |cut| {
-        format!(", cut {} bytes that were never acknowledged", cut.bytes)
-    });
-    say::note(&format!(
-        "listening on {}://{}, data in {}, {events} events{cut}, ready in {:.2} s",
-        if has_tls { "https" } else { "http" },
-        listening.address(),
-        args.data.dir.display(),
-        started.elapsed().as_secs_f64()
-    ));
+    tracing::info!(
+        url = format!("{}://{}", if has_tls { "https" } else { "http" }, listening.address()),
+        data = %args.data.dir.display(),
+        events,
+        // What a crash left half written, and nobody had been told of.
+        cut_bytes = store.cut().map_or(0, |cut| cut.bytes),
+        ready_s = started.elapsed().as_secs_f64(),
+        "listening"
+    );
     Ok(engine)
 }
 
@@ -163,7 +163,7 @@ impl Signals {
             if app.is_stopping() {
                 std::process::exit(INTERRUPTED);
             }
-            say::note("stopping: no new requests; those under way end first");
+            tracing::info!("stopping: no new requests; those under way end first");
             app.stop();
         }
     }

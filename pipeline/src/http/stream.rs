@@ -31,12 +31,14 @@ use zeitgeber_schemas::person_key;
 
 use super::{
     App, Kind, Params, Problem, ProblemBody, Scope,
+    carried::Carried,
     extract::{check_id, checked_tenant, default_tenant},
 };
 use crate::{
     config::Service,
     query::{Position, Topic},
-    stream::{Begin, Ended, Filter, Frame, SubscribeError, Subscription},
+    stream::{Begin, Ended, Filter, Frame, SubscribeError},
+    telemetry::Transport,
 };
 
 /// Bytes of events that are written together, at least one event.
@@ -129,7 +131,12 @@ impl Wanted {
         Ok(Begin::After(position))
     }
 
-    async fn subscribe(&self, app: &App, headers: &HeaderMap) -> Result<Subscription, Problem> {
+    async fn subscribe(
+        &self,
+        app: &App,
+        headers: &HeaderMap,
+        transport: Transport,
+    ) -> Result<Carried, Problem> {
         app.check_running()?;
         let (filter, begin) = (self.filter()?, self.begin(headers)?);
         let subscription = app.streams().subscribe(filter, begin).map_err(|error| {
@@ -141,7 +148,7 @@ impl Wanted {
             }
         })?;
         subscription.joined().await;
-        Ok(subscription)
+        Ok(Carried::new(subscription, transport))
     }
 }
 
@@ -166,9 +173,9 @@ async fn get_stream(
     Params(wanted): Params<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let subscription = wanted.subscribe(&app, &headers).await?;
+    let carried = wanted.subscribe(&app, &headers, Transport::Sse).await?;
     let heartbeat = Service::seconds(app.service().heartbeat_s);
-    let events = Events { subscription, heartbeat, stage: Stage::Begin };
+    let events = Events { carried, heartbeat, stage: Stage::Begin };
     let mut response = Body::from_stream(unfold(events, Events::next)).into_response();
     let head = response.headers_mut();
     head.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -178,7 +185,7 @@ async fn get_stream(
 }
 
 struct Events {
-    subscription: Subscription,
+    carried: Carried,
     heartbeat: Duration,
     stage: Stage,
 }
@@ -197,10 +204,12 @@ impl Events {
                 self.stage = Stage::Live;
                 Bytes::from(format!("retry: {RETRY_MS}\n\n"))
             }
-            Stage::Live => match timeout(self.heartbeat, self.subscription.take(WRITE_BYTES)).await
-            {
+            Stage::Live => match timeout(self.heartbeat, self.carried.take(WRITE_BYTES)).await {
                 Err(_) => Bytes::from_static(b": here\n\n"),
-                Ok(Ok(frames)) => joined(&frames),
+                Ok(Ok(frames)) => {
+                    self.carried.written(&frames);
+                    joined(&frames)
+                }
                 Ok(Err(ended)) => {
                     self.stage = Stage::Over;
                     Bytes::from(format!(": {ended}\n\n"))
@@ -245,25 +254,27 @@ async fn get_ws(
         };
         Problem::new(kind, format!("this path speaks WebSocket: {}", error.body_text()))
     })?;
-    let subscription = wanted.subscribe(&app, &headers).await?;
+    let carried = wanted.subscribe(&app, &headers, Transport::WebSocket).await?;
     let heartbeat = Service::seconds(app.service().heartbeat_s);
     let upgrade = upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
         .write_buffer_size(WRITE_BYTES)
         .max_write_buffer_size(BACKLOG_BYTES_MAX);
-    Ok(upgrade.on_upgrade(move |socket| talk(socket, subscription, heartbeat)))
+    Ok(upgrade.on_upgrade(move |socket| talk(socket, carried, heartbeat)))
 }
 
 /// Sends rows until one of the two ends.
-async fn talk(mut socket: WebSocket, subscription: Subscription, heartbeat: Duration) {
+async fn talk(mut socket: WebSocket, carried: Carried, heartbeat: Duration) {
     let mut pings = interval_at(Instant::now() + heartbeat, heartbeat);
     let ended = loop {
         let sent = tokio::select! {
-            taken = subscription.take(WRITE_BYTES) => match taken {
+            taken = carried.take(WRITE_BYTES) => match taken {
                 Ok(frames) => {
                     pings.reset();
-                    send(&mut socket, &frames).await
+                    let sent = send(&mut socket, &frames).await;
+                    carried.written(&frames);
+                    sent
                 }
                 Err(ended) => break ended,
             },
@@ -278,7 +289,7 @@ async fn talk(mut socket: WebSocket, subscription: Subscription, heartbeat: Dura
             return;
         }
     };
-    drop(subscription);
+    drop(carried);
     let close = CloseFrame { code: code(ended), reason: ended.to_string().into() };
     if socket.send(Message::Close(Some(close))).await.is_ok() {
         // Whoever closes first would break off the last rows.

@@ -3,6 +3,8 @@
 //! Live cycles and folds of the log go through the same holder: it warms an input's person before
 //! deciding, notes who changed, and lets those go who were not met for long.
 
+mod figures;
+
 use std::{
     path::PathBuf,
     sync::{
@@ -284,26 +286,6 @@ impl Partition {
         }
         let Some(cut) = self.cut(tail) else { return Ok(()) };
         cut.write().map(drop)
-    }
-
-    /// Bytes of people's states in memory, as measured last.
-    pub fn people_bytes(&self) -> usize {
-        self.kept.as_ref().map_or(0, |kept| kept.residents.hot_bytes())
-    }
-
-    /// How many people are in memory.
-    pub fn people_in_memory(&self) -> usize {
-        self.kept.as_ref().map_or(self.state.known(), |kept| kept.residents.hot_people())
-    }
-
-    /// How many records of people were read.
-    pub fn reads(&self) -> u64 {
-        self.kept.as_ref().map_or(0, |kept| kept.reads.load(Ordering::Relaxed))
-    }
-
-    /// How often somebody could not be written down and stayed in memory.
-    pub fn refused_writes(&self) -> u64 {
-        self.kept.as_ref().map_or(0, |kept| kept.refused)
     }
 }
 

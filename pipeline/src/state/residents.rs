@@ -38,6 +38,7 @@ pub(super) struct Residents {
     cuts: u32,
     hot_bytes: usize,
     live_bytes: u64,
+    evictions: u64,
 }
 
 impl Residents {
@@ -172,10 +173,16 @@ impl Residents {
         let resident = &mut self.all[index as usize];
         self.hot_bytes -= resident.bytes as usize;
         resident.bytes = 0;
+        self.evictions += 1;
     }
 
     pub(super) const fn hot_bytes(&self) -> usize {
         self.hot_bytes
+    }
+
+    /// How often somebody left memory.
+    pub(super) const fn evictions(&self) -> u64 {
+        self.evictions
     }
 
     pub(super) const fn hot_people(&self) -> usize {

@@ -271,6 +271,7 @@ fn read(home: Home, now: &Tail, bytes: &[u8]) -> Result<(Tail, Partition), &'sta
     Ok((tail, Partition::of(home, state, residents, files, Some(head.next_chunk))))
 }
 
-fn path(dir: &Path, partition: PartitionId) -> PathBuf {
+/// The snapshot of a partition.
+pub(super) fn path(dir: &Path, partition: PartitionId) -> PathBuf {
     dir.join("snapshots").join(format!("{:05}.snap", partition.0))
 }

@@ -3,9 +3,10 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, Thread},
+    time::{Duration, Instant},
 };
 
 use crate::{cycle::Ack, engine::Listener};
@@ -14,10 +15,20 @@ use crate::{cycle::Ack, engine::Listener};
 #[derive(Debug, Clone, Default)]
 pub struct Bell(Arc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
+    made: Instant,
     rung: AtomicBool,
+    /// When the first ring that is not answered yet was heard, µs after the bell was made; 0: none.
+    since_us: AtomicU64,
     listener: OnceLock<Thread>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        let (rung, since_us) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self { made: Instant::now(), rung, since_us, listener: OnceLock::new() }
+    }
 }
 
 impl Bell {
@@ -28,6 +39,11 @@ impl Bell {
 
     /// Says that there is news.
     pub fn ring(&self) {
+        if !self.0.rung.load(Ordering::Acquire) {
+            // Of two who ring at the same moment either's time will do.
+            let now_us = self.0.made.elapsed().as_micros() as u64;
+            self.0.since_us.store(now_us.max(1), Ordering::Release);
+        }
         if !self.0.rung.swap(true, Ordering::AcqRel)
             && let Some(listener) = self.0.listener.get()
         {
@@ -41,10 +57,15 @@ impl Bell {
         drop(self.0.listener.set(thread::current()));
     }
 
-    /// Waits for a ring since the last one was answered.
-    pub(super) fn wait(&self) {
+    /// Waits for a ring since the last one was answered; when it was heard.
+    pub(super) fn wait(&self) -> Instant {
         while !self.0.rung.swap(false, Ordering::AcqRel) {
             thread::park();
+        }
+        match self.0.since_us.swap(0, Ordering::AcqRel) {
+            // Two rings at once: the other one's time was taken with the ring before.
+            0 => Instant::now(),
+            since_us => self.0.made + Duration::from_micros(since_us),
         }
     }
 }

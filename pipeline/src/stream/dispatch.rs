@@ -105,7 +105,7 @@ fn offer(
     let met = Visit { header: &chunk.header, place, first, entry, subject };
     let mut reached = 0;
     for row in event_rows(&met, |schema| wanted.meets(Topics::of(schema)))? {
-        let frame = Frame::render(&row, place)
+        let frame = Frame::render(&row, place, registry.told)
             .map_err(|error| QueryError::Output(std::io::Error::other(error)))?;
         let topics = Topics::of(frame.schema());
         reached += registry.offer(about, topics, &Arc::new(frame));

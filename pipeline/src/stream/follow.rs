@@ -1,6 +1,6 @@
 //! The follower: one thread that reads what became durable and serves all who are up to date.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Ended, Shared,
@@ -34,8 +34,9 @@ impl Live {
         Ok(Self { scan, registry: Registry::new(Lane::Live), done })
     }
 
-    /// Offers what became durable since.
-    fn advance(&mut self, shared: &Shared) -> Result<(), QueryError> {
+    /// Offers what became durable since, which was told at this moment.
+    fn advance(&mut self, shared: &Shared, told: Instant) -> Result<(), QueryError> {
+        self.registry.told = Some(told);
         while let Some(chunk) = self.scan.next_chunk()? {
             let reached = dispatch(&chunk, &shared.names, &mut self.registry)?;
             shared.tally.delivered(reached);
@@ -54,14 +55,14 @@ impl Live {
 pub(super) fn run(shared: &Shared) {
     shared.bell.listen();
     loop {
-        shared.bell.wait();
+        let told = shared.bell.wait();
         let joining = std::mem::take(&mut *shared.joining());
         let mut live = shared.live();
         for gone in std::mem::take(&mut *shared.leaving()) {
             live.registry.remove(&gone);
         }
         // Those who join get what becomes durable after this, so nothing from before they came.
-        if let Err(error) = live.advance(shared) {
+        if let Err(error) = live.advance(shared, told) {
             drop(live);
             return shared.fail(&error);
         }

@@ -1,5 +1,7 @@
 //! One event as subscribers get it: rendered once, shared by all.
 
+use std::time::Instant;
+
 use zeitgeber_schemas::SchemaId;
 
 use crate::{
@@ -13,6 +15,7 @@ pub struct Frame {
     id: Position,
     schema: SchemaId,
     spot: Spot,
+    told: Option<Instant>,
     /// The agent that the event names.
     agent: Option<Box<str>>,
     /// The event as server-sent events have it.
@@ -25,12 +28,16 @@ pub struct Frame {
 const TEXT_END: &str = "\n\n";
 
 impl Frame {
-    /// Renders a row that stands in the chunk at `place`.
+    /// Renders a row that stands in the chunk at `place` and was told to be durable at `told`.
     ///
     /// # Errors
     ///
     /// The row has no JSON form; rows are made of numbers, text and lists, so all have one.
-    pub(super) fn render(row: &EventRow, place: Place) -> Result<Self, serde_json::Error> {
+    pub(super) fn render(
+        row: &EventRow,
+        place: Place,
+        told: Option<Instant>,
+    ) -> Result<Self, serde_json::Error> {
         let json = serde_json::to_string(row)?;
         let (id, schema) = (row.position, row.schema);
         // JSON without line breaks is one line of data.
@@ -40,7 +47,7 @@ impl Frame {
         let spot = Spot { place, n: id.n };
         let agent = row.event.as_ref().and_then(|event| event.get("agent")?.as_str());
         let agent = agent.map(Into::into);
-        Ok(Self { id, schema, spot, agent, text: text.into(), json_at })
+        Ok(Self { id, schema, spot, told, agent, text: text.into(), json_at })
     }
 
     /// Where the event stands; streams resume after it.
@@ -51,6 +58,11 @@ impl Frame {
     /// The event's schema.
     pub const fn schema(&self) -> SchemaId {
         self.schema
+    }
+
+    /// When the event was told to be durable; none where it was read back from the log later.
+    pub const fn told(&self) -> Option<Instant> {
+        self.told
     }
 
     /// The event as server-sent events have it: `id`, `event`, `data` and an empty line.

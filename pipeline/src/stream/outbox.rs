@@ -241,6 +241,11 @@ impl Outbox {
             && state.stalled.is_some_and(|since| now.saturating_duration_since(since) > limit)
     }
 
+    /// Why it ended, where it has.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        self.state().ended
+    }
+
     pub(super) fn lane(&self) -> Lane {
         self.state().lane
     }

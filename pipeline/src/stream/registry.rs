@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Instant,
 };
 
 use super::{
@@ -19,6 +20,8 @@ type ByKey = HashMap<Box<str>, Vec<Arc<Outbox>>>;
 #[derive(Debug)]
 pub(super) struct Registry {
     lane: Lane,
+    /// When what is offered was told to be durable; none where it has been for a while.
+    pub(super) told: Option<Instant>,
     /// Those who want one person, by person key.
     people: ByKey,
     /// Those who want one pool.
@@ -37,6 +40,7 @@ impl Registry {
     pub(super) fn new(lane: Lane) -> Self {
         Self {
             lane,
+            told: None,
             people: ByKey::new(),
             pools: ByKey::new(),
             broad: BTreeMap::new(),

@@ -4,6 +4,7 @@
 //! none ever names a person. `docs/metrics.md` is made from this table; a test holds that it is.
 
 mod flow;
+mod people;
 mod serving;
 mod tasks;
 mod writer;
@@ -11,6 +12,7 @@ mod writer;
 use crate::measure;
 
 pub use flow::*;
+pub use people::*;
 pub use serving::*;
 pub use tasks::*;
 pub use writer::*;
@@ -90,13 +92,14 @@ pub fn all() -> impl Iterator<Item = &'static Metric> {
 }
 
 /// Every group with its title, in the order of the document.
-pub fn groups() -> [(&'static str, &'static [&'static Metric]); 8] {
+pub fn groups() -> [(&'static str, &'static [&'static Metric]); 9] {
     [
         ("Inputs and events", flow::INPUT_METRICS),
         ("Rhythm", flow::RHYTHM_METRICS),
         ("Decisions and learning", flow::LEARNING_METRICS),
         ("Journal", writer::JOURNAL_METRICS),
         ("Queues", writer::QUEUE_METRICS),
+        ("People and snapshots", people::PEOPLE_METRICS),
         ("Tasks and agents", tasks::TASK_METRICS),
         ("HTTP and streams", serving::HTTP_METRICS),
         ("Process", serving::PROCESS_METRICS),

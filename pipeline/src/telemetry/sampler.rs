@@ -12,6 +12,7 @@ use zeitgeber_schemas::PartitionId;
 
 use super::{
     Bounded, Registry, catalogue,
+    sampled_people::{self, ToldPeople},
     sampled_pools::{self, ToldPool},
 };
 use crate::{engine::Handle, ingest::now_ms, state::Partition};
@@ -28,6 +29,7 @@ struct Told {
     waiting_decisions: usize,
     arms: Vec<ToldArm>,
     pools: Vec<ToldPool>,
+    people: ToldPeople,
 }
 
 struct ToldArm {
@@ -38,9 +40,15 @@ struct ToldArm {
 }
 
 /// Keeps what partitions told last, and fills in the gauges.
-#[derive(Default)]
 pub(super) struct Sampler {
     told: BTreeMap<PartitionId, Told>,
+    since: Instant,
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Self { told: BTreeMap::new(), since: Instant::now() }
+    }
 }
 
 impl Sampler {
@@ -51,6 +59,8 @@ impl Sampler {
         (arms, pools): (&Bounded, &Bounded),
         engine: &Handle,
     ) {
+        let ready = if engine.takes() { 1.0 } else { 0.0 };
+        registry.gauge(&catalogue::READY, &[]).set(ready);
         let answers = ask(engine);
         queues(registry, engine);
         journal(registry, engine);
@@ -60,6 +70,8 @@ impl Sampler {
         }
         self.learner(registry, arms);
         sampled_pools::show(registry, pools, self.told.values().flat_map(|told| &told.pools));
+        let people = self.told.values().map(|told| &told.people);
+        sampled_people::show(registry, engine, self.since, people);
         let now_ms = now_ms();
         for told in self.told.values() {
             if let Some(newest_ms) = told.newest_ms {
@@ -108,6 +120,7 @@ fn ask(engine: &Handle) -> Receiver<Told> {
 }
 
 fn tell(held: &mut Partition, _: u64) -> Told {
+    let people = ToldPeople::of(held);
     let state = held.state();
     let arms = state.routing.learner.arms().iter().map(|arm| ToldArm {
         name: arm.name().into(),
@@ -121,6 +134,7 @@ fn tell(held: &mut Partition, _: u64) -> Told {
         waiting_decisions: state.feedback.waiting_decisions(),
         arms: arms.collect(),
         pools: state.pools().iter().map(ToldPool::of).collect(),
+        people,
     }
 }
 

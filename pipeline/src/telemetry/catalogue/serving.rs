@@ -23,7 +23,7 @@ pub const HTTP_REFUSALS: &[&str] = &[
     "unauthorized",
 ];
 /// Why the service ended a stream.
-pub const CUTOFFS: &[&str] = &["slow", "stopping", "write_failed", "expired"];
+pub const CUTOFFS: &[&str] = &["slow", "stopping", "log_failed"];
 /// Levels of log lines.
 pub const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
@@ -56,6 +56,9 @@ metrics! { HTTP_METRICS:
 }
 
 metrics! { PROCESS_METRICS:
+    READY = Gauge, "zeitgeber_ready_ratio", [],
+        "1: inputs are taken; 0: they are not, since the service starts or ends or its journal \
+         failed", by "sampler, from the engine";
     PROCESS_RESIDENT = Gauge, "zeitgeber_process_resident_bytes", [],
         "Resident memory", by "sampler, from /proc";
     PROCESS_CPU = Counter, "zeitgeber_process_cpu_seconds_total", [],

@@ -1,0 +1,1 @@
+"""The dashboards, one file each; every file has its `BOARD`."""

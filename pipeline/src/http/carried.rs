@@ -1,0 +1,59 @@
+//! A subscription that a response carries, with what is counted of it.
+//!
+//! Counting stands beside the subscription so that a stream is counted as open for as long as its
+//! place is taken, however it ends.
+
+use std::{sync::Arc, time::Instant};
+
+use metrics::Counter;
+
+use crate::{
+    measure::Histogram,
+    stream::{Ended, Frame, Subscription},
+    telemetry::{Counted, Serving, Transport, metrics},
+};
+
+/// A subscription on its way to a client.
+pub(super) struct Carried {
+    subscription: Subscription,
+    serving: &'static Serving,
+    events: Counter,
+    lag: Arc<Histogram>,
+    _open: Counted,
+}
+
+impl Carried {
+    pub(super) fn new(subscription: Subscription, transport: Transport) -> Self {
+        let serving = metrics().serving();
+        let (events, lag) = (serving.stream_events(transport), serving.stream_lag());
+        Self { subscription, serving, events, lag, _open: serving.subscriber(transport) }
+    }
+
+    /// As [`Subscription::take`].
+    pub(super) async fn take(&self, bytes: usize) -> Result<Vec<Arc<Frame>>, Ended> {
+        self.subscription.take(bytes).await
+    }
+
+    /// These are on their way to the client.
+    pub(super) fn written(&self, frames: &[Arc<Frame>]) {
+        self.events.increment(frames.len() as u64);
+        let now = Instant::now();
+        for told in frames.iter().filter_map(|frame| frame.told()) {
+            self.lag.record_duration(now.saturating_duration_since(told));
+        }
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        // Whoever takes nothing does not hear that it is over: it is known here.
+        let reason = match self.subscription.ended() {
+            Some(Ended::Slow) => "slow",
+            Some(Ended::Stopping) => "stopping",
+            Some(Ended::Failed) => "log_failed",
+            // The client went away.
+            Some(Ended::Dropped) | None => return,
+        };
+        self.serving.cut_off(reason);
+    }
+}
