@@ -258,6 +258,11 @@ impl Subscription {
         self.outbox.ended()
     }
 
+    /// For how long frames have waited of which none was taken; none where none waits.
+    pub fn stalled(&self) -> Option<Duration> {
+        self.outbox.stalled()
+    }
+
     /// Takes the next frames, about `bytes` bytes of them and at least one.
     ///
     /// # Errors

@@ -3,11 +3,15 @@
 //! Counting stands beside the subscription so that a stream is counted as open for as long as its
 //! place is taken, however it ends.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use metrics::Counter;
 
 use crate::{
+    config::Service,
     measure::Histogram,
     stream::{Ended, Frame, Subscription},
     telemetry::{Counted, Serving, Transport, metrics},
@@ -19,14 +23,19 @@ pub(super) struct Carried {
     serving: &'static Serving,
     events: Counter,
     lag: Arc<Histogram>,
+    /// Whoever has taken nothing for this long was too slow, whether the hub or the connection was
+    /// the first to give up.
+    slow: Duration,
     _open: Counted,
 }
 
 impl Carried {
-    pub(super) fn new(subscription: Subscription, transport: Transport) -> Self {
+    pub(super) fn new(subscription: Subscription, transport: Transport, service: &Service) -> Self {
         let serving = metrics().serving();
         let (events, lag) = (serving.stream_events(transport), serving.stream_lag());
-        Self { subscription, serving, events, lag, _open: serving.subscriber(transport) }
+        // Their two times do not begin together, so half of the shorter one.
+        let slow = Service::seconds(service.slow_client_s.min(service.write_s)) / 2;
+        Self { subscription, serving, events, lag, slow, _open: serving.subscriber(transport) }
     }
 
     /// As [`Subscription::take`].
@@ -51,6 +60,9 @@ impl Drop for Carried {
             Some(Ended::Slow) => "slow",
             Some(Ended::Stopping) => "stopping",
             Some(Ended::Failed) => "log_failed",
+            None if self.subscription.stalled().is_some_and(|stalled| stalled >= self.slow) => {
+                "slow"
+            }
             // The client went away.
             Some(Ended::Dropped) | None => return,
         };

@@ -148,7 +148,7 @@ impl Wanted {
             }
         })?;
         subscription.joined().await;
-        Ok(Carried::new(subscription, transport))
+        Ok(Carried::new(subscription, transport, app.service()))
     }
 }
 

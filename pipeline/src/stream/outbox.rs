@@ -241,6 +241,11 @@ impl Outbox {
             && state.stalled.is_some_and(|since| now.saturating_duration_since(since) > limit)
     }
 
+    /// For how long frames have waited of which none was taken.
+    pub(super) fn stalled(&self) -> Option<Duration> {
+        self.state().stalled.map(|since| since.elapsed())
+    }
+
     /// Why it ended, where it has.
     pub(super) fn ended(&self) -> Option<Ended> {
         self.state().ended

@@ -1,0 +1,132 @@
+//! Bounds: silence, clients that take nothing, more streams than there may be; and what is counted.
+
+use std::{
+    io::ErrorKind,
+    thread,
+    time::{Duration, Instant},
+};
+
+use zeitgeber_tests::{
+    Service, dir,
+    http::{Answer, get},
+};
+
+use crate::kit::{Block, Stream, behind, log, position, post_lines, reading, readings};
+
+/// Longest wait for a number to come about.
+const COMES_ABOUT: Duration = Duration::from_secs(60);
+
+/// The value of a metric with its labels, now.
+fn metric(service: &Service, name: &str) -> f64 {
+    let answer = get(service.address(), "/metrics");
+    let text = String::from_utf8(answer.body).expect("metrics are text");
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{name} is missing: {text}"))
+}
+
+fn wait_for(service: &Service, name: &str, enough: impl Fn(f64) -> bool) -> f64 {
+    let began = Instant::now();
+    loop {
+        let value = metric(service, name);
+        if enough(value) {
+            return value;
+        }
+        assert!(began.elapsed() < COMES_ABOUT, "{name} is {value}: {}", service.said());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_quiet_stream_shows_that_it_lives() {
+    let dir = dir();
+    let service = Service::start_with(dir.path(), &["--set", "service.heartbeat_s=1"]);
+    let mut stream = Stream::open(service.address(), "/v1/stream?user=nobody", &[]);
+    let began = Instant::now();
+    let blocks: Vec<_> = (0..3).map(|_| stream.block().expect("it goes on")).collect();
+    assert!(matches!(blocks[0], Some(Block::Control(_))), "{blocks:?}");
+    let here = Some(Block::Comment("here".into()));
+    assert_eq!(blocks[1..], [here.clone(), here]);
+    assert!(began.elapsed() >= Duration::from_millis(1_900), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_cut_off_alone_and_goes_on_where_it_was() {
+    let dir = dir();
+    let bounds = ["service.slow_client_s=1", "service.write_s=1", "clock.mode=\"inputs\""];
+    let service = Service::start_with(dir.path(), &bounds.map(|bound| ["--set", bound]).concat());
+    readings(&service, &["ada"], 0..1);
+    let first = position(&log(dir.path())[0]);
+    let after = [("last-event-id", first.as_str())];
+    let mut slow = Stream::narrow(service.address(), "/v1/stream", &after);
+    let mut quick = Stream::open(service.address(), "/v1/stream?user=bo", &[]);
+    // More than the system holds between the two.
+    for batch in 0..30 {
+        let lines = (batch * 1_000..(batch + 1) * 1_000).map(|n| reading("default", "ada", n));
+        post_lines(&service, &lines.collect::<String>());
+    }
+    wait_for(&service, "zeitgeber_stream_cutoffs_total{reason=\"slow\"}", |cut| cut >= 1.0);
+    let mut came = Vec::new();
+    let ended = loop {
+        match slow.block() {
+            Ok(Some(Block::Event(event))) => came.push(event.id),
+            Ok(Some(_)) => {}
+            Ok(None) => break None,
+            Err(error) => break Some(error.kind()),
+        }
+    };
+    let broken = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
+    assert!(ended.is_none_or(|ended| broken.contains(&ended)), "{ended:?}");
+    let expected = behind(&log(dir.path()), &first, |_| true);
+    assert!(came.len() < expected.len(), "it was cut off before the end: {}", came.len());
+    assert_eq!(came, expected[..came.len()], "what came is whole");
+    let last = came.last().unwrap_or(&first).clone();
+    let mut again = Stream::open(service.address(), "/v1/stream", &[("last-event-id", &last)]);
+    came.extend(again.ids(expected.len() - came.len()));
+    assert_eq!(came, expected);
+    readings(&service, &["bo"], 0..1);
+    assert!(!quick.ids(1).is_empty(), "who had nothing to take stayed");
+}
+
+#[test]
+fn one_stream_more_than_there_may_be_is_told_when_to_come_back() {
+    let dir = dir();
+    let service = Service::start_with(dir.path(), &["--set", "service.streams_max=2"]);
+    let first = Stream::open(service.address(), "/v1/stream", &[]);
+    let _second = Stream::open(service.address(), "/v1/stream", &[]);
+    let third: Answer = get(service.address(), "/v1/stream");
+    assert_eq!(third.status, 429, "{third:?}");
+    assert!(third.header("retry-after").is_some(), "{third:?}");
+    drop(first);
+    let open = "zeitgeber_stream_subscribers_count{transport=\"sse\"}";
+    wait_for(&service, open, |open| open == 1.0);
+    assert_eq!(Stream::open(service.address(), "/v1/stream", &[]).status, 200);
+}
+
+#[test]
+fn streams_are_counted_with_what_they_carried_and_how_late() {
+    let dir = dir();
+    let service = Service::start(dir.path());
+    let open = "zeitgeber_stream_subscribers_count{transport=\"sse\"}";
+    let events = "zeitgeber_stream_events_total{transport=\"sse\"}";
+    assert_eq!(metric(&service, open), 0.0);
+    let mut streams: Vec<_> =
+        (0..3).map(|_| Stream::open(service.address(), "/v1/stream?user=ada", &[])).collect();
+    assert_eq!(metric(&service, open), 3.0);
+    readings(&service, &["ada"], 0..10);
+    let own = log(dir.path()).iter().filter(|row| row["user_id"] == "ada").count();
+    for stream in &mut streams {
+        stream.take(own);
+    }
+    assert_eq!(metric(&service, events), (3 * own) as f64);
+    let late = metric(&service, "zeitgeber_stream_lag_seconds_count");
+    assert_eq!(late, (3 * own) as f64, "each event came live");
+    assert!(metric(&service, "zeitgeber_stream_lag_seconds_sum") > 0.0);
+    let first = position(&log(dir.path())[0]);
+    let after = [("last-event-id", first.as_str())];
+    Stream::open(service.address(), "/v1/stream?user=ada", &after).take(own - 1);
+    assert!(metric(&service, events) > (3 * own) as f64);
+    let late_after = metric(&service, "zeitgeber_stream_lag_seconds_count");
+    assert_eq!(late_after, late, "what is read back is not late");
+    drop(streams);
+    wait_for(&service, open, |open| open == 0.0);
+}
