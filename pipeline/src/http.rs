@@ -23,10 +23,13 @@
 //! - HTTP-2: whatever arrives, memory is bounded by the `service` settings, and the process lives.
 //! - HTTP-3: every answer but those of the connection itself is documented in `/openapi.json`.
 
+mod agents;
 mod answer;
+mod assignments;
 mod audits;
 mod auth;
 mod body;
+mod commands;
 mod connection;
 mod data;
 mod extract;
@@ -38,12 +41,15 @@ mod metrics;
 mod openapi;
 mod outcomes;
 mod people;
+mod pools;
 mod problem;
 mod reading_off;
 mod readings;
 mod server;
 mod stream;
+mod tasks;
 mod tls;
+mod waiters;
 
 use std::{
     sync::{
@@ -66,6 +72,7 @@ pub use problem::{Kind, Problem, ProblemBody};
 pub use reading_off::Cancel;
 pub use server::{Ended, Listening, ServeError, raise_open_files};
 pub use tls::{TlsError, tls};
+pub use waiters::Waiters;
 
 use crate::{
     config::{ClockMode, Service},
@@ -127,6 +134,8 @@ pub struct Parts {
     pub tokens: Option<Tokens>,
     /// Who is subscribed to events.
     pub streams: Hub,
+    /// Who waits for a task; it listens to the engine.
+    pub waiters: Waiters,
     /// What hears of requests.
     pub observer: Box<dyn Observer>,
 }
@@ -177,6 +186,11 @@ impl App {
     /// Live streams of events.
     pub fn streams(&self) -> &Hub {
         &self.0.parts.streams
+    }
+
+    /// Agents that wait for tasks.
+    pub fn waiters(&self) -> &Waiters {
+        &self.0.parts.waiters
     }
 
     /// Tells everything that goes on to end.
@@ -310,7 +324,11 @@ pub fn router(app: App) -> Router {
         .merge(log::routes(&app))
         .merge(letter_counts::routes(&app))
         .merge(audits::routes(&app))
-        .merge(stream::routes(&app));
+        .merge(stream::routes(&app))
+        .merge(tasks::routes(&app))
+        .merge(agents::routes(&app))
+        .merge(assignments::routes(&app))
+        .merge(pools::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -6,8 +6,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use zeitgeber::{
     config::{Config, Service},
     cycle::OutcomeDetail,
-    engine::{Engine, EngineSettings},
-    http::{App, Listening, Parts, Tokens, raise_open_files, tls},
+    engine::{Engine, EngineSettings, Listener},
+    http::{App, Listening, Parts, Tokens, Waiters, raise_open_files, tls},
     stream::{Bell, Hub, StreamSettings},
     telemetry::{self, logs},
 };
@@ -52,7 +52,9 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     // The address comes first: who cannot listen must not open the log.
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
     let bell = Bell::new();
-    let engine = open(args, &config, &listening, tls.is_some(), bell.clone())?;
+    let waiters = Waiters::new();
+    let listener = (bell.clone(), waiters.clone());
+    let engine = open(args, &config, &listening, tls.is_some(), listener)?;
     telemetry::metrics().watch(engine.handle());
     let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {
@@ -62,6 +64,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         line_bytes_max: config.line_bytes_max(),
         tokens,
         streams: streams.clone(),
+        waiters,
         observer: Box::new(telemetry::metrics()),
     });
     let ended = runtime.block_on(async {
@@ -87,7 +90,7 @@ fn open(
     config: &Config,
     listening: &Listening,
     has_tls: bool,
-    bell: Bell,
+    listener: impl Listener + 'static,
 ) -> Result<Engine, Failure> {
     let started = Instant::now();
     let bounds = EngineSettings {
@@ -97,7 +100,7 @@ fn open(
     let settings = session::settings(config, OutcomeDetail::Counts);
     let (body, configure) = (config.configuration(), session::configure(config));
     let recording = telemetry::metrics().recording().enabled(config.metrics.enabled);
-    let listener = (recording, bell);
+    let listener = (recording, listener);
     let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, listener)?;
     let handle = engine.handle();
     let store = handle.store();
