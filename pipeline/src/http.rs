@@ -47,6 +47,7 @@ mod reading_off;
 mod readings;
 mod server;
 mod stream;
+mod task_views;
 mod tasks;
 mod tls;
 mod waiters;
@@ -326,6 +327,7 @@ pub fn router(app: App) -> Router {
         .merge(audits::routes(&app))
         .merge(stream::routes(&app))
         .merge(tasks::routes(&app))
+        .merge(task_views::routes(&app))
         .merge(agents::routes(&app))
         .merge(assignments::routes(&app))
         .merge(pools::routes(&app));

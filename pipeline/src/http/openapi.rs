@@ -19,7 +19,7 @@ use zeitgeber_schemas::{Reason, SchemaId};
 
 use super::{
     ProblemBody, agents, assignments, audits, data, health, letter_counts, log, metrics, people,
-    pools, readings, stream, tasks,
+    pools, readings, stream, task_views, tasks,
 };
 use crate::query::{self, Topic};
 
@@ -52,6 +52,7 @@ pub fn document() -> Document {
         stream::Api::openapi(),
         letter_counts::Api::openapi(),
         tasks::Api::openapi(),
+        task_views::Api::openapi(),
         agents::Api::openapi(),
         assignments::Api::openapi(),
         pools::Api::openapi(),
