@@ -6,7 +6,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use zeitgeber_processors::tasks::Pool;
 
@@ -37,19 +37,17 @@ pub(super) fn routes(app: &App) -> Router<App> {
 }
 
 /// An agent, or a list of whatever; each item of a list has an outcome of its own.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
 #[schema(as = Registrations)]
 #[expect(dead_code, reason = "it describes what is read by hand")]
 enum Body {
-    #[schema(title = "one")]
     One(Registration),
-    #[schema(title = "many")]
     Many(Vec<serde_json::Value>),
 }
 
 /// What an agent says of itself.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
+#[derive(Serialize, ToSchema)]
 struct Registration {
     /// Its id within the pool. The same again changes what it says of itself.
     #[schema(min_length = 1, max_length = 256)]
@@ -74,14 +72,12 @@ struct Registration {
 }
 
 /// A capability, or what a label says.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(min_length = 1, max_length = 256)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
 pub(super) struct Name(String);
 
 /// Quotas of an agent, or needs of a task; 0 where one is not given.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Amounts {
     /// Thousandths of a processor.
     #[schema(maximum = 4294967295_u32)]
@@ -138,7 +134,7 @@ struct Heartbeat {
 #[utoipa::path(post, path = "/v1/agents/{id}/heartbeat", tag = "tasks",
     params(("id" = String, Path, description = "The agent.", min_length = 1, max_length = 256),
            InPool),
-    request_body(content = Heartbeat, content_type = "application/json"),
+    request_body(content = Option<Heartbeat>, content_type = "application/json"),
     responses(
         (status = 200, description = "It is heard of.", body = CommandOutcome),
         (status = 404, description = "No such pool, or no such agent in it: register first.",

@@ -140,7 +140,7 @@ pub(super) async fn command(
     }
 }
 
-/// The fields of a JSON object; a request without a body has none.
+/// The fields of a JSON object; a request without a body, or with `null`, has none.
 pub(super) struct Fields(pub(super) Map<String, Value>);
 
 impl FromRequest<App> for Fields {
@@ -151,6 +151,9 @@ impl FromRequest<App> for Fields {
             return Ok(Self(Map::new()));
         }
         let received = Received::from_request(request, app).await?.only(&[Media::Json])?;
+        if received.bytes.trim_ascii() == b"null" {
+            return Ok(Self(Map::new()));
+        }
         object(&received.bytes).map(Self)
     }
 }

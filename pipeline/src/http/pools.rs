@@ -8,9 +8,10 @@ use zeitgeber_processors::tasks::Pool;
 use zeitgeber_schemas::{PartitionId, PoolBody};
 
 use super::{
-    App, Id, Kind, Params, Problem, ProblemBody, Scope, Tenant,
+    App, Id, Kind, Media, Params, Problem, ProblemBody, Received, Scope, Tenant,
     commands::{CommandOutcome, Fields, command},
     extract::{check_id, checked_tenant, default_tenant},
+    people::object,
 };
 
 /// The pool where none is named.
@@ -310,8 +311,7 @@ struct Configuration {
 }
 
 /// When a failed task is tried again: after backoff * 2^(failures - 1), less a random share.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Retry {
     /// Failed attempts after which it is given up.
     #[schema(minimum = 1, maximum = 100)]
@@ -360,8 +360,9 @@ async fn put_pool(
     State(app): State<App>,
     Id(pool): Id,
     Params(tenant): Params<Tenant>,
-    fields: Fields,
+    received: Received,
 ) -> Result<Json<CommandOutcome>, Problem> {
     let home = Home::of(tenant.checked()?, pool)?;
+    let fields = Fields(object(&received.only(&[Media::Json])?.bytes)?);
     command(&app, &home, "pool", None, fields).await
 }

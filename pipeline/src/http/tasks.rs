@@ -4,6 +4,8 @@
 
 use axum::{Router, extract::State, response::Response, routing::post};
 use http::{HeaderValue, StatusCode, header::LOCATION};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use zeitgeber_schemas::TaskInput;
 
@@ -30,19 +32,17 @@ pub(super) fn routes(app: &App) -> Router<App> {
 }
 
 /// A task, or a list of whatever; each item of a list has an outcome of its own.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
 #[schema(as = Submissions)]
 #[expect(dead_code, reason = "it describes what is read by hand")]
 enum Body {
-    #[schema(title = "one")]
     One(Submission),
-    #[schema(title = "many")]
     Many(Vec<serde_json::Value>),
 }
 
 /// What is to be done.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
+#[derive(Serialize, ToSchema)]
 struct Submission {
     /// Its id within the pool: the same again is a repeat, another content under it a conflict.
     #[schema(min_length = 1, max_length = 256)]
@@ -73,14 +73,12 @@ struct Submission {
 }
 
 /// A number of a task's context.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(minimum = -1000000000, maximum = 1000000000)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
 struct Number(f64);
 
 /// Content of a task or a result: by reference, or inline.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what is read by hand")]
+#[derive(Serialize, ToSchema)]
 struct Content {
     /// Its media type.
     #[schema(max_length = 256)]
@@ -134,22 +132,10 @@ async fn post_tasks(
 /// Where a task is asked for.
 fn address(input: &PoolInput) -> HeaderValue {
     let PoolInput { tenant, pool, id, .. } = input;
-    let [tenant, pool, id] = [tenant, pool, id].map(|text| encoded(text));
+    let [tenant, pool, id] =
+        [tenant, pool, id].map(|text| utf8_percent_encode(text, NON_ALPHANUMERIC));
     let address = format!("/v1/tasks/{id}?pool={pool}&tenant={tenant}");
     HeaderValue::try_from(address).expect("what is encoded is plain")
-}
-
-/// Text as a part of an address (RFC 3986).
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// Why a task is called off.
@@ -167,7 +153,7 @@ struct Cancel {
 #[utoipa::path(post, path = "/v1/tasks/{id}/cancel", tag = "tasks",
     params(("id" = String, Path, description = "The task.", min_length = 1, max_length = 256),
            InPool),
-    request_body(content = Cancel, content_type = "application/json"),
+    request_body(content = Option<Cancel>, content_type = "application/json"),
     responses(
         (status = 200, description = "It is called off.", body = CommandOutcome),
         (status = 404, description = "No such pool, or no such task in it (any more).",
@@ -226,7 +212,7 @@ async fn post_start(
 /// What came of an attempt.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what is read by hand")]
-struct Outcome {
+struct TaskResult {
     /// The agent.
     #[schema(min_length = 1, max_length = 256)]
     agent: String,
@@ -256,7 +242,7 @@ struct Outcome {
 #[utoipa::path(post, path = "/v1/tasks/{id}/result", tag = "tasks",
     params(("id" = String, Path, description = "The task.", min_length = 1, max_length = 256),
            InPool),
-    request_body(content = Outcome, content_type = "application/json"),
+    request_body(content = TaskResult, content_type = "application/json"),
     responses(
         (status = 200, description = "It counts, durably.", body = CommandOutcome),
         (status = 404, description = "No such pool, task or agent (any more).",

@@ -104,8 +104,8 @@ fn failed_tasks_are_tried_again_and_agents_that_go_give_theirs_back() {
         assert_eq!(held["attempt"], attempt);
         let lease = held["lease"].as_u64().expect("a lease is a number");
         leases.push(lease);
-        let failed =
-            json!({"agent": ["a", "b"][of], "lease": lease, "success": false, "error": "ink"});
+        let agent = ["a", "b"][of];
+        let failed = json!({"agent": agent, "lease": lease, "success": false, "error": "ink"});
         pool.accepted("/v1/tasks/fails/result", failed);
         if attempt == 1 {
             assert_eq!(pool.state("fails"), "waiting");
@@ -163,7 +163,7 @@ fn each_line_has_its_outcome_and_what_is_not_there_is_said() {
     let wild = pool.post("/v1/agents", json!({"agent": "c", "capacity": 1000}));
     is_problem(&wild, 422, "unprocessable");
     let named = pool.post("/v1/tasks/t/cancel", json!({"task": "u"}));
-    is_problem(&named, 400, "malformed");
+    is_problem(&named, 422, "unprocessable");
     let no_body = request(at, "POST", "/v1/agents/b/leave", &[], b"");
     is_problem(&no_body, 422, "unprocessable");
 

@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
-use zeitgeber::http::raise_open_files;
 use zeitgeber_tests::{
     Service, dir,
     http::{answers, connect, get, post},
@@ -64,7 +64,9 @@ fn an_agent_that_waits_hears_of_its_task_at_once_and_of_no_other() {
 
 #[test]
 fn a_thousand_agents_wait_and_each_gets_its_own_task() {
-    raise_open_files();
+    // Each of them has a connection.
+    let files = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }).expect("it may rise");
     let dir = dir();
     let service = Service::start(dir.path());
     let pool = Pool::new(service.address());
