@@ -23,11 +23,14 @@
 //! - HTTP-2: whatever arrives, memory is bounded by the `service` settings, and the process lives.
 //! - HTTP-3: every answer but those of the connection itself is documented in `/openapi.json`.
 
+mod agents;
 mod answer;
+mod assignments;
 mod audits;
 mod auth;
 mod body;
 mod carried;
+mod commands;
 mod connection;
 mod data;
 mod extract;
@@ -39,12 +42,16 @@ mod metrics;
 mod openapi;
 mod outcomes;
 mod people;
+mod pools;
 mod problem;
 mod reading_off;
 mod readings;
 mod server;
 mod stream;
+mod task_views;
+mod tasks;
 mod tls;
+mod waiters;
 
 use std::{
     sync::{
@@ -67,6 +74,7 @@ pub use problem::{Kind, Problem, ProblemBody};
 pub use reading_off::Cancel;
 pub use server::{Ended, Listening, ServeError, raise_open_files};
 pub use tls::{TlsError, tls};
+pub use waiters::Waiters;
 
 use crate::{
     config::{ClockMode, Service},
@@ -128,6 +136,8 @@ pub struct Parts {
     pub tokens: Option<Tokens>,
     /// Who is subscribed to events.
     pub streams: Hub,
+    /// Who waits for a task; it listens to the engine.
+    pub waiters: Waiters,
     /// What hears of requests.
     pub observer: Box<dyn Observer>,
 }
@@ -178,6 +188,11 @@ impl App {
     /// Live streams of events.
     pub fn streams(&self) -> &Hub {
         &self.0.parts.streams
+    }
+
+    /// Agents that wait for tasks.
+    pub fn waiters(&self) -> &Waiters {
+        &self.0.parts.waiters
     }
 
     /// Tells everything that goes on to end.
@@ -311,7 +326,12 @@ pub fn router(app: App) -> Router {
         .merge(log::routes(&app))
         .merge(letter_counts::routes(&app))
         .merge(audits::routes(&app))
-        .merge(stream::routes(&app));
+        .merge(stream::routes(&app))
+        .merge(tasks::routes(&app))
+        .merge(task_views::routes(&app))
+        .merge(agents::routes(&app))
+        .merge(assignments::routes(&app))
+        .merge(pools::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

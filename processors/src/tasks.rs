@@ -156,7 +156,7 @@ impl Pools {
             _ => false,
         };
         if !opens {
-            return Verdict::Refused(validation::unknown_pool(&command.envelope));
+            return Verdict::Refused(validation::unknown_pool());
         }
         let pool = Pool::initial(&command.envelope);
         let verdict = commands::decide(partition, &pool, draft, command, out);

@@ -9,11 +9,16 @@ const DOCUMENTED: &str = "http://127.0.0.1:8787";
 /// The file of readings that the documents send.
 const LINES: usize = 500;
 
-/// The shell blocks of a document that begin with `curl`.
+/// What a block says that cannot run by itself: it waits for events, or names a lease that only its
+/// agent was told.
+const NOT_ALONE: [&str; 2] = ["curl -N", "\"lease\":42"];
+
+/// The shell blocks of a document that ask the service.
 fn blocks(document: &str) -> Vec<String> {
     let text = fs::read_to_string(repository(document)).expect("the document is there");
     let fenced = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    fenced.filter(|block| block.starts_with("curl ")).map(str::to_owned).collect()
+    let asks = fenced.filter(|block| block.contains("curl "));
+    asks.filter(|block| NOT_ALONE.iter().all(|no| !block.contains(no))).map(str::to_owned).collect()
 }
 
 fn play(document: &str, dir: &Path) {

@@ -10,8 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeitgeber::{
     config::{ClockMode, Config, Service},
     cycle::OutcomeDetail,
-    engine::{Engine, EngineSettings},
-    http::{App, Listening, Parts, Tokens, raise_open_files, tls},
+    engine::{Engine, EngineSettings, Listener},
+    http::{App, Listening, Parts, Tokens, Waiters, raise_open_files, tls},
     stream::{Bell, Hub, StreamSettings},
     telemetry::{self, logs},
 };
@@ -58,7 +58,9 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     // The address comes first: who cannot listen must not open the log.
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
     let bell = Bell::new();
-    let mut engine = open(args, &config, &listening, tls.is_some(), bell.clone())?;
+    let waiters = Waiters::new();
+    let listener = (bell.clone(), waiters.clone());
+    let mut engine = open(args, &config, &listening, tls.is_some(), listener)?;
     if config.clock.mode == ClockMode::Service {
         engine.tick_every(Duration::from_millis(config.clock.tick_ms.into()))?;
     }
@@ -72,6 +74,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         line_bytes_max: config.line_bytes_max(),
         tokens,
         streams: streams.clone(),
+        waiters,
         observer: Box::new(telemetry::metrics()),
     });
     let ended = runtime.block_on(async {
@@ -97,7 +100,7 @@ fn open(
     config: &Config,
     listening: &Listening,
     has_tls: bool,
-    bell: Bell,
+    listener: impl Listener + 'static,
 ) -> Result<Engine, Failure> {
     let started = Instant::now();
     let bounds = EngineSettings {
@@ -107,7 +110,7 @@ fn open(
     let settings = session::settings(config, OutcomeDetail::Counts);
     let (body, configure) = (config.configuration(), session::configure(config));
     let recording = telemetry::metrics().recording().enabled(config.metrics.enabled);
-    let listener = (recording, bell);
+    let listener = (recording, listener);
     let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, listener)?;
     let handle = engine.handle();
     session::tell_pools(handle.set_pools(&config.pools)?);

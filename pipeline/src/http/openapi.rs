@@ -14,10 +14,12 @@ use utoipa::{
     },
 };
 
+use zeitgeber_processors::tasks::TaskState;
 use zeitgeber_schemas::{Reason, SchemaId};
 
 use super::{
-    ProblemBody, audits, data, health, letter_counts, log, metrics, people, readings, stream,
+    ProblemBody, agents, assignments, audits, data, health, letter_counts, log, metrics, people,
+    pools, readings, stream, task_views, tasks,
 };
 use crate::query::{self, Topic};
 
@@ -49,6 +51,11 @@ pub fn document() -> Document {
         audits::Api::openapi(),
         stream::Api::openapi(),
         letter_counts::Api::openapi(),
+        tasks::Api::openapi(),
+        task_views::Api::openapi(),
+        agents::Api::openapi(),
+        assignments::Api::openapi(),
+        pools::Api::openapi(),
         health::Api::openapi(),
         metrics::Api::openapi(),
     ] {
@@ -130,6 +137,7 @@ fn parameter(parameter: &mut Parameter) {
     let schema = match parameter.name.as_str() {
         "type" => text().enum_values(Some(query::event_types().map(SchemaId::as_str))),
         "topic" => text().enum_values(Some(Topic::ALL.map(Topic::as_str))),
+        "state" => text().enum_values(Some(TaskState::ALL.map(TaskState::as_str))),
         "reason" => text().enum_values(Some(Reason::ALL.iter().map(|reason| reason.as_str()))),
         "from" | "to" => text().pattern(Some(format!("^({TIME})$"))),
         "at" => text().pattern(Some(format!("^({TIME}|{POSITION}(,{POSITION}){{0,99}})$"))),

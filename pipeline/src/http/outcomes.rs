@@ -134,10 +134,12 @@ pub(super) fn answer(told: &Told, carries: Carries) -> Result<Response, Problem>
     Ok(response)
 }
 
-fn refused(line: &LineOutcome) -> Problem {
+/// The problem of the one input of a request, which a stage refused.
+pub(super) fn refused(line: &LineOutcome) -> Problem {
+    let kind = line.reason.map_or(Kind::Unprocessable, Kind::of);
     let reason = line.reason.map_or("refused", |reason| reason.as_str());
     let detail = line.detail.clone().unwrap_or_else(|| reason.to_owned());
-    Problem::new(Kind::Unprocessable, detail).because(reason)
+    Problem::new(kind, detail).because(reason)
 }
 
 /// What became of the inputs, as JSON.

@@ -131,7 +131,11 @@ pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 /// Puts what the path says into the document, which may say the same.
-fn named(document: &mut Map<String, Value>, key: &str, value: &str) -> Result<(), Problem> {
+pub(super) fn named(
+    document: &mut Map<String, Value>,
+    key: &str,
+    value: &str,
+) -> Result<(), Problem> {
     match document.insert(key.into(), value.into()) {
         Some(given) if given != value => {
             let detail = format!("`{key}` of the body is not the one that the address names");

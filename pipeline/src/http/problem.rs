@@ -12,6 +12,7 @@ use http::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use zeitgeber_schemas::Reason;
 
 use crate::{engine::NotTaken, journal::SeekError, query::QueryError};
 
@@ -72,6 +73,32 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind of problem that the refusal of a request's one input is.
+    pub const fn of(reason: Reason) -> Self {
+        match reason {
+            Reason::UnknownPool => Self::UnknownPool,
+            Reason::UnknownAgent => Self::UnknownAgent,
+            Reason::UnknownTask => Self::UnknownTask,
+            Reason::StaleLease => Self::StaleLease,
+            Reason::Conflict => Self::Conflict,
+            Reason::Full => Self::Busy,
+            Reason::NotJson
+            | Reason::MissingField
+            | Reason::WrongType
+            | Reason::UnknownKind
+            | Reason::UnknownUser
+            | Reason::ClockAhead
+            | Reason::TooLate
+            | Reason::OutOfRange
+            | Reason::Oversized
+            | Reason::Empty
+            | Reason::TooFewValid
+            | Reason::Duplicate
+            | Reason::Orphan
+            | Reason::NotAvro => Self::Unprocessable,
+        }
+    }
+
     /// The last part of the problem's `type`.
     pub const fn slug(self) -> &'static str {
         match self {

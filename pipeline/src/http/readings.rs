@@ -214,13 +214,19 @@ async fn post_feedback(
 }
 
 /// Lets others run after every so many inputs.
-async fn turn(number: u64) {
+pub(super) async fn turn(number: u64) {
     if number.is_multiple_of(TURN) {
         tokio::task::yield_now().await;
     }
 }
 
-fn oversized(intake: &mut Intake, number: u64, item: &[u8], options: &Options, limit: usize) {
+pub(super) fn oversized(
+    intake: &mut Intake,
+    number: u64,
+    item: &[u8],
+    options: &Options,
+    limit: usize,
+) {
     let mut refusal = Refusal::oversized_line(item.len() as u64, limit);
     refusal.recv_ts = options.stamp_ms;
     intake.refused_bytes(number, &refusal, item);

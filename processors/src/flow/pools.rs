@@ -8,6 +8,11 @@ impl State {
         self.pools.get(self.pools.number(tenant, pool))
     }
 
+    /// The number of a pool, 0 where it is not known.
+    pub fn pool_number(&self, tenant: &str, pool: &str) -> u64 {
+        self.pools.number(tenant, pool)
+    }
+
     /// Every pool, in order of number (from 1).
     pub fn pools(&self) -> &[Pool] {
         self.pools.all()

@@ -7,7 +7,7 @@ use zeitgeber_schemas::{AgentProfile, Envelope, Health, PoolBody, TaskBody, pers
 use super::{
     agent::{Agent, Agents},
     queue::Queue,
-    store::{TASK_STATES, Tasks},
+    store::Tasks,
     task::{Attempt, Task, TaskState},
     validation::CAPABILITIES_MAX,
     view::default_configuration,
@@ -95,17 +95,7 @@ impl Pool {
 
     /// Tasks that are remembered, by state.
     pub fn tasks_by_state(&self) -> impl Iterator<Item = (TaskState, u64)> {
-        const STATES: [TaskState; TASK_STATES] = [
-            TaskState::Queued,
-            TaskState::Waiting,
-            TaskState::Assigned,
-            TaskState::Started,
-            TaskState::Completed,
-            TaskState::Failed,
-            TaskState::Cancelled,
-            TaskState::Expired,
-        ];
-        STATES.into_iter().zip(*self.tasks.counts())
+        TaskState::ALL.into_iter().zip(*self.tasks.counts())
     }
 
     /// Tasks that are not finished.

@@ -14,7 +14,7 @@ use hashbrown::HashTable;
 use super::task::{Task, TaskState};
 
 /// How many states a task may have.
-pub const TASK_STATES: usize = 8;
+pub const TASK_STATES: usize = TaskState::ALL.len();
 
 /// Slots by id. Derived from the slots, so it takes no part in comparisons and snapshots.
 #[derive(Debug, Clone, Default)]

@@ -41,11 +41,10 @@ pub(super) fn refuse(reason: Reason, detail: impl Into<String>) -> DeadLettered 
     DeadLettered { reason, detail: detail.into() }
 }
 
-pub(super) fn unknown_pool(envelope: &Envelope<'_>) -> DeadLettered {
-    let detail = format!(
-        "pool {:?} is not known: configure it or register an agent first",
-        envelope.user_id
-    );
+/// The pool's name is not told: an entry under no pool does not hold it, and must be decided again
+/// to the same words.
+pub(super) fn unknown_pool() -> DeadLettered {
+    let detail = "the pool is not known: configure it or register an agent first";
     refuse(Reason::UnknownPool, detail)
 }
 
@@ -63,16 +62,15 @@ pub(super) fn stale_lease(task: &Task, agent: &str, lease: u64) -> DeadLettered 
     refuse(Reason::StaleLease, detail)
 }
 
-/// The envelope's ids.
+/// The envelope's ids. The pool's own is settled at the door: see [`unknown_pool`].
 pub(super) fn ids(envelope: &Envelope<'_>, needs_id: bool) -> Checked {
-    for (name, text) in [("pool", envelope.user_id), ("id", envelope.id)] {
-        if text.len() > ID_BYTES_MAX {
-            let detail = format!("`{name}` has {} bytes; at most {ID_BYTES_MAX}", text.len());
-            return Err(refuse(Reason::Oversized, detail));
-        }
+    let id = envelope.id;
+    if id.len() > ID_BYTES_MAX {
+        let detail = format!("`id` has {} bytes; at most {ID_BYTES_MAX}", id.len());
+        return Err(refuse(Reason::Oversized, detail));
     }
-    if envelope.user_id.is_empty() || needs_id && envelope.id.is_empty() {
-        return Err(refuse(Reason::MissingField, "a pool, a task and an agent need a name"));
+    if needs_id && id.is_empty() {
+        return Err(refuse(Reason::MissingField, "a task and an agent need a name"));
     }
     Ok(())
 }

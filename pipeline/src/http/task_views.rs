@@ -1,0 +1,236 @@
+//! Where tasks stand: of a pool's state, and of the log where the pool has forgotten one.
+
+use axum::{Router, extract::State, response::Response, routing::get};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, OpenApi, ToSchema};
+use zeitgeber_processors::tasks::{Pool, Task, TaskState};
+use zeitgeber_schemas::Priority;
+
+use super::{
+    App, Id, Kind, Params, Problem, ProblemBody, Scope,
+    extract::{default_tenant, limit},
+    pools::{Home, InPool, ROWS, ROWS_MAX, default_pool, json as as_json, written},
+};
+use crate::query::{self, PoolPlace, Subject};
+
+#[derive(OpenApi)]
+#[openapi(paths(get_tasks, get_task))]
+pub(super) struct Api;
+
+pub(super) fn routes(app: &App) -> Router<App> {
+    let read =
+        Router::new().route("/v1/tasks", get(get_tasks)).route("/v1/tasks/{id}", get(get_task));
+    app.scoped(Scope::Read, read)
+}
+
+/// Which tasks.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// The pool; `default` where it is not given.
+    #[serde(default = "default_pool")]
+    #[param(min_length = 1, max_length = 256, required = false)]
+    pool: String,
+    /// The tenant; `default` where it is not given.
+    #[serde(default = "default_tenant")]
+    #[param(min_length = 1, max_length = 256, pattern = "^[^/]+$", required = false)]
+    tenant: String,
+    /// Those in this state.
+    #[param(value_type = Option<String>)]
+    state: Option<TaskState>,
+    /// At most this many.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+/// Some tasks.
+#[derive(Debug, Serialize, ToSchema)]
+struct Tasks {
+    /// In a stable order, which is not that of submission.
+    tasks: Vec<Row>,
+    /// Whether there are more.
+    more: bool,
+}
+
+/// A task in a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TaskRow)]
+struct Row {
+    /// Its id within the pool.
+    id: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    state: TaskState,
+    /// Its priority now.
+    #[schema(value_type = String)]
+    priority: Priority,
+    /// When it was submitted, ms UTC.
+    submitted_ms: i64,
+    /// When it expires unless finished, ms UTC.
+    deadline_ms: i64,
+    /// Failed attempts so far.
+    failures: u32,
+    /// The agent that has it.
+    #[schema(required = true)]
+    agent: Option<String>,
+    /// The lease under which that agent has it.
+    #[schema(required = true)]
+    lease: Option<u64>,
+}
+
+impl Row {
+    fn of(task: &Task) -> Self {
+        let held = task.current();
+        Self {
+            id: task.id.clone(),
+            state: task.state,
+            priority: task.priority,
+            submitted_ms: task.submitted_ms,
+            deadline_ms: task.deadline_ms,
+            failures: task.failures,
+            agent: held.map(|attempt| attempt.agent.clone()),
+            lease: held.map(|attempt| attempt.lease),
+        }
+    }
+}
+
+/// The tasks of a pool
+///
+/// Those that it remembers: all that are not finished, and the finished ones up to its bound.
+#[utoipa::path(get, path = "/v1/tasks", tag = "tasks", params(Which),
+    responses(
+        (status = 200, description = "Some of the pool's tasks.", body = Tasks),
+        (status = 404, description = "No such pool.",
+         body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+async fn get_tasks(
+    State(app): State<App>,
+    Params(which): Params<Which>,
+) -> Result<axum::Json<Tasks>, Problem> {
+    let (limit, state) = (limit(which.limit, ROWS, ROWS_MAX)?, which.state);
+    let home = Home::of(which.tenant, which.pool)?;
+    let found = home.ask(&app, move |pool, _| {
+        let wanted = pool.tasks().filter(|task| state.is_none_or(|state| task.state == state));
+        let mut tasks: Vec<Row> = wanted.take(limit + 1).map(Row::of).collect();
+        let more = tasks.len() > limit;
+        tasks.truncate(limit);
+        Tasks { tasks, more }
+    });
+    found.await.map(axum::Json)
+}
+
+/// A task. One that the pool does not remember any more has `id`, `pool`, `tenant`, `state`,
+/// `submitted_ms`, `forgotten` and its newest `events`, read from the log.
+#[derive(ToSchema)]
+#[schema(as = Task)]
+#[expect(dead_code, reason = "it describes what the state writes")]
+struct View {
+    /// Its id within the pool.
+    id: String,
+    /// The pool.
+    pool: String,
+    /// The tenant.
+    tenant: String,
+    /// Where it stands.
+    #[schema(pattern = "^(queued|waiting|assigned|started|completed|failed|cancelled|expired)$")]
+    state: String,
+    /// When it was submitted, ms UTC.
+    submitted_ms: i64,
+    /// Its priority now.
+    #[schema(required = false, nullable = false)]
+    priority: Option<String>,
+    /// What was asked; inline content of a finished task is dropped.
+    #[schema(required = false, nullable = false, value_type = Object)]
+    task: Option<()>,
+    /// When it expires unless finished, ms UTC.
+    #[schema(required = false, nullable = false)]
+    deadline_ms: Option<i64>,
+    /// When it is tried again, ms UTC, while it waits for that.
+    retry_at_ms: Option<i64>,
+    /// Failed attempts so far.
+    #[schema(required = false, nullable = false)]
+    failures: Option<u32>,
+    /// The attempt in force: the agent and its lease.
+    #[schema(value_type = Option<Object>)]
+    assignment: Option<()>,
+    /// The newest attempts, each with its agent, lease and end.
+    #[schema(required = false, nullable = false, value_type = Vec<Object>)]
+    attempts: Option<()>,
+    /// The newest transitions: when, and to which state.
+    #[schema(required = false, nullable = false, value_type = Vec<Object>)]
+    transitions: Option<()>,
+    /// What an agent told last.
+    #[schema(value_type = Option<Object>)]
+    outcome: Option<()>,
+    /// Whether it was read from the log.
+    #[schema(required = false, nullable = false)]
+    forgotten: Option<bool>,
+    /// Its newest events, where it was.
+    #[schema(required = false, nullable = false, value_type = Vec<Object>)]
+    events: Option<()>,
+}
+
+/// What the state tells of a task.
+enum Found {
+    Task(Vec<u8>),
+    /// It may have been forgotten.
+    Perhaps(u64),
+    Never,
+}
+
+/// A task
+///
+/// With its attempts, transitions and outcome. A finished one that the pool does not remember any
+/// more is looked up in the log.
+#[utoipa::path(get, path = "/v1/tasks/{id}", tag = "tasks",
+    params(("id" = String, Path, description = "The task.", min_length = 1, max_length = 256),
+           InPool),
+    responses(
+        (status = 200, description = "The task.", body = View),
+        (status = 404, description = "No such pool, or no such task in it.",
+         body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+async fn get_task(
+    State(app): State<App>,
+    Id(id): Id,
+    Params(home): Params<InPool>,
+) -> Result<Response, Problem> {
+    let home = home.checked()?;
+    let asked = id.clone();
+    let found = home.ask(&app, move |pool, number| match pool.task(&asked) {
+        Some(task) => Found::Task(written(&pool.task_view(task))),
+        None if forgot(pool) => Found::Perhaps(number),
+        None => Found::Never,
+    });
+    match found.await? {
+        Found::Task(text) => Ok(as_json(text)),
+        Found::Perhaps(number) => from_log(&app, &home, number, id).await,
+        Found::Never => Err(unknown(&id)),
+    }
+}
+
+/// Whether the pool has forgotten a task so far.
+fn forgot(pool: &Pool) -> bool {
+    pool.submitted() > pool.tasks_by_state().map(|(_, count)| count).sum()
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::new(Kind::UnknownTask, format!("no task {id:?} was submitted to the pool"))
+}
+
+async fn from_log(app: &App, home: &Home, number: u64, id: String) -> Result<Response, Problem> {
+    let name = Subject { tenant: home.tenant.clone(), user_id: home.pool.clone() };
+    let place = PoolPlace { partition: home.partition(app), number, name };
+    let asked = id.clone();
+    let read = app.long_read(move |journal, _| query::task_history(journal, &place, &asked));
+    let history = read.await?.ok_or_else(|| unknown(&id))?;
+    Ok(as_json(written(&json!({
+        "id": id, "pool": home.pool, "tenant": home.tenant,
+        "state": history.state, "submitted_ms": history.submitted_ms,
+        "forgotten": true, "events": history.events,
+    }))))
+}
