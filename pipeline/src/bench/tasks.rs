@@ -141,7 +141,7 @@ pub fn run(
     let (before, cpu, started) = (engine.handle().counts(), cpu_seconds(), Instant::now());
     let bulk = fleet.work(plan.tasks, REQUEST_TASKS, None)?;
     let (seconds, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    let counts = engine.handle().counts().since(before);
+    let counts = settled(&engine.handle(), before, plan.tasks as u64);
     say("tasks, 5,000 a second");
     let pace = Duration::from_secs_f64(PACED_TASKS as f64 / PACED_PER_S);
     let paced = fleet.work(plan.paced, PACED_TASKS, Some(pace))?;
@@ -159,6 +159,18 @@ pub fn run(
         rss_mib: peak_rss_mib(),
         verified: verify(dir),
     })
+}
+
+/// What became durable since `before`: counts are told a little after the answers.
+fn settled(engine: &Handle, before: Counts, completions: u64) -> Counts {
+    let waits_until = Instant::now() + Duration::from_secs(1);
+    loop {
+        let counts = engine.counts().since(before);
+        if counts.completions >= completions || Instant::now() >= waits_until {
+            return counts;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// An assignment as the fleet reads it: the task's number, the agent, the lease.
