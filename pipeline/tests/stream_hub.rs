@@ -26,6 +26,8 @@ struct Plan {
     begin: Begin,
     pause_us: u64,
     cut_after: u64,
+    /// It takes something, then nothing until all has been written: more than a queue holds.
+    sleeps: bool,
 }
 
 fn plan(random: &mut Random, seen: &[Position]) -> Plan {
@@ -40,7 +42,8 @@ fn plan(random: &mut Random, seen: &[Position]) -> Plan {
     }
     let begin = Begin::After(seen[random.below(seen.len() as u64) as usize]);
     let pause_us = [0, 0, 300, 3_000][random.below(4) as usize];
-    Plan { filter, begin, pause_us, cut_after: [3, 100, 700, u64::MAX][random.below(4) as usize] }
+    let cut_after = [3, 100, 700, u64::MAX][random.below(4) as usize];
+    Plan { filter, begin, pause_us, cut_after, sleeps: false }
 }
 
 /// Lives a plan until `last` was delivered or nothing of the log is left for it.
@@ -62,6 +65,9 @@ fn live(service: &Service, plan: &Plan, random: &mut Random) -> Vec<Position> {
             assert!(!frames.is_empty(), "a take brings something");
             taken += frames.len() as u64;
             got.extend(frames.iter().map(|frame| frame.id()));
+            while plan.sleeps && !service.is_quiet() {
+                thread::sleep(Duration::from_millis(5));
+            }
             if plan.pause_us > 0 {
                 thread::sleep(Duration::from_micros(random.below(plan.pause_us)));
             }
@@ -84,8 +90,9 @@ fn slow_cut_and_resumed_streams_deliver_the_filtered_log_once_and_in_order() {
             *plan = Plan {
                 filter: Filter::default(),
                 begin: Begin::After(seen[0]),
-                pause_us: 3_000,
+                pause_us: 300,
                 cut_after,
+                sleeps: true,
             };
         }
         let got: Vec<Vec<Position>> = thread::scope(|scope| {
