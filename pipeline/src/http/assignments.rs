@@ -163,7 +163,8 @@ async fn ask(app: &App, home: &Home, agent: &str, started: bool) -> Result<Found
 /// to it, or an empty list after `wait_ms`. Asking again gives the same until it starts, ends or
 /// loses them.
 #[utoipa::path(get, path = "/v1/agents/{id}/assignments", tag = "tasks",
-    params(("id" = String, Path, description = "The agent.", min_length = 1, max_length = 256), How),
+    params(("id" = String, Path, description = "The agent.", min_length = 1, max_length = 256),
+           How),
     responses(
         (status = 200, description = "Durable assignments with their leases.", body = Assignments),
         (status = 404, description = "No such pool, or no such agent in it.",

@@ -275,6 +275,21 @@ async fn get_pool(
     found.await.map(Json)
 }
 
+/// A policy by its name.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what is read by hand")]
+enum PolicyName {
+    Fifo,
+    Priority,
+    RoundRobin,
+    LeastLoaded,
+    Weighted,
+    ResourceFit,
+    Threshold,
+    Linucb,
+}
+
 /// How a pool works. What is not given has its default, not what stood before.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what is read by hand")]
@@ -284,9 +299,8 @@ struct Configuration {
     version: Option<String>,
     /// `fifo`, `priority`, `round_robin`, `least_loaded`, `weighted`, `resource_fit`, `threshold`
     /// or `linucb`; or an object with `kind` and the policy's parameters.
-    #[schema(nullable = false, required = false, value_type = String,
-             pattern = "^(fifo|priority|round_robin|least_loaded|weighted|resource_fit|threshold|linucb)$")]
-    policy: Option<()>,
+    #[schema(nullable = false, required = false)]
+    policy: Option<PolicyName>,
     /// An agent not heard of for this long is lost, ms.
     #[schema(minimum = 100, maximum = 31536000000_i64, nullable = false, required = false)]
     heartbeat_ttl_ms: Option<i64>,
