@@ -189,14 +189,14 @@ fn ingest_tells_the_same_of_each_line_to_a_service_as_to_a_directory() {
         assert!(locally[own].as_u64() > Some(0), "{own}: {locally}");
     }
     assert_eq!(shared(remotely), shared(locally.clone()));
+    let digest = |mut replay: Command| json(replay.arg("--json"))["digest"].clone();
+    assert_eq!(digest(remote("replay", &service)), digest(command("replay", &other)));
 
     let again = ingest(remote("ingest", &service), dir.path(), &dir.path().join("again.jsonl"));
     assert_eq!(again["accepted"], 0, "what the log has is a repeat: {again}");
     assert_eq!(again["decisions"], 0, "a repeat causes nothing: {again}");
     assert_eq!(again["files"], locally["files"]);
     service.stop();
-    let digest = |log: &Path| json(command("replay", log).arg("--json"))["digest"].clone();
-    assert_eq!(digest(&log), digest(&other));
 }
 
 #[test]
