@@ -1,8 +1,8 @@
 //! `zeitgeber serve`.
 
-use std::{process::ExitCode, time::Instant};
+use std::{io, process::ExitCode, time::Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeitgeber::{
     config::{Config, Service},
     cycle::OutcomeDetail,
@@ -49,6 +49,8 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let _traces = logs::init(&config.logs, &config.traces)?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // A signal that comes while the log is opened waits until it is.
+    let signals = runtime.block_on(async { Signals::new() })?;
     // The address comes first: who cannot listen must not open the log.
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
     let bell = Bell::new();
@@ -65,10 +67,10 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         observer: Box::new(telemetry::metrics()),
     });
     let ended = runtime.block_on(async {
-        stop_on_signals(&app)?;
+        tokio::spawn(signals.stop(app.clone()));
         tokio::spawn(end_streams(app.clone()));
-        Ok::<_, Failure>(listening.serve(app.clone(), tls).await)
-    })?;
+        listening.serve(app, tls).await
+    });
     if ended.cut_off > 0 {
         say::note(&format!("{} connections did not end in time and were cut off", ended.cut_off));
     }
@@ -131,16 +133,24 @@ async fn end_streams(app: App) {
     tokio::task::spawn_blocking(move || app.streams().stop());
 }
 
-/// The first SIGTERM or SIGINT ends the service cleanly, the second one at once.
-fn stop_on_signals(app: &App) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let app = app.clone();
-    tokio::spawn(async move {
-        for _ in 0..2 {
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The first one ends the service cleanly, the second one at once.
+    async fn stop(mut self, app: App) {
+        loop {
             tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
             }
             if app.is_stopping() {
                 std::process::exit(INTERRUPTED);
@@ -148,6 +158,5 @@ fn stop_on_signals(app: &App) -> Result<(), Failure> {
             say::note("stopping: no new requests; those under way end first");
             app.stop();
         }
-    });
-    Ok(())
+    }
 }

@@ -17,6 +17,11 @@ use tokio::time::{Instant, timeout};
 use super::{App, Kind, Problem};
 use crate::config::Service;
 
+/// What is read of a body that is refused, bytes.
+const DRAIN_BYTES_MAX: usize = 16 << 20;
+/// How long that may take.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Media {
@@ -108,14 +113,17 @@ impl FromRequest<App> for Received {
     type Rejection = Problem;
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         app.check_running()?;
-        let media = Media::of(request.headers())?;
         let limit = Service::bytes(app.service().body_mib);
+        let media = match Media::of(request.headers()) {
+            Ok(media) => media,
+            Err(problem) => return Err(refuse(request.into_body(), problem).await),
+        };
         let length = request
             .headers()
             .get(CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| length > limit as u64) {
-            return Err(too_large(limit));
+            return Err(refuse(request.into_body(), too_large(limit)).await);
         }
         let mut room = Room { app: app.clone(), bytes: 0 };
         room.grow(length.unwrap_or(0) as usize)?;
@@ -136,7 +144,7 @@ async fn collect(mut body: Body, limit: usize, room: &mut Room) -> Result<Bytes,
         let Some(data) = next(&mut body, pause.min(left)).await? else { break };
         length += data.len();
         if length > limit {
-            return Err(too_large(limit));
+            return Err(refuse(body, too_large(limit)).await);
         }
         if length > room.bytes {
             room.grow(length - room.bytes)?;
@@ -152,6 +160,21 @@ async fn collect(mut body: Body, limit: usize, room: &mut Room) -> Result<Bytes,
         all.extend_from_slice(&data);
     }
     Ok(if all.is_empty() { first } else { all.into() })
+}
+
+/// Takes some of a body that is refused: a connection that is closed on unread bytes would take
+/// the answer away from its client.
+async fn refuse(mut body: Body, problem: Problem) -> Problem {
+    let drained = async {
+        let mut left = DRAIN_BYTES_MAX;
+        while let Ok(Some(data)) = next(&mut body, DRAIN_TIME).await
+            && data.len() < left
+        {
+            left -= data.len();
+        }
+    };
+    drop(timeout(DRAIN_TIME, drained).await);
+    problem
 }
 
 async fn next(body: &mut Body, wait: Duration) -> Result<Option<Bytes>, Problem> {

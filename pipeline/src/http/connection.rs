@@ -56,8 +56,7 @@ where
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(Service::seconds(settings.header_s))
-        .max_buf_size(HEAD_BYTES_MAX)
-        .pipeline_flush(true);
+        .max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())

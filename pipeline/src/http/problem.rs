@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{
     HeaderValue, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -163,12 +163,18 @@ pub struct Problem {
     pub kind: Kind,
     /// What exactly, and what to do.
     pub detail: String,
+    /// Apart, so that a problem is small where it is passed on.
+    more: Box<More>,
+}
+
+/// What only some problems say.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct More {
     line: Option<u64>,
     column: Option<u64>,
     retry_after_s: Option<u64>,
     nearest: Vec<String>,
     reason: Option<&'static str>,
-    allow: Option<HeaderValue>,
 }
 
 /// A problem as it is written (RFC 9457).
@@ -213,46 +219,37 @@ pub struct ProblemBody<'a> {
 impl Problem {
     /// A problem of a kind.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-            line: None,
-            column: None,
-            retry_after_s: (kind == Kind::Busy).then_some(RETRY_AFTER_S),
-            nearest: Vec::new(),
-            reason: None,
-            allow: None,
-        }
+        let retry_after_s = (kind == Kind::Busy).then_some(RETRY_AFTER_S);
+        let more = Box::new(More { retry_after_s, ..More::default() });
+        Self { kind, detail: detail.into(), more }
     }
 
     /// The place in the body.
     #[must_use]
-    pub fn at(self, line: u64, column: u64) -> Self {
-        Self { line: Some(line), column: Some(column), ..self }
+    pub fn at(mut self, line: u64, column: u64) -> Self {
+        (self.more.line, self.more.column) = (Some(line), Some(column));
+        self
     }
 
     /// Names like the one that is not known.
     #[must_use]
-    pub fn near(self, nearest: Vec<String>) -> Self {
-        Self { nearest, ..self }
+    pub fn near(mut self, nearest: Vec<String>) -> Self {
+        self.more.nearest = nearest;
+        self
     }
 
     /// Why a stage refused the input.
     #[must_use]
-    pub fn because(self, reason: &'static str) -> Self {
-        Self { reason: Some(reason), ..self }
+    pub fn because(mut self, reason: &'static str) -> Self {
+        self.more.reason = Some(reason);
+        self
     }
 
     /// When to try again.
     #[must_use]
-    pub fn retry_after(self, wait: Duration) -> Self {
-        Self { retry_after_s: Some(wait.as_secs()), ..self }
-    }
-
-    /// The methods that the path has.
-    #[must_use]
-    pub fn allowing(self, allow: Option<HeaderValue>) -> Self {
-        Self { allow, ..self }
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.more.retry_after_s = Some(wait.as_secs());
+        self
     }
 
     /// A body that is no JSON of the wanted shape, with the place.
@@ -273,24 +270,21 @@ impl Problem {
             status: self.kind.status().as_u16(),
             detail: &self.detail,
             instance: request_id,
-            line: self.line,
-            column: self.column,
-            retry_after_s: self.retry_after_s,
-            nearest: &self.nearest,
-            reason: self.reason,
+            line: self.more.line,
+            column: self.more.column,
+            retry_after_s: self.more.retry_after_s,
+            nearest: &self.more.nearest,
+            reason: self.more.reason,
         };
         let text = serde_json::to_vec(&body).expect("texts and numbers have a JSON form");
         let mut response = (self.kind.status(), text).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = self.more.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.kind == Kind::Unauthorized {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(allow) = &self.allow {
-            headers.insert(ALLOW, allow.clone());
         }
         response
     }

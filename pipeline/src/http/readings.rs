@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Inputs read before others get their turn.
-const TURN: usize = 512;
+const TURN: u64 = 512;
 /// How much larger the readings of a packed container may be than the largest body.
 const UNPACKED_TIMES: usize = 8;
 
@@ -215,7 +215,7 @@ async fn post_feedback(
 
 /// Lets others run after every so many inputs.
 async fn turn(number: u64) {
-    if number % TURN as u64 == 0 {
+    if number.is_multiple_of(TURN) {
         tokio::task::yield_now().await;
     }
 }

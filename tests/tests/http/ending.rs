@@ -23,6 +23,7 @@ fn signal(service: &Service, name: &str) {
 fn a_request_under_way_is_answered_before_the_service_ends() {
     let dir = dir();
     let service = Service::start(dir.path());
+    assert_eq!(get(service.address(), "/healthz").status, 200, "the log is open");
     let mut slow = connect(service.address());
     let head = "POST /v1/readings HTTP/1.1\r\nhost: t\r\ncontent-type: application/x-ndjson\r\n\
                 content-length: 8\r\n\r\n{\"a\"";

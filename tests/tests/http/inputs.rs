@@ -101,7 +101,7 @@ fn a_persons_readings_come_together_and_are_read_back_page_by_page() {
     let half = json!({"ts": NOON_MS, "imu": {"steps": 3}, "hrv": {"rr_ms": "many"}});
     let refused = post(at, path, JSON, half.to_string().as_bytes());
     assert_eq!(problem(&refused), is(422, "unprocessable"));
-    assert_eq!(problem(&post(at, path, JSON, b"{\"ts\":1}")), is(400, "malformed"));
+    assert_eq!(problem(&post(at, path, JSON, b"{\"ts\":1}")), is(422, "unprocessable"));
 
     let all = get(at, "/v1/users/ada/events").json();
     let all = all["events"].as_array().expect("a list").clone();
