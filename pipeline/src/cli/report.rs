@@ -14,7 +14,7 @@ use super::{Failure, output, target::Target};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   zeitgeber report --data-dir DIR
-  zeitgeber report --data-dir DIR --user u09 --from 2024-05-01 --to 2024-05-08
+  zeitgeber report --data-dir DIR --user u09 --from 2024-05-01 --until 2024-05-08
   zeitgeber report --data-dir DIR --json > report.json")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub(super) struct Args {
     from: Option<i64>,
     /// End, itself left out, in the same forms
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
-    to: Option<i64>,
+    until: Option<i64>,
     /// Print one JSON object, keyed by person
     #[arg(long)]
     json: bool,
@@ -40,7 +40,7 @@ fn time(text: &str) -> Result<i64, MomentError> {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let all = Range::default();
     let range =
-        Range { from_ms: args.from.unwrap_or(all.from_ms), to_ms: args.to.unwrap_or(all.to_ms) };
+        Range { from_ms: args.from.unwrap_or(all.from_ms), to_ms: args.until.unwrap_or(all.to_ms) };
     let reports = args.target.source()?.report(range, args.user.as_deref())?;
     let mut out = output::stdout();
     if args.json {
