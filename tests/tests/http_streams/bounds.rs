@@ -11,7 +11,9 @@ use zeitgeber_tests::{
     http::{Answer, get},
 };
 
-use crate::kit::{Block, Stream, behind, log, position, post_lines, reading, readings};
+use crate::kit::{
+    Block, Stream, behind, log, open_person, position, post_lines, reading, readings,
+};
 
 /// Longest wait for a number to come about.
 const COMES_ABOUT: Duration = Duration::from_secs(60);
@@ -54,7 +56,7 @@ fn a_client_that_takes_nothing_is_cut_off_alone_and_goes_on_where_it_was() {
     let dir = dir();
     let bounds = ["service.slow_client_s=1", "service.write_s=1", "clock.mode=\"inputs\""];
     let service = Service::start_with(dir.path(), &bounds.map(|bound| ["--set", bound]).concat());
-    readings(&service, &["ada"], 0..1);
+    open_person(&service, "default", "ada");
     let first = position(&log(dir.path())[0]);
     let after = [("last-event-id", first.as_str())];
     let mut slow = Stream::narrow(service.address(), "/v1/stream", &after);

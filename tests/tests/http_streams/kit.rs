@@ -9,7 +9,11 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
-use zeitgeber_tests::{Service, command, http::post, json_lines};
+use zeitgeber_tests::{
+    Service, command,
+    http::{post, request},
+    json_lines,
+};
 
 /// Longest silence that is waited for.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -163,10 +167,18 @@ pub(crate) fn reading(tenant: &str, user: &str, minute: u64) -> String {
     let ts = 1_740_971_940_000 + minute * 60_000;
     let reading = json!({
         "id": format!("{tenant}-{user}-{minute}"), "tenant": tenant, "user_id": user,
-        "kind": "imu", "ts": ts, "recv_ts": ts,
+        "device_id": "d", "kind": "imu", "ts": ts, "recv_ts": ts,
         "values": {"activity_counts": minute % 300, "epoch_s": 60},
     });
     format!("{reading}\n")
+}
+
+/// Gives somebody a profile, so that their readings count.
+pub(crate) fn open_person(service: &Service, tenant: &str, user: &str) {
+    let path = format!("/v1/users/{user}/profile?tenant={tenant}");
+    let json = [("content-type", "application/json")];
+    let answer = request(service.address(), "PUT", &path, &json, br#"{"zone":"Europe/Berlin"}"#);
+    assert!([200, 201, 204].contains(&answer.status), "{answer:?}");
 }
 
 /// Posts readings of these people for these minutes; they are durable on return.
