@@ -8,7 +8,6 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
 use zeitgeber_tests::{
     Service, command,
     http::{post, request},
@@ -55,19 +54,6 @@ impl Stream {
     /// Asks for `path` with these headers.
     pub(crate) fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
         Self::over(TcpStream::connect(address).expect("the service listens"), path, headers)
-    }
-
-    /// The same where the system holds little for a client that does not read.
-    pub(crate) fn narrow(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let stream = runtime.expect("a runtime can be made").block_on(async {
-            let socket = TcpSocket::new_v4().expect("a socket can be made");
-            socket.set_recv_buffer_size(4 << 10).expect("it can be set");
-            socket.connect(address).await.expect("the service listens").into_std()
-        });
-        let stream = stream.expect("the runtime lets it go");
-        stream.set_nonblocking(false).expect("it can be set");
-        Self::over(stream, path, headers)
     }
 
     fn over(mut stream: TcpStream, path: &str, headers: &[(&str, &str)]) -> Self {
