@@ -280,7 +280,12 @@ async fn talk(mut socket: WebSocket, carried: Carried, heartbeat: Duration) {
             },
             // Pings are answered by the library; whatever else the client says is passed over.
             said = socket.recv() => match said {
-                Some(Ok(Message::Close(_))) | None => return,
+                Some(Ok(Message::Close(_))) => {
+                    // The library has its answer ready; it goes out with a flush.
+                    drop(timeout(FAREWELL, socket.flush()).await);
+                    return;
+                }
+                None => return,
                 Some(said) => said.map(drop),
             },
             _ = pings.tick() => socket.send(Message::Ping(Bytes::new())).await,

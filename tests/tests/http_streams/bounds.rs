@@ -1,7 +1,6 @@
-//! Bounds: silence, clients that take nothing, more streams than there may be; and what is counted.
+//! Bounds: silence, more streams than there may be; and what is counted.
 
 use std::{
-    io::ErrorKind,
     thread,
     time::{Duration, Instant},
 };
@@ -11,7 +10,7 @@ use zeitgeber_tests::{
     http::{Answer, get},
 };
 
-use crate::kit::{Block, Stream, behind, log, position, post_lines, reading, readings};
+use crate::kit::{Block, Stream, log, position, readings};
 
 /// Longest wait for a number to come about.
 const COMES_ABOUT: Duration = Duration::from_secs(60);
@@ -47,44 +46,6 @@ fn a_quiet_stream_shows_that_it_lives() {
     let here = Some(Block::Comment("here".into()));
     assert_eq!(blocks[1..], [here.clone(), here]);
     assert!(began.elapsed() >= Duration::from_millis(1_900), "{:?}", began.elapsed());
-}
-
-#[test]
-fn a_client_that_takes_nothing_is_cut_off_alone_and_goes_on_where_it_was() {
-    let dir = dir();
-    let bounds = ["service.slow_client_s=1", "service.write_s=1", "clock.mode=\"inputs\""];
-    let service = Service::start_with(dir.path(), &bounds.map(|bound| ["--set", bound]).concat());
-    readings(&service, &["ada"], 0..1);
-    let first = position(&log(dir.path())[0]);
-    let after = [("last-event-id", first.as_str())];
-    let mut slow = Stream::narrow(service.address(), "/v1/stream", &after);
-    let mut quick = Stream::open(service.address(), "/v1/stream?user=bo", &[]);
-    // More than the system holds between the two.
-    for batch in 0..30 {
-        let lines = (batch * 1_000..(batch + 1) * 1_000).map(|n| reading("default", "ada", n));
-        post_lines(&service, &lines.collect::<String>());
-    }
-    wait_for(&service, "zeitgeber_stream_cutoffs_total{reason=\"slow\"}", |cut| cut >= 1.0);
-    let mut came = Vec::new();
-    let ended = loop {
-        match slow.block() {
-            Ok(Some(Block::Event(event))) => came.push(event.id),
-            Ok(Some(_)) => {}
-            Ok(None) => break None,
-            Err(error) => break Some(error.kind()),
-        }
-    };
-    let broken = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
-    assert!(ended.is_none_or(|ended| broken.contains(&ended)), "{ended:?}");
-    let expected = behind(&log(dir.path()), &first, |_| true);
-    assert!(came.len() < expected.len(), "it was cut off before the end: {}", came.len());
-    assert_eq!(came, expected[..came.len()], "what came is whole");
-    let last = came.last().unwrap_or(&first).clone();
-    let mut again = Stream::open(service.address(), "/v1/stream", &[("last-event-id", &last)]);
-    came.extend(again.ids(expected.len() - came.len()));
-    assert_eq!(came, expected);
-    readings(&service, &["bo"], 0..1);
-    assert!(!quick.ids(1).is_empty(), "who had nothing to take stayed");
 }
 
 #[test]

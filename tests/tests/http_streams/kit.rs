@@ -8,8 +8,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
-use zeitgeber_tests::{Service, command, http::post, json_lines};
+use zeitgeber_tests::{
+    Service, command,
+    http::{post, request},
+    json_lines,
+};
 
 /// Longest silence that is waited for.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -51,19 +54,6 @@ impl Stream {
     /// Asks for `path` with these headers.
     pub(crate) fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
         Self::over(TcpStream::connect(address).expect("the service listens"), path, headers)
-    }
-
-    /// The same where the system holds little for a client that does not read.
-    pub(crate) fn narrow(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let stream = runtime.expect("a runtime can be made").block_on(async {
-            let socket = TcpSocket::new_v4().expect("a socket can be made");
-            socket.set_recv_buffer_size(4 << 10).expect("it can be set");
-            socket.connect(address).await.expect("the service listens").into_std()
-        });
-        let stream = stream.expect("the runtime lets it go");
-        stream.set_nonblocking(false).expect("it can be set");
-        Self::over(stream, path, headers)
     }
 
     fn over(mut stream: TcpStream, path: &str, headers: &[(&str, &str)]) -> Self {
@@ -163,10 +153,18 @@ pub(crate) fn reading(tenant: &str, user: &str, minute: u64) -> String {
     let ts = 1_740_971_940_000 + minute * 60_000;
     let reading = json!({
         "id": format!("{tenant}-{user}-{minute}"), "tenant": tenant, "user_id": user,
-        "kind": "imu", "ts": ts, "recv_ts": ts,
+        "device_id": "d", "kind": "imu", "ts": ts, "recv_ts": ts,
         "values": {"activity_counts": minute % 300, "epoch_s": 60},
     });
     format!("{reading}\n")
+}
+
+/// Gives somebody a profile, so that their readings count.
+pub(crate) fn open_person(service: &Service, tenant: &str, user: &str) {
+    let path = format!("/v1/users/{user}/profile?tenant={tenant}");
+    let json = [("content-type", "application/json")];
+    let answer = request(service.address(), "PUT", &path, &json, br#"{"zone":"Europe/Berlin"}"#);
+    assert!([200, 201, 204].contains(&answer.status), "{answer:?}");
 }
 
 /// Posts readings of these people for these minutes; they are durable on return.

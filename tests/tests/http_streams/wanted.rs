@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use zeitgeber_tests::{Service, command, dir, http::get, json, write_lines};
 
-use crate::kit::{Stream, behind, log, position, post_lines, reading};
+use crate::kit::{Stream, behind, log, open_person, position, post_lines, reading};
 
 /// A pool of two agents that are given three tasks, and an agent of the same name in another pool.
 fn pools() -> String {
@@ -42,6 +42,9 @@ fn a_stream_brings_exactly_what_its_filter_wants_and_so_does_its_resumption() {
     let first = position(&log(&data)[0]);
     json(command("ingest", &data).args(["--as", "tasks"]).arg(&file).arg("--json"));
     let service = Service::start(&data);
+    for (tenant, user) in [("default", "ada"), ("default", "bo"), ("clinic", "ada")] {
+        open_person(&service, tenant, user);
+    }
     let lines: String = (0..400)
         .flat_map(|minute| {
             let people = [("default", "ada"), ("default", "bo"), ("clinic", "ada")];
