@@ -225,6 +225,9 @@ fn binary() -> &'static Path {
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--package", "zeitgeber", "--bin", "zeitgeber"]);
         build.arg("--target-dir").arg(target).current_dir(repository(""));
+        // A build script of a dependency runs again where this differs from a build by hand, and
+        // everything after it.
+        build.env_remove("CARGO_MANIFEST_DIR");
         if profile.ends_with("release") {
             build.arg("--release");
         }

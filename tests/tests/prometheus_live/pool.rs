@@ -19,7 +19,7 @@ pub(crate) fn work(log: &Path) {
     write_lines(&file, &lines);
     let told = json(command("ingest", log).arg(&file).args(["--as", "tasks", "--json"]));
     assert_eq!(
-        (told["inputs"].as_u64(), told["refused"].as_u64()),
+        (told["commands"].as_u64(), told["refused"].as_u64()),
         (Some(lines.len() as u64), Some(0))
     );
 }
