@@ -18,7 +18,7 @@ use zeitgeber::{
     cycle::{Ack, Announced, Counts, OutcomeDetail, tally},
     door::{Options, avro, feedback},
     engine::{Engine, EngineSettings, Handle, Listener},
-    http::{App, Parts, router},
+    http::{App, Parts, Waiters, router},
     ingest::{Configure, Intake, SessionSettings},
     state::Memory,
     stream::{Bell, Hub, StreamSettings},
@@ -246,6 +246,7 @@ fn parts(engine: &Engine) -> Parts {
     Parts {
         engine: engine.handle(),
         streams: streams.expect("an open log can be followed"),
+        waiters: Waiters::new(),
         service: config.service.clone(),
         clock: config.clock.mode,
         line_bytes_max: config.line_bytes_max(),
