@@ -214,7 +214,7 @@ fn feedback_and_profiles_add_up_to_the_same_in_words_and_in_json() {
         let ts = decision["recv_ts"].as_i64().expect("decisions have a time");
         json!({
             "id": id, "decision_id": decision["event"]["decision_id"], "ts": ts + 60_000,
-            "recv_ts": ts + 60_000, "outcome": if n % 2 == 0 { "accepted" } else { "dismissed" },
+            "recv_ts": ts + 60_000, "outcome": if n.is_multiple_of(2) { "accepted" } else { "dismissed" },
         })
     };
     let mut given: Vec<String> = decisions

@@ -171,7 +171,7 @@ impl Batches {
     }
 
     /// The next piece. An error comes after everything that stands before it.
-    pub fn next(&mut self) -> Result<Cut, ReadError> {
+    pub fn next_cut(&mut self) -> Result<Cut, ReadError> {
         if let Some(held) = self.held.take() {
             return held;
         }

@@ -37,7 +37,7 @@ pub(super) fn routes(app: &App) -> Router<App> {
 #[schema(as = Submissions)]
 #[expect(dead_code, reason = "it describes what is read by hand")]
 enum Body {
-    One(Submission),
+    One(Box<Submission>),
     Many(Vec<serde_json::Value>),
 }
 

@@ -166,7 +166,7 @@ impl Sending<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 break Ok(());
             }
-            match batches.next() {
+            match batches.next_cut() {
                 Ok(Cut::Batch(batch)) => {
                     if !feed.give(batch) {
                         break Ok(());
