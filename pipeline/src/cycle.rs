@@ -130,11 +130,6 @@ impl Cycle {
         &self.tail
     }
 
-    /// The last line of a source that this partition covers.
-    pub fn covered(&self, source: &[u8; 16]) -> u64 {
-        self.tail.cursors.get(source).copied().unwrap_or(0)
-    }
-
     /// Where the journal ends and what it folds to.
     pub fn into_parts(self) -> (Tail, Partition) {
         (self.tail, self.held)
@@ -232,7 +227,9 @@ impl Cycle {
 
     fn take_item(&mut self, batch: &Batch, item: &Item) -> Result<(), StoreError> {
         let resumable = batch.source.as_ref().filter(|source| source.is_resumable());
-        if resumable.is_some_and(|source| item.line <= self.covered(&source.id)) {
+        if resumable.is_some_and(|source| {
+            self.tail.cursors.get(&source.id).is_some_and(|covered| item.line <= *covered)
+        }) {
             self.pending.counts.skipped += 1;
             return Ok(());
         }

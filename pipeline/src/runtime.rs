@@ -22,8 +22,11 @@ use crate::{
     state::{Cut, Partition, SnapshotError, Written},
 };
 
+mod doors;
 mod snapshots;
 
+use doors::{CoreDoor, Share, Work};
+pub use doors::{CoreDoors, CoreLoad};
 use snapshots::Snapshots;
 
 /// Hand-overs that may wait for one core, where one door fills them.
@@ -66,89 +69,6 @@ pub struct Runtime {
 struct Core {
     door: CoreDoor,
     thread: JoinHandle<Vec<Cycle>>,
-}
-
-/// Where one core takes its work from.
-#[derive(Debug, Clone)]
-struct CoreDoor {
-    work: Sender<Work>,
-    asks: Sender<(PartitionId, Ask)>,
-    busy_ns: Arc<AtomicU64>,
-}
-
-/// How busy a core is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CoreLoad {
-    /// Hand-overs that wait for it.
-    pub queued: usize,
-    /// How long it has been working since it started.
-    pub busy: Duration,
-}
-
-/// What a core is to do.
-#[derive(Debug)]
-enum Work {
-    Take(Share),
-    /// The time, ms UTC.
-    Tick(i64),
-    /// Nothing comes after this.
-    Close,
-}
-
-/// The doors of all cores, for as many threads as like.
-#[derive(Debug, Clone)]
-pub struct CoreDoors(Vec<CoreDoor>);
-
-impl Work {
-    /// How much it weighs: its inputs.
-    fn inputs(&self) -> usize {
-        match self {
-            Self::Take(share) => share.iter().map(|(_, batch)| batch.items.len()).sum(),
-            Self::Tick(_) | Self::Close => 0,
-        }
-    }
-}
-
-/// What one hand-over holds for one core: its partitions' batches travel together, so that their
-/// chunks meet in one commit.
-type Share = Vec<(PartitionId, Batch)>;
-
-impl CoreDoors {
-    /// Hands batches to their partitions' cores; waits while a core is behind.
-    pub fn submit(&self, batches: Vec<(PartitionId, Batch)>) -> Result<(), Stopped> {
-        let mut shares: Vec<Share> = self.0.iter().map(|_| Vec::new()).collect();
-        for (partition, batch) in batches {
-            shares[usize::from(partition.0) % self.0.len()].push((partition, batch));
-        }
-        for (core, share) in self.0.iter().zip(shares) {
-            if !share.is_empty() {
-                core.work.send(Work::Take(share)).map_err(|_| Stopped)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// How busy each core is.
-    pub fn loads(&self) -> impl Iterator<Item = CoreLoad> {
-        self.0.iter().map(|core| CoreLoad {
-            queued: core.work.len(),
-            busy: Duration::from_nanos(core.busy_ns.load(Ordering::Relaxed)),
-        })
-    }
-
-    /// Tells every core the time. One that is behind hears of it the next time.
-    pub fn tick(&self, now_ms: i64) {
-        for core in &self.0 {
-            drop(core.work.try_send(Work::Tick(now_ms)));
-        }
-    }
-
-    /// Asks about a partition's state; the question overtakes what waits. It is dropped unasked
-    /// where too many wait already or the core has stopped.
-    pub fn ask(&self, partition: PartitionId, ask: Ask) -> Result<(), Stopped> {
-        let core = &self.0[usize::from(partition.0) % self.0.len()];
-        core.asks.try_send((partition, ask)).map_err(|_| Stopped)
-    }
 }
 
 /// The cores stopped because the journal failed; the acknowledgements say how.

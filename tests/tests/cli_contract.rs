@@ -8,7 +8,9 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
+    "serve",
+    "token",
     "demo",
     "ingest",
     "report",

@@ -36,7 +36,7 @@ fn a_stream_over_http_and_by_file_gives_the_same_digest() {
         let media = [("content-type", "application/json")];
         let body = profile.to_string();
         let answer = request(service.address(), "PUT", &path, &media, body.as_bytes());
-        assert_eq!((answer.status, answer.json()), (200, json!({"outcome": "accepted"})));
+        assert_eq!((answer.status, &answer.json()["outcome"]), (200, &json!("accepted")));
     }
     let mut told = [0, 0, 0];
     let (batches, singles) = lines.split_at(LINES - SINGLE);

@@ -245,7 +245,9 @@ fn no_file_knows_the_machine_that_it_was_written_on() {
         }
         for url in text.split("://").skip(1) {
             let host = url.split(['/', '"', ' ', ')', '\n']).next().unwrap_or_default();
-            if hosts.iter().any(|word| host.contains(word)) {
+            // Where this program listens by default is nobody's machine.
+            let is_ours = host.starts_with("127.0.0.1:8787");
+            if !is_ours && hosts.iter().any(|word| host.contains(word)) {
                 offences.push(format!("{path} names the host {host}"));
             }
         }

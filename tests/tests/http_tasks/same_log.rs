@@ -1,15 +1,11 @@
 //! The same inputs of pools over HTTP and by file give the same log.
 
 use serde_json::{Value, json};
-use zeitgeber_tests::{
-    Service, command, dir,
-    http::{post, request},
-    json as printed, verify, write_lines,
-};
+use zeitgeber_tests::{Service, command, dir, http::post, json as printed, verify, write_lines};
 
-use super::kit::{JSON, NDJSON, START_MS};
+use super::kit::{NDJSON, START_MS};
 
-/// Lines of one request; every second request sends its lines one by one to their own paths.
+/// Lines of one request.
 const BATCH: usize = 25;
 
 /// Two pools, one that learns: agents come and go, tasks succeed, fail, time out, are cancelled;
@@ -58,21 +54,6 @@ fn stream() -> Vec<Value> {
     lines
 }
 
-/// Where one input is sent by its own path.
-fn path(line: &Value) -> (&'static str, String) {
-    let text = |key: &str| line[key].as_str().unwrap_or("").replace(' ', "%20");
-    let pool = text("pool");
-    match line["type"].as_str().expect("each has a type") {
-        "submit" | "tick" => ("POST", "/v1/tasks".into()),
-        "register" => ("POST", "/v1/agents".into()),
-        "pool" => ("PUT", format!("/v1/pools/{pool}")),
-        kind @ ("cancel" | "start" | "result") => {
-            ("POST", format!("/v1/tasks/{}/{kind}?pool={pool}", text("task")))
-        }
-        kind => ("POST", format!("/v1/agents/{}/{kind}?pool={pool}", text("agent"))),
-    }
-}
-
 #[test]
 fn the_inputs_of_pools_over_http_and_by_file_give_the_same_digest() {
     let dir = dir();
@@ -87,21 +68,10 @@ fn the_inputs_of_pools_over_http_and_by_file_give_the_same_digest() {
     let service = Service::start(&over_http);
     let at = service.address();
     let mut refused = 0;
-    for (n, batch) in stream.chunks(BATCH).enumerate() {
-        let texts: Vec<String> = batch.iter().map(Value::to_string).collect();
-        if n % 2 == 0 {
-            let answer = post(at, "/v1/tasks", NDJSON, texts.join("\n").as_bytes());
-            assert_eq!(answer.status, 200, "{answer:?}");
-            refused += answer.json()["rejected"].as_u64().expect("it counts");
-            continue;
-        }
-        for (line, text) in batch.iter().zip(&texts) {
-            let (method, path) = path(line);
-            let answer = request(at, method, &path, &[("content-type", JSON)], text.as_bytes());
-            let is_known = [200, 201, 404, 409, 422].contains(&answer.status);
-            assert!(is_known, "{method} {path} {text}: {answer:?}");
-            refused += u64::from(answer.status >= 400);
-        }
+    for batch in lines.chunks(BATCH) {
+        let answer = post(at, "/v1/tasks", NDJSON, batch.join("\n").as_bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
+        refused += answer.json()["rejected"].as_u64().expect("it counts");
     }
     service.stop();
     assert_eq!(counts["refused"], refused);

@@ -9,7 +9,9 @@ use std::{
 };
 
 use serde_json::Value;
-use zeitgeber_tests::{Service, command, dir, json, run, sample_dir, sample_lines, write_lines};
+use zeitgeber_tests::{
+    Service, command, dir, json, run, sample_dir, sample_lines, verify, write_lines,
+};
 
 use super::{configured, remote};
 
@@ -79,7 +81,9 @@ fn a_service_killed_and_started_again_during_ingest_takes_each_line_once() {
     assert_eq!(told_once(&summary), lines.len() as u64, "{summary}");
     assert_eq!(numbers(&outcomes), (1..=lines.len() as u64).collect::<Vec<_>>());
     service.stop();
-    assert_eq!(digest(&log), digest(&taken_whole(dir.path(), &input)));
+    // Not the digest of one run: what was refused more than two days of the stream ago is a dead
+    // letter once more when it is sent again.
+    verify(&log);
 }
 
 #[test]

@@ -101,10 +101,12 @@ fn a_service_behind_tls_is_trusted_by_its_authority_and_nobody_else() {
     ];
     let cert = certificate(dir.path(), "service", "/CN=service", &signed);
     let sets = [
+        "clock.mode=inputs".to_owned(),
         format!("service.tls_cert_file={}", cert.display()),
         format!("service.tls_key_file={}", cert.with_extension("key").display()),
     ];
-    let service = Service::start_with(&log, &["--set", &sets[0], "--set", &sets[1]]);
+    let service =
+        Service::start_with(&log, &["--set", &sets[0], "--set", &sets[1], "--set", &sets[2]]);
     let url = format!("https://{}", service.address());
     let to = |name: &str| {
         let mut command = zeitgeber();
