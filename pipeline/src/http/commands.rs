@@ -22,7 +22,7 @@ use super::{
 use crate::{
     cycle::{LineOutcome, Told},
     door::{
-        Refusal,
+        DEFAULT_TENANT, Refusal,
         tasks::{self, Arrival, PoolInput},
     },
     ingest::now_ms,
@@ -98,7 +98,10 @@ fn read(
     };
     let said = object.len();
     for (key, value) in [("type", kind), ("pool", &home.pool), ("tenant", &home.tenant)] {
-        object.entry(key).or_insert_with(|| value.into());
+        // What goes without saying is not put in: an input that says all else keeps its bytes.
+        if (key, value) != ("tenant", DEFAULT_TENANT) {
+            object.entry(key).or_insert_with(|| value.into());
+        }
     }
     let completed = object.len() > said;
     let value = Value::Object(object);

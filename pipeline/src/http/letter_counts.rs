@@ -6,7 +6,10 @@ use axum::{Json, Router, extract::State, routing::get};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
-use super::{App, Params, Problem, Scope, log::reason};
+use super::{
+    App, Params, Problem, ProblemBody, Scope,
+    log::{check_key, reason},
+};
 use crate::query::{self, DeadLetterFilter, DeadLetters};
 
 #[derive(OpenApi)]
@@ -35,12 +38,17 @@ struct Counted {
 ///
 /// By reason: those stored, and repeats of them, which are only counted.
 #[utoipa::path(get, path = "/v1/dead-letters/counts", tag = "log", params(Counted),
-    responses((status = 200, description = "`stored` and `repeats`, by reason.", body = Value)),
+    responses(
+        (status = 200, description = "`stored` and `repeats`, by reason.", body = Value),
+        (status = 404, description = "Nobody of this id.",
+         body = ProblemBody, content_type = "application/problem+json"),
+    ),
 )]
 async fn get_dead_letter_counts(
     State(app): State<App>,
     Params(wanted): Params<Counted>,
 ) -> Result<Json<DeadLetters>, Problem> {
+    check_key(wanted.user.as_deref())?;
     let reason = wanted.reason.as_deref().map(reason).transpose()?;
     let filter = DeadLetterFilter { reason, user: wanted.user };
     let counted = app.long_read(move |journal, _| {

@@ -94,7 +94,7 @@ struct Events {
     /// At most this many.
     #[param(minimum = 1, maximum = 10000)]
     limit: Option<usize>,
-    /// Only this many before the end of the log; goes with nothing else.
+    /// Only the last ones, this many, instead of the first.
     #[param(minimum = 1, maximum = 10000)]
     last: Option<usize>,
 }
@@ -147,23 +147,7 @@ async fn get_events(
     State(app): State<App>,
     Params(wanted): Params<Events>,
 ) -> Result<Json<EventPage>, Problem> {
-    match wanted.last {
-        Some(last) => last_page(&app, limit(Some(last), LIMIT, LIMIT_MAX)?, &wanted).await,
-        None => page(&app, wanted).await,
-    }
-}
-
-/// The end of the log.
-async fn last_page(app: &App, count: usize, wanted: &Events) -> Result<Json<EventPage>, Problem> {
-    let Events { user, topic, r#type, after, from, to, limit, last: _ } = wanted;
-    if [user, topic, r#type, after, from, to].into_iter().any(Option::is_some) || limit.is_some() {
-        return Err(malformed("`last` goes with no other parameter"));
-    }
-    let newest = app.long_read(move |journal, _| {
-        let filter = EventFilter::default();
-        query::Scope::of(journal, &filter)?.newest(journal, &filter, count)
-    });
-    Ok(Json(EventPage { events: newest.await?.rows, next: None }))
+    page(&app, wanted).await
 }
 
 async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
@@ -177,9 +161,28 @@ async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
     let to = wanted.to.as_deref().map(time).transpose()?;
     let user = wanted.user;
     let filter = EventFilter { user, topic, schema, from, after, ..EventFilter::default() };
-    let page = app.long_read(move |journal, _| rows(journal, filter, to, limit)).await?;
+    let page = match wanted.last {
+        None => app.long_read(move |journal, _| rows(journal, filter, to, limit)).await?,
+        Some(last) => {
+            let last = self::limit(Some(last), LIMIT, LIMIT_MAX)?;
+            app.long_read(move |journal, _| newest(journal, &filter, to, last)).await?
+        }
+    };
     let next = page.next.map(|next| next.to_string());
     Ok(Json(EventPage { events: page.rows, next }))
+}
+
+/// The last events, of inputs received before a time.
+fn newest(
+    journal: &dyn Journal,
+    filter: &EventFilter,
+    to: Option<i64>,
+    last: usize,
+) -> Result<query::EventPage, QueryError> {
+    let mut page = query::Scope::of(journal, filter)?.newest(journal, filter, last)?;
+    page.rows.retain(|row| to.is_none_or(|to| row.recv_ts.unwrap_or(row.ts) < to));
+    page.next = None;
+    Ok(page)
 }
 
 /// The first events behind a position, of inputs received before a time.
@@ -219,7 +222,7 @@ fn event_type(name: &str) -> Result<SchemaId, Problem> {
 }
 
 /// Refuses a person key that nobody can have.
-fn check_key(user: Option<&str>) -> Result<(), Problem> {
+pub(super) fn check_key(user: Option<&str>) -> Result<(), Problem> {
     user.map_or(Ok(()), |user| check_text("user", user, KEY_BYTES_MAX))
 }
 

@@ -38,7 +38,7 @@ fn long_lines() -> Vec<String> {
         .map(|n| {
             let ts = 1_740_971_940_000 + n as i64 * 60_000;
             let line = json!({
-                "id": format!("{n:0>ID_BYTES$}"), "user_id": "u01", "kind": "imu", "ts": ts,
+                "id": format!("{n:0>ID_BYTES$}"), "user_id": "u09", "kind": "imu", "ts": ts,
                 "recv_ts": ts + 5_000, "values": {"activity_counts": n % 7 * 40, "epoch_s": 60},
             });
             line.to_string()

@@ -81,9 +81,7 @@ fn a_service_killed_and_started_again_during_ingest_takes_each_line_once() {
     assert_eq!(told_once(&summary), lines.len() as u64, "{summary}");
     assert_eq!(numbers(&outcomes), (1..=lines.len() as u64).collect::<Vec<_>>());
     service.stop();
-    // Not the digest of one run: what was refused more than two days of the stream ago is a dead
-    // letter once more when it is sent again.
-    verify(&log);
+    assert_eq!(digest(&log), digest(&taken_whole(dir.path(), &input)));
 }
 
 #[test]
@@ -109,5 +107,7 @@ fn a_client_killed_and_run_again_leaves_each_line_once_in_log_and_outcomes() {
     assert!(summary["accepted"].as_u64() > Some(0), "some had not: {summary}");
     assert_eq!(numbers(&outcomes), (1..=lines.len() as u64).collect::<Vec<_>>());
     service.stop();
-    assert_eq!(digest(&log), digest(&taken_whole(dir.path(), &input)));
+    // Not the digest of one run: what was refused more than two days of the stream ago is a dead
+    // letter once more when it is sent again.
+    verify(&log);
 }
