@@ -113,15 +113,24 @@ fn open(
     let listener = (recording, listener);
     let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, listener)?;
     let handle = engine.handle();
-    session::tell_pools(handle.set_pools(&config.pools)?);
+    let pools = handle.set_pools(&config.pools)?;
+    if pools > 0 {
+        tracing::info!(pools, "pools work as configured from here on");
+    }
     let store = handle.store();
     let events: u64 = store.tails().iter().map(|tail| tail.next_position).sum();
+    let recovered = engine.recovered();
+    for why in &recovered.ignored_snapshots {
+        tracing::warn!(%why, "passed over a snapshot, and folded the log instead");
+    }
     tracing::info!(
         url = format!("{}://{}", if has_tls { "https" } else { "http" }, listening.address()),
         data = %args.data.dir.display(),
         events,
         // What a crash left half written, and nobody had been told of.
         cut_bytes = store.cut().map_or(0, |cut| cut.bytes),
+        partitions_from_snapshot = recovered.from_snapshot,
+        folded_events = recovered.folded_events,
         ready_s = started.elapsed().as_secs_f64(),
         "listening"
     );
