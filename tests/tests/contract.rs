@@ -38,7 +38,8 @@ fn no_answer_contradicts_the_openapi_document() {
     let service = Service::start(&data);
     let mut st = Command::new(schemathesis());
     st.arg("--config-file").arg(repository("infra/contract/schemathesis.toml"));
-    st.args(["run", &service.url("/openapi.json"), "--no-color", "--workers", "2"]);
+    // One worker: with several, Python 3.11's parser counts its depth wrongly now and then.
+    st.args(["run", &service.url("/openapi.json"), "--no-color", "--workers", "1"]);
     st.args(["--checks", "all", "--max-examples", REQUESTS, "--max-time", SECONDS]);
     st.arg("--generation-deterministic");
     st.args(["--request-timeout", "20", "--continue-on-failure"]);
