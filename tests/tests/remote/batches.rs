@@ -37,9 +37,9 @@ fn long_lines() -> Vec<String> {
     (0..LONG_IDS)
         .map(|n| {
             let ts = 1_740_971_940_000 + n as i64 * 60_000;
+            let id = format!("{}-{n:06}", "x".repeat(ID_BYTES - 7));
             let line = json!({
-                "id": format!("{n:0>ID_BYTES$}"), "user_id": "u09", "kind": "imu", "ts": ts,
-                "recv_ts": ts + 5_000, "values": {"activity_counts": n % 7 * 40, "epoch_s": 60},
+                "id": id, "user_id": "u09", "kind": "imu", "ts": ts, "recv_ts": ts + 5_000, "values": {"activity_counts": n % 7 * 40, "epoch_s": 60},
             });
             line.to_string()
         })
