@@ -84,7 +84,7 @@ fn a_batch_that_is_too_large_for_the_service_is_sent_in_halves() {
     assert!(too_large(&service) > of_lines, "a container was too large");
 
     let huge = dir.path().join("huge.jsonl");
-    let line = format!("{{\"id\":\"{:0>1$}\"}}", 0, (1 << 20) + 1);
+    let line = format!("{{\"id\":\"{}\"}}", "0".repeat((1 << 20) + 1));
     write_lines(&huge, &[line.as_str(), "{\"id\":\"small\"}"]);
     let outcomes = dir.path().join("outcomes.jsonl");
     let mut sending = remote("ingest", &service);
