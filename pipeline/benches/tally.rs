@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use zeitgeber::{
     bench::{Load, Plan},
     config::Config,
-    cycle::{Action, Batch, Cycle, OutcomeDetail},
-    door::{Options, avro},
+    cycle::{Action, Batch, Cycle, OutcomeDetail, Wants},
+    door::Options,
     engine::Listener,
     ingest::Intake,
     journal::{Appended, Tail},
@@ -37,12 +37,7 @@ fn batches(load: &Load) -> Vec<Batch> {
     let datums: Vec<&[u8]> = load.avro().collect();
     for datums in datums.chunks(BATCH) {
         for (datum, number) in datums.iter().zip(1..) {
-            let (mut rest, mut encoded) = (*datum, intake.borrow_scratch());
-            match avro::reading(&mut rest, &options, &mut encoded) {
-                Ok(head) => intake.reading_avro(number, &head.envelope, &encoded),
-                Err(refusal) => intake.refused_bytes(number, &refusal, datum),
-            }
-            intake.return_scratch(encoded);
+            intake.reading_datum(number, datum, &options);
         }
         all.extend(intake.take_batches(Batch::default).into_iter().map(|(_, batch)| batch));
     }
@@ -53,7 +48,7 @@ fn batches(load: &Load) -> Vec<Batch> {
 fn run(batches: &[Batch], mut recording: Option<&mut Recording>) -> Duration {
     let state = State::initial(PartitionId(0));
     let cycle = Cycle::resume(state, Tail::default(), CHUNK_BYTES, OutcomeDetail::Counts);
-    let mut cycle = cycle.with_tally(recording.is_some());
+    let mut cycle = cycle.telling(Wants { tally: recording.is_some(), ..Wants::default() });
     let (mut actions, mut acks) = (Vec::new(), Vec::new());
     let begun = Instant::now();
     for batch in batches {

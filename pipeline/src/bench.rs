@@ -11,7 +11,7 @@ use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
     cycle::{Counts, OutcomeDetail},
-    door::{Options, avro, files, lines::LINE_BYTES_MAX},
+    door::{Options, files, lines::LINE_BYTES_MAX},
     fold::Fold,
     ingest::{Configure, FileError, Session, SessionError, SessionSettings},
     journal::ScanFrom,
@@ -171,7 +171,7 @@ fn open(
 ) -> Result<Session, BenchError> {
     let mut session = Session::open(dir, settings, configuration, Configure::Keep)?;
     for (profile, number) in load.profiles().zip(1..) {
-        session.take_profile(number, &profile)?;
+        session.take(|intake| intake.take_profile(number, &profile))?;
     }
     session.settle()?;
     Ok(session)
@@ -229,14 +229,7 @@ fn avro_run(
 
 fn take_avro(session: &mut Session, number: u64, datum: &[u8]) -> Result<(), SessionError> {
     let options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
-    let mut rest = datum;
-    let mut encoded = session.borrow_scratch();
-    let taken = match avro::reading(&mut rest, &options, &mut encoded) {
-        Ok(head) => session.reading_avro(number, &head.envelope, &encoded),
-        Err(refusal) => session.refused_bytes(number, &refusal, datum),
-    };
-    session.return_scratch(encoded);
-    taken
+    session.take(|intake| intake.reading_datum(number, datum, &options))
 }
 
 fn ndjson_run(

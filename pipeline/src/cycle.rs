@@ -25,7 +25,7 @@ mod reply;
 pub mod tally;
 mod tick;
 
-pub use ack::{Ack, Announced, Assigned, Counts, LineOutcome, OutcomeDetail};
+pub use ack::{Ack, Announced, Assigned, Counts, LineOutcome, OutcomeDetail, Wants};
 pub use batch::{Batch, Item, Raw, Source};
 pub use reply::{Answer, Ask, Outgoing, Reply, Settled, Told, Unsettled};
 
@@ -62,8 +62,8 @@ pub struct Cycle {
     waiting: VecDeque<Waiting>,
     chunk_bytes: usize,
     outcomes: bool,
-    /// Whether somebody wants to know what inputs and events add up to.
-    tallied: bool,
+    /// What acknowledgements tell besides counts.
+    wants: Wants,
     /// What became of the batch in hand, where somebody waits for it.
     told: Option<Delivery>,
     checkpoints: Checkpoints,
@@ -101,17 +101,17 @@ impl Cycle {
             waiting: VecDeque::new(),
             chunk_bytes,
             outcomes: outcomes == OutcomeDetail::PerLine,
-            tallied: false,
+            wants: Wants::default(),
             told: None,
             checkpoints: Checkpoints::default(),
             failed: false,
         }
     }
 
-    /// Whether acknowledgements tell what their inputs and events add up to.
+    /// What acknowledgements tell besides counts; nothing, unless it is said.
     #[must_use]
-    pub const fn with_tally(mut self, tallied: bool) -> Self {
-        self.tallied = tallied;
+    pub const fn telling(mut self, wants: Wants) -> Self {
+        self.wants = wants;
         self
     }
 
@@ -294,7 +294,7 @@ impl Cycle {
         let hash = || kept.as_ref().map_or([0; 16], |kept| kept.hash);
         self.held.apply(subject, input, &self.events, hash);
         self.pending.counts.stored(&self.events, item.schema);
-        if self.tallied {
+        if self.wants.tally {
             let tally = self.pending.tally.get_or_insert_default();
             tally.stored(input, &self.events);
             if item.schema.is_task_input()
@@ -310,10 +310,12 @@ impl Cycle {
             told.counts.stored(&self.events, item.schema);
             told.lines.push(LineOutcome::answer(item.line, &self.events));
         }
-        if item.schema.is_task_input() {
-            self.pending.assign(subject, &self.events);
-        } else {
-            self.pending.announce(subject, &self.events, self.held.state());
+        match item.schema.is_task_input() {
+            true if self.wants.assignments => self.pending.assign(subject, &self.events),
+            false if self.wants.decisions => {
+                self.pending.announce(subject, &self.events, self.held.state());
+            }
+            _ => {}
         }
     }
 
@@ -324,7 +326,7 @@ impl Cycle {
             return self.repeated(item, input, place, None);
         }
         self.pending.counts.idle += 1;
-        if self.tallied {
+        if self.wants.tally {
             self.pending.tally.get_or_insert_default().idle(input);
         }
         if let Some(told) = &mut self.told {
@@ -335,7 +337,7 @@ impl Cycle {
 
     fn repeated(&mut self, item: &Item, input: &Input<'_>, place: Place, reason: Option<Reason>) {
         self.pending.counts.repeats += 1;
-        if self.tallied {
+        if self.wants.tally {
             self.pending.tally.get_or_insert_default().repeated(input);
         }
         if let Some(told) = &mut self.told {

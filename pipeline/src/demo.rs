@@ -76,7 +76,7 @@ pub fn play(
     let profiles =
         sample_profiles().map_err(|refusal| DemoError::Sample(refusal.detail.clone()))?;
     for (profile, number) in profiles.iter().zip(1..) {
-        session.take_profile(number, profile)?;
+        session.take(|intake| intake.take_profile(number, profile))?;
     }
     session.settle()?;
     let hash = crate::record::raw_hash(READINGS);
@@ -87,7 +87,7 @@ pub fn play(
     for step in lines.chunks(STEP_LINES) {
         for line in step {
             played.lines += 1;
-            session.reading_line(played.lines, line, &options)?;
+            session.take(|intake| intake.reading_line(played.lines, line, &options))?;
         }
         session.settle()?;
         let mut decisions = session.take_announced();
@@ -133,7 +133,7 @@ fn give(
         recv_ts: Some(at),
         body,
     };
-    session.take_feedback(0, &feedback, &[])
+    session.take(|intake| intake.take_feedback(0, &feedback, &[]))
 }
 
 /// How a simulated person answers; one in five never does.

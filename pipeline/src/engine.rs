@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
-    cycle::{Ack, Batch, Counts, Reply, Told, Unsettled},
+    cycle::{Ack, Batch, Counts, Reply, Told, Unsettled, Wants},
     ingest::{Configure, Intake, Opened, SessionError, SessionSettings, now_ms, open_runtime},
     journal::{AppendError, Journal, Layout},
     measure::{Histogram, LATENCY_S},
@@ -61,11 +61,15 @@ pub trait Listener: Send {
     /// These became durable.
     fn durable(&mut self, acks: &[Ack]);
 
-    /// Whether acknowledgements should tell what their inputs and events add up to, and how long
-    /// their chunks took.
-    fn wants_tally(&self) -> bool {
-        false
+    /// What acknowledgements should tell it besides counts.
+    fn wants(&self) -> Wants {
+        Wants::default()
     }
+}
+
+/// Nobody listens.
+impl Listener for () {
+    fn durable(&mut self, _: &[Ack]) {}
 }
 
 /// Two that listen.
@@ -75,8 +79,8 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
         self.1.durable(acks);
     }
 
-    fn wants_tally(&self) -> bool {
-        self.0.wants_tally() || self.1.wants_tally()
+    fn wants(&self) -> Wants {
+        self.0.wants().or(self.1.wants())
     }
 }
 
@@ -128,14 +132,8 @@ impl Engine {
     ) -> Result<Self, SessionError> {
         // Every request may have a share at every core; the engine's own bounds come first.
         let queue_shares = bounds.pending_requests + 1;
-        let Opened { store, runtime, stale, recovered } = open_runtime(
-            dir,
-            settings,
-            queue_shares,
-            listener.wants_tally(),
-            configuration,
-            configure,
-        )?;
+        let Opened { store, runtime, stale, recovered } =
+            open_runtime(dir, settings, queue_shares, listener.wants(), configuration, configure)?;
         let acks = runtime.acks().clone();
         let handle = Handle(Arc::new(Shared {
             store,

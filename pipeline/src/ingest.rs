@@ -14,7 +14,7 @@ use zeitgeber_schemas::{
 };
 
 use crate::{
-    cycle::{Ack, Announced, Counts, LineOutcome, OutcomeDetail, Source},
+    cycle::{Ack, Announced, Counts, LineOutcome, OutcomeDetail, Source, Wants},
     journal::{AppendError, Tail},
     runtime::{CoreDoors, QUEUE_SHARES, Runtime, Sizing, Stopped},
     state::{Memory, Partition},
@@ -25,11 +25,15 @@ mod file;
 mod intake;
 mod outcomes;
 mod pools;
-mod taken;
 
 pub use file::{FileError, FileReport, InputKind, Progress, read_profiles, source_of};
 pub use intake::Intake;
 pub use outcomes::{OutcomeLog, OutcomeLogError};
+
+/// Bytes of pending batches at which they are handed over.
+const HAND_OVER_BYTES: usize = 1 << 20;
+/// Inputs of pending batches at which they are handed over.
+const HAND_OVER_ITEMS: usize = 4_096;
 
 /// One writer's stay in a data directory.
 #[derive(Debug)]
@@ -47,7 +51,6 @@ pub struct Session {
     counts: Counts,
     lines: Vec<LineOutcome>,
     announced: Vec<Announced>,
-    announce: bool,
     recovered: Recovered,
 }
 
@@ -116,8 +119,9 @@ impl Session {
         configuration: &ConfigurationBody,
         configure: Configure,
     ) -> Result<Self, SessionError> {
+        let wants = Wants { decisions: settings.announce, ..Wants::default() };
         let Opened { store, runtime, stale, recovered } =
-            open_runtime(dir, settings, QUEUE_SHARES, false, configuration, configure)?;
+            open_runtime(dir, settings, QUEUE_SHARES, wants, configuration, configure)?;
         let mut session = Self {
             known: store.tails(),
             begun: BTreeSet::new(),
@@ -130,7 +134,6 @@ impl Session {
             counts: Counts::default(),
             lines: Vec::new(),
             announced: Vec::new(),
-            announce: settings.announce,
             recovered,
         };
         for partition in stale {
@@ -197,6 +200,16 @@ impl Session {
             || self.known.iter().any(|tail| tail.cursors.contains_key(source))
     }
 
+    /// Takes inputs in: `fill` puts them into the session's intake, one or a few at a time, and
+    /// what has gathered is handed over whenever it is enough.
+    pub fn take(&mut self, fill: impl FnOnce(&mut Intake)) -> Result<(), SessionError> {
+        fill(&mut self.intake);
+        if self.intake.bytes() >= HAND_OVER_BYTES || self.intake.items() >= HAND_OVER_ITEMS {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
     /// Hands every pending batch to its core, then takes in what became durable.
     pub fn hand_over(&mut self) -> Result<(), SessionError> {
         self.handed_over += self.intake.items() as u64;
@@ -241,9 +254,7 @@ impl Session {
     fn take_ack(&mut self, ack: Ack) {
         self.counts += ack.counts;
         self.lines.extend(ack.lines);
-        if self.announce {
-            self.announced.extend(ack.decisions);
-        }
+        self.announced.extend(ack.decisions);
     }
 
     /// The failure that stopped a core, where one was told.
@@ -277,7 +288,7 @@ pub(crate) fn open_runtime(
     dir: &Path,
     settings: &SessionSettings,
     queue_shares: usize,
-    tally: bool,
+    wants: Wants,
     configuration: &ConfigurationBody,
     configure: Configure,
 ) -> Result<Opened, SessionError> {
@@ -297,7 +308,7 @@ pub(crate) fn open_runtime(
         chunk_bytes: settings.chunk_bytes,
         outcomes: settings.outcomes,
         queue_shares,
-        tally,
+        wants,
         snapshot_every_bytes: settings.memory.snapshot_every_bytes,
     };
     let runtime = Runtime::start(&store.journal(), held, sizing).map_err(SessionError::Threads)?;

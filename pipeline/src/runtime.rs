@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use zeitgeber_schemas::PartitionId;
 
 use crate::{
-    cycle::{Ack, Action, Ask, Batch, Cycle, OutcomeDetail},
+    cycle::{Ack, Action, Ask, Batch, Cycle, OutcomeDetail, Wants},
     journal::{Append, AppendError, Appended, Done, Journal, Tail},
     state::{Cut, Partition, SnapshotError, Written},
 };
@@ -51,8 +51,8 @@ pub struct Sizing {
     pub snapshot_every_bytes: u64,
     /// Hand-overs that may wait for one core.
     pub queue_shares: usize,
-    /// Whether acknowledgements tell what their inputs and events add up to.
-    pub tally: bool,
+    /// What acknowledgements tell besides counts.
+    pub wants: Wants,
 }
 
 /// The running cores.
@@ -94,7 +94,7 @@ impl Runtime {
             let partition = held.state().partition();
             let tail = journal.tail(partition);
             let mut cycle = Cycle::resume(held, tail, sizing.chunk_bytes, sizing.outcomes)
-                .with_tally(sizing.tally);
+                .telling(sizing.wants);
             let turn = u64::from(partition.0) * every_bytes / u64::from(partitions.max(1));
             cycle.checkpoint_every(every_bytes, turn);
             shares[usize::from(partition.0) % threads].push(cycle);
@@ -117,7 +117,7 @@ impl Runtime {
                 cuts: cuts.clone(),
                 actions: Vec::new(),
                 appends: Vec::new(),
-                timed: sizing.tally,
+                timed: sizing.wants.tally,
                 busy_ns: Arc::clone(&busy_ns),
             };
             let name = format!("core-{number}");

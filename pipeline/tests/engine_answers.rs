@@ -5,9 +5,9 @@ use std::{sync::mpsc::channel, time::Duration};
 use tempfile::TempDir;
 use zeitgeber::{
     config::Config,
-    cycle::{Ack, OutcomeDetail},
+    cycle::OutcomeDetail,
     door::{Options, profile},
-    engine::{Engine, EngineSettings, Handle, Listener, NotTaken},
+    engine::{Engine, EngineSettings, Handle, NotTaken},
     ingest::{Configure, Intake, SessionSettings, now_ms, partition_of},
     query,
     state::Partition,
@@ -16,12 +16,6 @@ use zeitgeber::{
 use zeitgeber_schemas::{Envelope, PartitionId};
 
 const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
-
-struct Deaf;
-
-impl Listener for Deaf {
-    fn durable(&mut self, _acks: &[Ack]) {}
-}
 
 fn open(dir: &TempDir, bounds: EngineSettings) -> Engine {
     let config = Config::layered(None, [], &[]).expect("the defaults fit together");
@@ -35,7 +29,7 @@ fn open(dir: &TempDir, bounds: EngineSettings) -> Engine {
         memory: zeitgeber::state::Memory::UNBOUNDED,
     };
     let configuration = config.configuration();
-    Engine::open(dir.path(), &settings, bounds, &configuration, Configure::Keep, Deaf)
+    Engine::open(dir.path(), &settings, bounds, &configuration, Configure::Keep, ())
         .expect("an empty directory opens")
 }
 

@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 use zeitgeber::{
     config::Config,
-    cycle::{Ack, Assigned, Counts, OutcomeDetail},
+    cycle::{Ack, Assigned, Counts, OutcomeDetail, Wants},
     door::{files, tasks},
     engine::{Engine, EngineSettings, Handle, Listener},
     ingest::{Configure, InputKind, Session, SessionSettings},
@@ -95,6 +95,10 @@ fn by_file(dir: &Path, lines: &[String]) -> Counts {
 struct Ears(std::sync::mpsc::Sender<Assigned>);
 
 impl Listener for Ears {
+    fn wants(&self) -> Wants {
+        Wants { assignments: true, ..Wants::default() }
+    }
+
     fn durable(&mut self, acks: &[Ack]) {
         for assigned in acks.iter().flat_map(|ack| &ack.assigned) {
             // The test may have heard enough.

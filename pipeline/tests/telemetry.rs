@@ -15,7 +15,7 @@ use tower::ServiceExt;
 use zeitgeber::{
     bench::{Load, Plan},
     config::Config,
-    cycle::{Ack, Announced, Counts, OutcomeDetail, tally},
+    cycle::{Ack, Announced, Counts, OutcomeDetail, Wants, tally},
     door::{Options, avro, feedback},
     engine::{Engine, EngineSettings, Handle, Listener},
     http::{App, Parts, Waiters, router},
@@ -39,6 +39,10 @@ const BOUNDS: EngineSettings = EngineSettings { pending_bytes: 64 << 20, pending
 struct Heard(Arc<Mutex<Vec<Announced>>>);
 
 impl Listener for Heard {
+    fn wants(&self) -> Wants {
+        Wants { decisions: true, ..Wants::default() }
+    }
+
     fn durable(&mut self, acks: &[Ack]) {
         let decisions = acks.iter().flat_map(|ack| ack.decisions.iter().cloned());
         self.0.lock().expect("nobody panics").extend(decisions);

@@ -45,13 +45,7 @@ impl Partition {
             Envelope { tenant: "default", user_id: "", id: &body.version, ts: 0, recv_ts: None };
         partition.take(&Input { envelope, body: Body::Configuration(&body), content: 0 }, &[]);
         for profile in sample_profiles().expect("the sample is sound") {
-            let envelope = Envelope {
-                tenant: &profile.tenant,
-                user_id: &profile.user_id,
-                id: &profile.id,
-                ts: profile.ts,
-                recv_ts: profile.recv_ts,
-            };
+            let envelope = profile.envelope();
             partition
                 .take(&Input { envelope, body: Body::Profile(&profile.body), content: 0 }, &[]);
         }

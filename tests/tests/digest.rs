@@ -99,10 +99,12 @@ fn lines_taken_one_by_one_give_the_digest_of_one_batch() {
     let mut session = Session::open(&single, &settings, &config.configuration(), Configure::Keep)
         .expect("a new log opens");
     for (profile, number) in sample_profiles().expect("the sample is sound").iter().zip(1..) {
-        session.take_profile(number, profile).expect("a profile is taken");
+        session.take(|intake| intake.take_profile(number, profile)).expect("a profile is taken");
     }
     for (line, number) in lines.iter().zip(1..) {
-        session.reading_line(number, line, &OPTIONS).expect("a line is taken");
+        session
+            .take(|intake| intake.reading_line(number, line, &OPTIONS))
+            .expect("a line is taken");
         session.settle().expect("it becomes durable");
     }
     let summary = session.finish().expect("the log stops cleanly");

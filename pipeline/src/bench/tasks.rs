@@ -25,9 +25,9 @@ use zeitgeber_schemas::{
 
 use super::{Latency, cpu_seconds, peak_rss_mib};
 use crate::{
-    cycle::{Ack, Counts, Told, Unsettled},
+    cycle::{Counts, Told, Unsettled},
     door::{DEFAULT_TENANT, tasks::PoolInput},
-    engine::{Engine, EngineSettings, Handle, Listener, NotTaken, WaitError},
+    engine::{Engine, EngineSettings, Handle, NotTaken, WaitError},
     ingest::{Configure, SessionError, SessionSettings, now_ms, partition_of},
     state::Partition,
 };
@@ -111,13 +111,6 @@ impl From<NotTaken> for TaskBenchError {
     }
 }
 
-/// Nobody else hears of what becomes durable.
-struct Deaf;
-
-impl Listener for Deaf {
-    fn durable(&mut self, _: &[Ack]) {}
-}
-
 /// Runs everything on a new log in `dir`. `say` hears what is going on; `verify` checks it.
 ///
 /// # Errors
@@ -133,7 +126,7 @@ pub fn run(
 ) -> Result<TaskFigures, TaskBenchError> {
     let bounds =
         EngineSettings { pending_bytes: PENDING_BYTES, pending_requests: PENDING_REQUESTS };
-    let engine = Engine::open(dir, settings, bounds, configuration, Configure::Keep, Deaf)?;
+    let engine = Engine::open(dir, settings, bounds, configuration, Configure::Keep, ())?;
     say("the agents register");
     let mut fleet = Fleet::new(engine.handle());
     fleet.register(&plan)?;

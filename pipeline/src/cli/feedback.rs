@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let fate = match args.target.place()? {
         Place::Directory(dir) => {
             let mut writer = session::open(&dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
-            writer.take_feedback(0, &feedback, &[])?;
+            writer.take(|intake| intake.take_feedback(0, &feedback, &[]))?;
             writer.settle()?;
             Fate::of(&writer.finish()?.counts)
         }

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use zeitgeber::{
-    cycle::{Ack, OutcomeDetail},
+    cycle::OutcomeDetail,
     door::tasks::{Arrival, command_of},
-    engine::{Engine, EngineSettings, Listener},
+    engine::{Engine, EngineSettings},
     ingest::{Configure, now_ms},
     query,
 };
@@ -67,13 +67,6 @@ struct Fate {
     detail: Option<String>,
 }
 
-/// Nobody else hears of what becomes durable.
-struct Deaf;
-
-impl Listener for Deaf {
-    fn durable(&mut self, _: &[Ack]) {}
-}
-
 /// Starts the document of an input.
 pub(super) fn input(kind: &str, pool: &str, at: &Where, when: &When) -> Map<String, Value> {
     let mut document = Map::new();
@@ -106,7 +99,7 @@ pub(super) fn give(
             let bounds =
                 EngineSettings { pending_bytes: PENDING_BYTES, pending_requests: PENDING_REQUESTS };
             let body = config.configuration();
-            let engine = Engine::open(&dir, &settings, bounds, &body, Configure::Keep, Deaf)?;
+            let engine = Engine::open(&dir, &settings, bounds, &body, Configure::Keep, ())?;
             let handle = engine.handle();
             let mut intake = handle.intake();
             intake.take_command(1, &command, document.to_string().as_bytes());

@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         Place::Directory(dir) => {
             let config = session::config(layers)?;
             let mut writer = session::open(&dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
-            writer.take_profile(0, &profile)?;
+            writer.take(|intake| intake.take_profile(0, &profile))?;
             writer.settle()?;
             writer.finish()?.counts.others > 0
         }

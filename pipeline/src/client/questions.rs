@@ -90,9 +90,6 @@ impl Client {
         wanted.extend(filter.schema.map(|schema| ("type", schema.as_str().into())));
         wanted.extend(filter.topic.map(|topic| ("topic", topic.as_str().into())));
         wanted.extend(filter.from.as_ref().map(|from| ("from", moment_text(from))));
-        if filter.inputs {
-            wanted.push(("inputs", "true".into()));
-        }
         let (mut left, mut after) = (limit, None::<String>);
         while left > 0 {
             let mut query = wanted.clone();

@@ -20,6 +20,29 @@ pub enum OutcomeDetail {
     PerLine,
 }
 
+/// What acknowledgements tell besides counts. What nobody wants is not gathered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// What inputs and events add up to, and how long chunks take to become durable.
+    pub tally: bool,
+    /// Decisions and what was issued of them.
+    pub decisions: bool,
+    /// Who was given a task.
+    pub assignments: bool,
+}
+
+impl Wants {
+    /// All that one or the other wants.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self {
+            tally: self.tally || other.tally,
+            decisions: self.decisions || other.decisions,
+            assignments: self.assignments || other.assignments,
+        }
+    }
+}
+
 /// What became durable with one chunk.
 #[derive(Debug, Default)]
 pub struct Ack {

@@ -1,6 +1,6 @@
 //! Feedback in JSON → feedback inputs.
 
-use zeitgeber_schemas::{FeedbackBody, Reason, Response};
+use zeitgeber_schemas::{Envelope, FeedbackBody, Reason, Response};
 
 use super::{
     DEFAULT_TENANT, Refusal,
@@ -32,6 +32,15 @@ pub struct Feedback {
     pub recv_ts: Option<i64>,
     /// What it says.
     pub body: FeedbackBody,
+}
+
+impl Feedback {
+    /// Who, which, when.
+    pub fn envelope(&self) -> Envelope<'_> {
+        let user_id = self.user_id.as_deref().unwrap_or("");
+        let Self { tenant, id, ts, recv_ts, .. } = self;
+        Envelope { tenant, user_id, id, ts: *ts, recv_ts: *recv_ts }
+    }
 }
 
 /// Reads one feedback: one JSON object with `id`, `decision_id` (32 hexadecimal digits), `ts` and

@@ -7,7 +7,7 @@
 
 use jiff::{Timestamp, tz::TimeZoneDatabase};
 use serde_json::Value;
-use zeitgeber_schemas::{OffsetChange, ProfileBody, Reason, Scale, wire::Wire};
+use zeitgeber_schemas::{Envelope, OffsetChange, ProfileBody, Reason, Scale, wire::Wire};
 
 use super::{
     DEFAULT_TENANT, Refusal,
@@ -45,6 +45,14 @@ pub struct Profile {
     pub recv_ts: Option<i64>,
     /// What it says.
     pub body: ProfileBody,
+}
+
+impl Profile {
+    /// Who, which, when.
+    pub fn envelope(&self) -> Envelope<'_> {
+        let Self { tenant, user_id, id, ts, recv_ts, body: _ } = self;
+        Envelope { tenant, user_id, id, ts: *ts, recv_ts: *recv_ts }
+    }
 }
 
 /// Reads every profile of a text, in order. A text that is no JSON at all is one refusal.

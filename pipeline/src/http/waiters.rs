@@ -13,7 +13,10 @@ use std::{
 use tokio::sync::{Notify, futures::Notified};
 use zeitgeber_schemas::PartitionId;
 
-use crate::{cycle::Ack, engine::Listener};
+use crate::{
+    cycle::{Ack, Wants},
+    engine::Listener,
+};
 
 /// Most requests that may wait together.
 const WAITING_MAX: usize = 100_000;
@@ -97,6 +100,10 @@ impl Drop for Waiter {
 }
 
 impl Listener for Waiters {
+    fn wants(&self) -> Wants {
+        Wants { assignments: true, ..Wants::default() }
+    }
+
     fn durable(&mut self, acks: &[Ack]) {
         if acks.iter().all(|ack| ack.assigned.is_empty()) {
             return;

@@ -206,11 +206,14 @@ impl Session {
         match content {
             Content::Lines(lines) => match lines.next().map_err(broken)? {
                 None => return Ok(false),
-                Some((number, Line::Whole(line))) => self.reading_line(number, line, options)?,
+                Some((number, Line::Whole(line))) => {
+                    self.take(|intake| intake.reading_line(number, line, options))?;
+                }
                 Some((number, Line::Oversized(raw))) => {
                     let refusal = Refusal::oversized_line(raw.length, line_limit);
                     let head = raw.head.0.clone();
-                    self.refused(number, &refusal, &head, Raw::Kept(Box::new(raw)))?;
+                    let raw = Raw::Kept(Box::new(raw));
+                    self.take(|intake| intake.refused(number, &refusal, &head, raw))?;
                 }
             },
             Content::Records(records) => {
@@ -219,8 +222,12 @@ impl Session {
                     return Ok(false);
                 };
                 match &record.outcome {
-                    Ok(head) => self.reading_avro(record.number, &head.envelope, &bytes)?,
-                    Err(refusal) => self.refused_bytes(record.number, refusal, record.raw)?,
+                    Ok(head) => self.take(|intake| {
+                        intake.reading_avro(record.number, &head.envelope, &bytes);
+                    })?,
+                    Err(refusal) => self.take(|intake| {
+                        intake.refused_bytes(record.number, refusal, record.raw);
+                    })?,
                 }
             }
         }
@@ -232,7 +239,7 @@ impl Session {
     pub fn profiles_file(&mut self, path: &Path) -> Result<u64, FileError> {
         let usable = read_profiles(path)?;
         for ((_, profile), number) in usable.iter().zip(1..) {
-            self.take_profile(number, profile)?;
+            self.take(|intake| intake.take_profile(number, profile))?;
         }
         self.hand_over()?;
         Ok(usable.len() as u64)
@@ -280,25 +287,28 @@ impl Session {
                 let refused = if kind == InputKind::Tasks {
                     let arrival = tasks::Arrival { stamp_ms: None, door_now_ms: now_ms() };
                     match tasks::command(line, arrival) {
-                        Ok(command) => self.take_command(number, &command, line).map(|()| None)?,
+                        Ok(command) => self
+                            .take(|intake| intake.take_command(number, &command, line))
+                            .map(|()| None)?,
                         Err(refusal) => Some(refusal),
                     }
                 } else {
                     match feedback::feedback(line) {
-                        Ok(feedback) => {
-                            self.take_feedback(number, &feedback, line).map(|()| None)?
-                        }
+                        Ok(feedback) => self
+                            .take(|intake| intake.take_feedback(number, &feedback, line))
+                            .map(|()| None)?,
                         Err(refusal) => Some(refusal),
                     }
                 };
                 if let Some(refusal) = refused {
-                    self.refused_bytes(number, &refusal, line)?;
+                    self.take(|intake| intake.refused_bytes(number, &refusal, line))?;
                 }
             }
             Some((number, Line::Oversized(raw))) => {
                 let refusal = Refusal::oversized_line(raw.length, line_limit);
                 let head = raw.head.0.clone();
-                self.refused(number, &refusal, &head, Raw::Kept(Box::new(raw)))?;
+                let raw = Raw::Kept(Box::new(raw));
+                self.take(|intake| intake.refused(number, &refusal, &head, raw))?;
             }
         }
         Ok(true)

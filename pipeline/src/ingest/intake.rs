@@ -14,8 +14,8 @@ use super::partition_of;
 use crate::{
     cycle::{Batch, Item, Raw, Source},
     door::{
-        DEFAULT_TENANT, Options, Refusal, feedback::Feedback, json, profile::Profile, raw_bytes,
-        tasks::PoolInput,
+        DEFAULT_TENANT, Options, Refusal, avro, feedback::Feedback, json, profile::Profile,
+        raw_bytes, tasks::PoolInput,
     },
 };
 
@@ -27,7 +27,6 @@ pub struct Intake {
     bytes: usize,
     items: usize,
     encoded: Vec<u8>,
-    lent: Vec<u8>,
     scratch: json::Scratch,
 }
 
@@ -40,7 +39,6 @@ impl Intake {
             bytes: 0,
             items: 0,
             encoded: Vec::new(),
-            lent: Vec::new(),
             scratch: json::Scratch::default(),
         }
     }
@@ -109,6 +107,18 @@ impl Intake {
         self.put(partition, number, SchemaId::Reading, &[]);
     }
 
+    /// Takes one reading as Avro bytes of envelope and body that no door has read yet.
+    pub fn reading_datum(&mut self, number: u64, datum: &[u8], options: &Options) {
+        self.encoded.clear();
+        match avro::reading(&mut &*datum, options, &mut self.encoded) {
+            Ok(head) => {
+                let partition = partition_of(&head.envelope, self.partitions());
+                self.put(partition, number, SchemaId::Reading, &[]);
+            }
+            Err(refusal) => self.refused_bytes(number, &refusal, datum),
+        }
+    }
+
     /// Takes an input that the door refused.
     pub fn refused_bytes(&mut self, number: u64, refusal: &Refusal, raw: &[u8]) {
         let kept = Raw::Kept(Box::new(raw_bytes(raw)));
@@ -134,26 +144,12 @@ impl Intake {
 
     /// Takes a profile as the door read it.
     pub fn take_profile(&mut self, number: u64, profile: &Profile) {
-        let envelope = Envelope {
-            tenant: &profile.tenant,
-            user_id: &profile.user_id,
-            id: &profile.id,
-            ts: profile.ts,
-            recv_ts: profile.recv_ts,
-        };
-        self.profile(number, &envelope, &profile.body, &[]);
+        self.profile(number, &profile.envelope(), &profile.body, &[]);
     }
 
     /// Takes feedback as the door read it from `raw`; none where it came as no bytes.
     pub fn take_feedback(&mut self, number: u64, feedback: &Feedback, raw: &[u8]) {
-        let envelope = Envelope {
-            tenant: &feedback.tenant,
-            user_id: feedback.user_id.as_deref().unwrap_or(""),
-            id: &feedback.id,
-            ts: feedback.ts,
-            recv_ts: feedback.recv_ts,
-        };
-        self.feedback(number, &envelope, &feedback.body, raw);
+        self.feedback(number, &feedback.envelope(), &feedback.body, raw);
     }
 
     /// Takes an input of a pool of agents as the door read it from `raw`; none where it came as no
@@ -183,18 +179,6 @@ impl Intake {
         };
         self.encode(envelope, body);
         self.put(partition, number, SchemaId::Feedback, raw);
-    }
-
-    /// Lends an encoding buffer, emptied, to a caller that encodes for it.
-    pub fn borrow_scratch(&mut self) -> Vec<u8> {
-        let mut buffer = std::mem::take(&mut self.lent);
-        buffer.clear();
-        buffer
-    }
-
-    /// Takes the lent buffer back.
-    pub fn return_scratch(&mut self, buffer: Vec<u8>) {
-        self.lent = buffer;
     }
 
     /// Takes a configuration for one partition.

@@ -62,7 +62,7 @@ impl Session {
             let input = asked.and_then(|()| receiver.recv().map_err(|_| Stopped))?;
             if let Some(input) = input {
                 changed += 1;
-                self.take_command(0, &input, &[])?;
+                self.take(|intake| intake.take_command(0, &input, &[]))?;
             }
         }
         self.settle()?;

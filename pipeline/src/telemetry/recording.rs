@@ -8,7 +8,7 @@ use zeitgeber_schemas::{Priority, Reason, SchemaId, Span, Suppression};
 use super::{Bounded, Registry, catalogue};
 use crate::{
     cycle::{
-        Ack,
+        Ack, Wants,
         tally::{self, Tally, TaskTally},
     },
     engine::Listener,
@@ -159,7 +159,7 @@ impl Listener for Recording {
         self.flush();
     }
 
-    fn wants_tally(&self) -> bool {
-        self.enabled
+    fn wants(&self) -> Wants {
+        Wants { tally: self.enabled, ..Wants::default() }
     }
 }

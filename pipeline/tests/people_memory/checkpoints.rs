@@ -77,7 +77,7 @@ fn a_cold_status_on_a_long_log_is_one_read() {
     let mut session = open(dir.path(), 1, Memory::UNBOUNDED);
     introduce(&mut session, 150);
     for line in day(150, 0..1_400) {
-        session.reading_line(0, line.as_bytes(), &OPTIONS).unwrap();
+        session.take(|intake| intake.reading_line(0, line.as_bytes(), &OPTIONS)).unwrap();
     }
     session.finish().unwrap();
     let store = Store::read(dir.path()).unwrap();

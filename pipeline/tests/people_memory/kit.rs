@@ -50,7 +50,7 @@ pub(crate) fn introduce(session: &mut Session, people: usize) {
             60 * (person % 5)
         );
         let given = profile(text.as_bytes()).unwrap();
-        session.take_profile(0, &given).unwrap();
+        session.take(|intake| intake.take_profile(0, &given)).unwrap();
     }
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn reading(person: usize, minute: i64) -> String {
 pub(crate) fn play(session: &mut Session, lines: &[String], handful: usize) {
     for lines in lines.chunks(handful) {
         for line in lines {
-            session.reading_line(0, line.as_bytes(), &OPTIONS).unwrap();
+            session.take(|intake| intake.reading_line(0, line.as_bytes(), &OPTIONS)).unwrap();
         }
         session.settle().unwrap();
         let mut announced = session.take_announced();
@@ -90,7 +90,7 @@ pub(crate) fn play(session: &mut Session, lines: &[String], handful: usize) {
                     user_id: None,
                 },
             };
-            session.take_feedback(0, &answer, b"by hand").unwrap();
+            session.take(|intake| intake.take_feedback(0, &answer, b"by hand")).unwrap();
         }
         session.settle().unwrap();
     }

@@ -94,12 +94,17 @@ pub(crate) fn log_of_segments(segment_bytes: u64) -> Log {
     ];
     for text in people {
         let person = profile(text.as_bytes()).unwrap();
-        session.take_profile(0, &person).unwrap();
+        session.take(|intake| intake.take_profile(0, &person)).unwrap();
     }
     session.set_source(Some(Source { id: SOURCE, name: "stream.jsonl".into() })).unwrap();
     let options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
     for (line, number) in lines().iter().zip(1..) {
-        session.reading_line(number, line.as_bytes(), &options).unwrap();
+        session.take(|intake| intake.reading_line(number, line.as_bytes(), &options)).unwrap();
+        // Without it a slow machine gathers the whole stream in a chunk or two, however small
+        // its segments are to be.
+        if number % 256 == 0 {
+            session.settle().unwrap();
+        }
     }
     session.set_source(None).unwrap();
     session.settle().unwrap();
@@ -121,7 +126,7 @@ pub(crate) fn log_of_segments(segment_bytes: u64) -> Log {
         recv_ts: Some(at),
         body,
     };
-    session.take_feedback(0, &feedback, b"by hand").unwrap();
+    session.take(|intake| intake.take_feedback(0, &feedback, b"by hand")).unwrap();
     let mut lines = session.take_lines();
     lines.extend(session.finish().unwrap().lines);
     lines.sort_by_key(|outcome| outcome.line);

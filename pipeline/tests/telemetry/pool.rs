@@ -3,7 +3,7 @@
 use std::{path::Path, sync::mpsc};
 
 use zeitgeber::{
-    cycle::{Action, Batch, Cycle, Item, OutcomeDetail, Raw},
+    cycle::{Action, Batch, Cycle, Item, OutcomeDetail, Raw, Wants},
     engine::Listener,
     journal::{Append, Tail},
     store::Store,
@@ -20,7 +20,7 @@ pub(super) fn work(dir: &Path, mut recording: impl Listener) {
     let partition = PartitionId(0);
     let state = State::initial(partition);
     let cycle = Cycle::resume(state, Tail::default(), 64 << 10, OutcomeDetail::Counts);
-    let mut cycle = cycle.with_tally(true);
+    let mut cycle = cycle.telling(Wants { tally: true, ..Wants::default() });
     let mut pool = default_configuration();
     pool.policy.kind = AssignmentPolicy::Linucb;
     let profile = AgentProfile {

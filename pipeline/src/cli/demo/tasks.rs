@@ -9,9 +9,9 @@ use std::{
 
 use serde::Serialize;
 use zeitgeber::{
-    cycle::{Ack, OutcomeDetail},
+    cycle::OutcomeDetail,
     demo::tasks::{self, Figures, KINDS, PoolFigures},
-    engine::{Engine, EngineSettings, Listener},
+    engine::{Engine, EngineSettings},
     ingest::Configure,
 };
 
@@ -44,13 +44,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Nobody hears of what becomes durable.
-struct Deaf;
-
-impl Listener for Deaf {
-    fn durable(&mut self, _: &[Ack]) {}
-}
-
 #[derive(Serialize)]
 struct Summary<'a> {
     data_dir: &'a Path,
@@ -79,7 +72,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let bounds =
         EngineSettings { pending_bytes: PENDING_BYTES, pending_requests: PENDING_REQUESTS };
     let body = config.configuration();
-    let engine = Engine::open(&dir, &settings, bounds, &body, Configure::Keep, Deaf)?;
+    let engine = Engine::open(&dir, &settings, bounds, &body, Configure::Keep, ())?;
     let played = tasks::play(&engine.handle(), &stop);
     // Where the log failed, closing says why.
     engine.close()?;
