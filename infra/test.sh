@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Everything that must hold: formatting, lints with warnings denied, documentation, all tests.
-# Needs no service; the network only for cargo, for Debian's packages where they are missing
-# (build-essential, prometheus, python3-venv, curl) and for schemathesis from PyPI.
+# Starts Kafka and Cassandra for it and stops them at its end. Needs the network only for cargo,
+# for Debian's packages where they are missing (build-essential, pkg-config, libssl-dev,
+# zlib1g-dev, prometheus, python3-venv, curl, openjdk-17-jre-headless, maven), for the servers'
+# jars from Maven's repository and for schemathesis from PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash infra/setup.sh
@@ -18,6 +20,8 @@ bash infra/prometheus/check.sh
 step "contract"
 bash infra/contract/setup.sh
 step "tests"
+services="${CARGO_TARGET_DIR:-target}/services"
+trap '[ ! -d "$services" ] || bash infra/services/down.sh "$services" --wipe' EXIT
 cargo test --workspace --no-fail-fast
 step "fixtures"
 cargo test --quiet --package zeitgeber-tests --test routing_fixtures -- --nocapture

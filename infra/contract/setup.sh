@@ -7,17 +7,8 @@ into="${CARGO_TARGET_DIR:-target}/contract"
 wanted="infra/contract/requirements.txt"
 cmp -s "$wanted" "$into/installed.txt" && exit 0
 
-command -v curl >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || {
-  command -v apt-get >/dev/null || {
-    echo "setup: curl or python3 with venv is missing, and there is no apt-get to install it" >&2
-    exit 1
-  }
-  root=()
-  [ "$(id -u)" -eq 0 ] || root=(sudo)
-  echo "setup: installing python3-venv and curl (for the tests over HTTP)"
-  "${root[@]}" apt-get update -qq
-  "${root[@]}" apt-get install -y -qq --no-install-recommends python3-venv curl ca-certificates
-}
+command -v curl >/dev/null && python3 -c 'import ensurepip' 2>/dev/null ||
+  bash infra/packages.sh "for the tests over HTTP" python3-venv curl ca-certificates
 echo "setup: installing schemathesis into $into (from PyPI)"
 rm -rf "$into"
 python3 -m venv "$into"

@@ -4,17 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-if ! command -v promtool >/dev/null || ! command -v prometheus >/dev/null; then
-  command -v apt-get >/dev/null || {
-    echo "check: promtool is missing, and no apt-get to install it: install Prometheus" >&2
-    exit 1
-  }
-  root=()
-  [ "$(id -u)" -eq 0 ] || root=(sudo)
-  echo "check: installing prometheus (promtool and the server for the live test)"
-  "${root[@]}" apt-get update -qq
-  "${root[@]}" apt-get install -y -qq --no-install-recommends prometheus
-fi
+command -v promtool >/dev/null && command -v prometheus >/dev/null ||
+  bash ../packages.sh "promtool, and the server for the live test" prometheus
 
 promtool check config prometheus.yml
 promtool check rules rules/*.yml

@@ -213,16 +213,17 @@ impl Cycle {
 
     /// Takes the completion of the oldest append in flight.
     pub fn appended(&mut self, appended: Appended, actions: &mut Vec<Action>) {
-        self.builder.recycle(appended.buffer);
         match appended.result {
             Ok(()) => {
-                if let Some(Waiting { ack, batch }) = self.waiting.pop_front() {
+                if let Some(Waiting { mut ack, batch }) = self.waiting.pop_front() {
+                    ack.chunk = self.wants.chunks.then(|| appended.buffer.as_slice().into());
                     actions.push(Action::Acknowledge(ack));
                     self.settle(batch, actions);
                 }
             }
             Err(error) => actions.push(Action::Stop(error)),
         }
+        self.builder.recycle(appended.buffer);
     }
 
     fn take_item(&mut self, batch: &Batch, item: &Item) -> Result<(), StoreError> {

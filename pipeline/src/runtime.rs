@@ -315,8 +315,11 @@ impl Worker {
     fn complete(&mut self, (appended, commit): Completion) -> bool {
         let index = self.index(appended.partition);
         self.cycles[index].appended(appended, &mut self.actions);
-        if let Some(Action::Acknowledge(ack)) = self.actions.last_mut() {
-            ack.commit = commit;
+        // A snapshot that was held back may follow it.
+        for action in &mut self.actions {
+            if let Action::Acknowledge(ack) = action {
+                ack.commit = commit;
+            }
         }
         self.act(index)
     }

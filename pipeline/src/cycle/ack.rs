@@ -1,13 +1,13 @@
 //! What is told once inputs are durable: counts, and for those who ask an outcome a line.
 
+use std::{sync::Arc, time::Duration};
+
 use serde::{Deserialize, Serialize};
 use zeitgeber_processors::flow::{Input, State};
 use zeitgeber_schemas::{
     DecisionMade, Event, FeedbackStatus, InterventionIssued, PartitionId, ReadingAccepted, Reason,
     SchemaId, Span,
 };
-
-use std::time::Duration;
 
 use super::{Outgoing, kind_name, tally::Tally};
 
@@ -29,6 +29,8 @@ pub struct Wants {
     pub decisions: bool,
     /// Who was given a task.
     pub assignments: bool,
+    /// The chunks themselves.
+    pub chunks: bool,
 }
 
 impl Wants {
@@ -39,6 +41,7 @@ impl Wants {
             tally: self.tally || other.tally,
             decisions: self.decisions || other.decisions,
             assignments: self.assignments || other.assignments,
+            chunks: self.chunks || other.chunks,
         }
     }
 }
@@ -62,6 +65,8 @@ pub struct Ack {
     pub tally: Option<Box<Tally>>,
     /// How long its chunk took to become durable, where somebody watches.
     pub commit: Option<Duration>,
+    /// The chunk's bytes, for those who publish what it says.
+    pub chunk: Option<Arc<[u8]>>,
 }
 
 /// An agent was given a task, and the assignment is durable.
