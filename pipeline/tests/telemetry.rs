@@ -184,9 +184,10 @@ fn numbers_of_what_flowed_are_those_that_the_engine_counted() {
     let engine = open(dir.path(), (metrics.recording(), heard.clone()));
     metrics.watch(engine.handle());
     fill(&engine.handle(), &heard);
+    // Who waits for inputs may hear of them before whoever counts them.
+    let counts: Counts = engine.close().expect("it stops cleanly");
     let text = metrics.render();
     metrics.unwatch();
-    let counts: Counts = engine.close().expect("it stops cleanly");
     let values = scrape(&text);
     let is = |name: &str, count: u64| {
         assert_eq!(sum(&values, name), count as f64, "{name}");
