@@ -7,8 +7,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use zeitgeber_processors::flow::{Body, DECIDE_VERSION, Desk, Input, Outcome, State};
-use zeitgeber_schemas::{Envelope, Event, PartitionId, Reason, Repeat, SchemaId};
+use zeitgeber_processors::flow::{DECIDE_VERSION, Desk, Input, Outcome, State};
+use zeitgeber_schemas::{Envelope, Event, PartitionId, Reason, Repeat};
 
 use crate::{
     door::raw_bytes,
@@ -140,6 +140,11 @@ impl Cycle {
         self.waiting.is_empty() && self.builder.is_empty()
     }
 
+    /// How many chunks wait for the disk.
+    pub fn in_flight(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether the disk is so far behind that the next batch should wait.
     pub fn is_full(&self) -> bool {
         self.waiting.len() > IN_FLIGHT
@@ -221,7 +226,10 @@ impl Cycle {
                     self.settle(batch, actions);
                 }
             }
-            Err(error) => actions.push(Action::Stop(error)),
+            Err(error) => {
+                self.waiting.pop_front();
+                actions.push(Action::Stop(error));
+            }
         }
         self.builder.recycle(appended.buffer);
     }
@@ -384,18 +392,5 @@ impl Cycle {
         self.waiting.push_back(Waiting { ack, batch: self.held.batch() });
         actions.push(Action::Append(sealed));
         self.cut_if_due(actions);
-    }
-}
-
-/// The kind of an input as outcomes name it.
-pub(crate) fn kind_name(input: &Input<'_>) -> Option<String> {
-    match input.body {
-        Body::Reading(body) => Some(body.kind().as_str().into()),
-        Body::Profile(_) => Some(SchemaId::Profile.as_str().into()),
-        Body::Feedback(_) => Some(SchemaId::Feedback.as_str().into()),
-        Body::Configuration(_) => Some(SchemaId::Configuration.as_str().into()),
-        Body::Unreadable(body) => body.kind.clone(),
-        Body::Task(body) => Some(body.schema().as_str().into()),
-        Body::Tick(_) => Some(SchemaId::PersonTick.as_str().into()),
     }
 }

@@ -21,16 +21,18 @@ use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
     cycle::{Ack, Batch, Counts, Reply, Told, Unsettled, Wants},
-    ingest::{Configure, Intake, Opened, SessionError, SessionSettings, now_ms, open_runtime},
-    journal::{AppendError, Journal, Layout},
+    ingest::{Configure, Intake, SessionError, SessionSettings, now_ms, open_runtime},
+    journal::{Journal, Layout},
     measure::{Histogram, LATENCY_S},
-    runtime::{CoreDoors, CoreLoad, Runtime},
+    runtime::{CoreDoors, CoreLoad, Report, Runtime},
     state::{Partition, SnapshotError, Written},
     store::{Recovered, Store},
 };
 
+mod ownership;
 mod wait;
 
+pub use ownership::StillHeld;
 pub use wait::WaitError;
 
 /// Spent intakes that wait to be filled again.
@@ -45,6 +47,13 @@ pub struct EngineSettings {
     pub pending_requests: usize,
 }
 
+impl EngineSettings {
+    /// Every request may have a share at every core; the engine's own bounds come first.
+    const fn queue_shares(&self) -> usize {
+        self.pending_requests + 1
+    }
+}
+
 /// Why inputs were not taken. None of them is in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
@@ -54,12 +63,20 @@ pub enum NotTaken {
     /// It is stopping, or its journal failed.
     #[error("the writer has stopped")]
     Stopped,
+    /// Another worker owns the partition, or nobody does yet.
+    #[error("partition {0} has its writer elsewhere: try again in a moment, or ask another worker")]
+    Elsewhere(PartitionId),
 }
 
 /// What an engine tells whoever runs it, from its own thread.
 pub trait Listener: Send {
     /// These became durable.
     fn durable(&mut self, acks: &[Ack]);
+
+    /// Another writer took the partition over: nothing of it becomes durable here from now on.
+    fn lost(&mut self, partition: PartitionId) {
+        let _ = partition;
+    }
 
     /// What acknowledgements should tell it besides counts.
     fn wants(&self) -> Wants {
@@ -77,6 +94,11 @@ impl<A: Listener, B: Listener> Listener for (A, B) {
     fn durable(&mut self, acks: &[Ack]) {
         self.0.durable(acks);
         self.1.durable(acks);
+    }
+
+    fn lost(&mut self, partition: PartitionId) {
+        self.0.lost(partition);
+        self.1.lost(partition);
     }
 
     fn wants(&self) -> Wants {
@@ -108,6 +130,8 @@ pub struct Handle(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     store: Store,
+    /// Whether each partition's writer is here.
+    owned: Vec<AtomicBool>,
     doors: CoreDoors,
     settings: EngineSettings,
     stopping: AtomicBool,
@@ -130,12 +154,45 @@ impl Engine {
         configure: Configure,
         listener: impl Listener + 'static,
     ) -> Result<Self, SessionError> {
-        // Every request may have a share at every core; the engine's own bounds come first.
-        let queue_shares = bounds.pending_requests + 1;
-        let Opened { store, runtime, stale, recovered } =
-            open_runtime(dir, settings, queue_shares, listener.wants(), configuration, configure)?;
-        let acks = runtime.acks().clone();
+        let opened = open_runtime(
+            dir,
+            settings,
+            bounds.queue_shares(),
+            listener.wants(),
+            configuration,
+            configure,
+        )?;
+        let stale = opened.stale;
+        let engine = Self::of(opened.store, opened.runtime, opened.recovered, bounds, listener)?;
+        let shared = &engine.handle.0;
+        shared.store.partitions().for_each(|partition| shared.own(partition, true));
+        engine.handle.configure(&stale, configuration).map_err(|_| engine.handle.why_stopped())?;
+        Ok(engine)
+    }
+
+    /// Starts the cores without a partition: those come and go ([`Handle::adopt`]).
+    pub fn start(
+        store: Store,
+        settings: &SessionSettings,
+        bounds: EngineSettings,
+        listener: impl Listener + 'static,
+    ) -> Result<Self, SessionError> {
+        let sizing = settings.sizing(bounds.queue_shares(), listener.wants());
+        let runtime = Runtime::start(&store.journal(), Vec::new(), sizing);
+        let runtime = runtime.map_err(SessionError::Threads)?;
+        Self::of(store, runtime, Recovered::default(), bounds, listener)
+    }
+
+    fn of(
+        store: Store,
+        runtime: Runtime,
+        recovered: Recovered,
+        bounds: EngineSettings,
+        listener: impl Listener + 'static,
+    ) -> Result<Self, SessionError> {
+        let reports = runtime.reports().clone();
         let handle = Handle(Arc::new(Shared {
+            owned: store.partitions().map(|_| AtomicBool::new(false)).collect(),
             store,
             doors: runtime.doors(),
             settings: bounds,
@@ -150,27 +207,9 @@ impl Engine {
         let shared = Arc::clone(&handle.0);
         let teller = std::thread::Builder::new()
             .name("teller".into())
-            .spawn(move || tell(&acks, &shared, listener))
+            .spawn(move || tell(&reports, &shared, listener))
             .map_err(SessionError::Threads)?;
-        let engine = Self { handle, runtime, teller, ticker: None, recovered };
-        engine.configure(&stale, configuration)?;
-        Ok(engine)
-    }
-
-    fn configure(
-        &self,
-        stale: &[PartitionId],
-        configuration: &ConfigurationBody,
-    ) -> Result<(), SessionError> {
-        if stale.is_empty() {
-            return Ok(());
-        }
-        let mut intake = self.handle.intake();
-        stale.iter().for_each(|partition| intake.configuration(*partition, configuration));
-        let (sender, receiver) = bounded(1);
-        let taken = self.handle.submit(intake, move |told| drop(sender.send(told)));
-        let settled = taken.is_ok() && matches!(receiver.recv(), Ok(Ok(_)));
-        if settled { Ok(()) } else { Err(self.handle.why_stopped()) }
+        Ok(Self { handle, runtime, teller, ticker: None, recovered })
     }
 
     /// What opening found and folded.
@@ -214,7 +253,7 @@ impl Engine {
             }
         }
         let mut finished = self.runtime.finish();
-        drop(finished.acks);
+        drop(finished.reports);
         if let Err(panic) = self.teller.join() {
             std::panic::resume_unwind(panic);
         }
@@ -290,6 +329,9 @@ impl Handle {
         if !self.takes() {
             return Err(NotTaken::Stopped);
         }
+        if let Some(partition) = intake.partitions_held().find(|partition| !self.owns(*partition)) {
+            return Err(NotTaken::Elsewhere(partition));
+        }
         let room = Room::take(&self.0, intake.bytes())?;
         let mut batches = intake.take_batches(Batch::default);
         // Where enough are waiting already, this one's memory goes back to the system.
@@ -317,6 +359,9 @@ impl Handle {
         question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
         answer: impl FnOnce(T) + Send + 'static,
     ) -> Result<(), NotTaken> {
+        if !self.owns(partition) {
+            return Err(NotTaken::Elsewhere(partition));
+        }
         let ask = Box::new(move |held: &mut Partition, position| {
             let found = question(held, position);
             Box::new(move || answer(found)) as crate::cycle::Answer
@@ -361,18 +406,16 @@ impl Drop for Room {
     }
 }
 
-/// Takes acknowledgements in until the cores are gone.
-fn tell(
-    acks: &Receiver<Result<Ack, AppendError>>,
-    shared: &Arc<Shared>,
-    mut listener: impl Listener,
-) {
+/// Takes reports in until the cores are gone.
+fn tell(reports: &Receiver<Report>, shared: &Arc<Shared>, mut listener: impl Listener) {
     let mut durable = Vec::new();
-    while let Ok(first) = acks.recv() {
-        for ack in std::iter::once(first).chain(acks.try_iter()) {
-            match ack {
-                Ok(ack) => durable.push(ack),
-                Err(error) => drop(shared.failure.set(error.to_string())),
+    while let Ok(first) = reports.recv() {
+        let mut lost = Vec::new();
+        for report in std::iter::once(first).chain(reports.try_iter()) {
+            match report {
+                Report::Durable(ack) => durable.push(ack),
+                Report::Lost(partition) => lost.push(partition),
+                Report::Failed(error) => drop(shared.failure.set(error.to_string())),
             }
         }
         {
@@ -381,5 +424,9 @@ fn tell(
         }
         listener.durable(&durable);
         durable.clear();
+        for partition in lost {
+            shared.own(partition, false);
+            listener.lost(partition);
+        }
     }
 }

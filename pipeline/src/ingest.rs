@@ -16,7 +16,7 @@ use zeitgeber_schemas::{
 use crate::{
     cycle::{Ack, Announced, Counts, LineOutcome, OutcomeDetail, Source, Wants},
     journal::{AppendError, Tail},
-    runtime::{CoreDoors, QUEUE_SHARES, Runtime, Sizing, Stopped},
+    runtime::{CoreDoors, QUEUE_SHARES, Report, Runtime, Sizing, Stopped},
     state::{Memory, Partition},
     store::{Recovered, Store, StoreError},
 };
@@ -73,6 +73,23 @@ pub struct SessionSettings {
     pub memory: Memory,
 }
 
+impl SessionSettings {
+    pub(crate) fn sizing(&self, queue_shares: usize, wants: Wants) -> Sizing {
+        let threads = match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        Sizing {
+            threads,
+            chunk_bytes: self.chunk_bytes,
+            outcomes: self.outcomes,
+            queue_shares,
+            wants,
+            snapshot_every_bytes: self.memory.snapshot_every_bytes,
+        }
+    }
+}
+
 /// What becomes of a configuration that the log has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Configure {
@@ -91,6 +108,9 @@ pub enum SessionError {
     /// An append failed.
     #[error("the log could not be written: {0}")]
     Append(#[from] AppendError),
+    /// Another writer works on the same log.
+    #[error("another writer took partition {0} over; what it did not acknowledge is not in the log")]
+    Lost(PartitionId),
     /// The threads could not be started.
     #[error("could not start the core threads: {0}")]
     Threads(std::io::Error),
@@ -217,8 +237,8 @@ impl Session {
         if self.doors.submit(full).is_err() {
             return Err(self.why_stopped());
         }
-        while let Ok(ack) = self.runtime.acks().try_recv() {
-            self.take_ack(ack.map_err(|error| self.diagnose(error))?);
+        while let Ok(report) = self.runtime.reports().try_recv() {
+            self.take_report(report)?;
         }
         Ok(())
     }
@@ -227,8 +247,8 @@ impl Session {
     pub fn settle(&mut self) -> Result<(), SessionError> {
         self.hand_over()?;
         while self.in_flight() > 0 {
-            match self.runtime.acks().recv() {
-                Ok(ack) => self.take_ack(ack.map_err(|error| self.diagnose(error))?),
+            match self.runtime.reports().recv() {
+                Ok(report) => self.take_report(report)?,
                 Err(_) => return Err(self.why_stopped()),
             }
         }
@@ -242,8 +262,8 @@ impl Session {
         let mut finished = self.runtime.finish();
         handed_over?;
         let mut summary = Summary { counts: self.counts, threads, lines: self.lines };
-        for ack in finished.acks.try_iter() {
-            let ack = ack.map_err(|error| diagnose(&self.store, error))?;
+        for report in finished.reports.try_iter() {
+            let ack = settled(report).map_err(|error| diagnose(&self.store, error))?;
             summary.counts += ack.counts;
             summary.lines.extend(ack.lines);
         }
@@ -251,26 +271,24 @@ impl Session {
         Ok(summary)
     }
 
-    fn take_ack(&mut self, ack: Ack) {
+    fn take_report(&mut self, report: Report) -> Result<(), SessionError> {
+        let ack = settled(report).map_err(|error| diagnose(&self.store, error))?;
         self.counts += ack.counts;
         self.lines.extend(ack.lines);
         self.announced.extend(ack.decisions);
+        Ok(())
     }
 
     /// The failure that stopped a core, where one was told.
     fn why_stopped(&self) -> SessionError {
-        let told = self.runtime.acks().try_iter().find_map(Result::err);
+        let told = self.runtime.reports().try_iter().find_map(|report| settled(report).err());
         match told {
-            Some(error) => self.diagnose(error),
+            Some(error) => diagnose(&self.store, error),
             None => match self.store.journal().close() {
                 Err(failure) => failure.into(),
                 Ok(()) => Stopped.into(),
             },
         }
-    }
-
-    fn diagnose(&self, error: AppendError) -> SessionError {
-        diagnose(&self.store, error)
     }
 }
 
@@ -299,29 +317,28 @@ pub(crate) fn open_runtime(
         Some(known) => configure == Configure::Replace && known != configuration,
     };
     let stale = held.iter().filter(differs).map(|held| held.state().partition()).collect();
-    let threads = match settings.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
-    let sizing = Sizing {
-        threads,
-        chunk_bytes: settings.chunk_bytes,
-        outcomes: settings.outcomes,
-        queue_shares,
-        wants,
-        snapshot_every_bytes: settings.memory.snapshot_every_bytes,
-    };
+    let sizing = settings.sizing(queue_shares, wants);
     let runtime = Runtime::start(&store.journal(), held, sizing).map_err(SessionError::Threads)?;
     Ok(Opened { store, runtime, stale, recovered })
 }
 
+/// What became durable. To a session, which has its log alone, a partition that another writer took
+/// is a failure like any other.
+fn settled(report: Report) -> Result<Ack, SessionError> {
+    match report {
+        Report::Durable(ack) => Ok(ack),
+        Report::Lost(partition) => Err(SessionError::Lost(partition)),
+        Report::Failed(error) => Err(error.into()),
+    }
+}
+
 /// A core may hear of a failed write only that it failed; the journal knows which and why.
-fn diagnose(store: &Store, error: AppendError) -> SessionError {
+fn diagnose(store: &Store, error: SessionError) -> SessionError {
     match error {
-        AppendError::Poisoned | AppendError::Closed => {
+        SessionError::Append(error @ (AppendError::Poisoned | AppendError::Closed)) => {
             store.journal().close().err().unwrap_or(error).into()
         }
-        error => error.into(),
+        error => error,
     }
 }
 

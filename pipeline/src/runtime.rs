@@ -1,33 +1,34 @@
 //! The threads around the cycles: each core thread owns a share of the partitions.
 //!
 //! Batches come in through one bounded channel a core, completions of the journal through another;
-//! questions about states overtake batches on a third. Acknowledgements leave through one channel
-//! for all. No rule lives here.
+//! questions about states overtake batches on a third. What becomes of inputs and partitions leaves
+//! through one channel for all. Partitions come and go while the cores run: which are there is said
+//! from outside, and a partition that another writer took over goes by itself. No rule lives here.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     thread::{Builder, JoinHandle},
-    time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
+use crossbeam_channel::{Receiver, bounded, unbounded};
 use zeitgeber_schemas::PartitionId;
 
 use crate::{
-    cycle::{Ack, Action, Ask, Batch, Cycle, OutcomeDetail, Wants},
-    journal::{Append, AppendError, Appended, Done, Journal, Tail},
-    state::{Cut, Partition, SnapshotError, Written},
+    cycle::{Ack, Batch, Cycle, OutcomeDetail, Wants},
+    journal::{AppendError, Journal, Tail},
+    state::{Partition, SnapshotError, Written},
 };
 
 mod doors;
+mod seat;
 mod snapshots;
+mod worker;
 
-use doors::{CoreDoor, Share, Work};
-pub use doors::{CoreDoors, CoreLoad};
+pub use doors::{CoreDoors, CoreLoad, Released};
+use doors::{CoreDoor, Work};
+use seat::Seat;
 use snapshots::Snapshots;
+use worker::{Seating, Worker};
 
 /// Hand-overs that may wait for one core, where one door fills them.
 pub const QUEUE_SHARES: usize = 8;
@@ -35,8 +36,6 @@ pub const QUEUE_SHARES: usize = 8;
 const QUEUE_ASKS: usize = 4_096;
 /// Spent batches that may wait to be filled again.
 const SPENT_BATCHES: usize = 64;
-/// Inputs a core takes before it flushes.
-const TAKE_INPUTS: usize = 16_384;
 
 /// How a runtime is sized.
 #[derive(Debug, Clone, Copy)]
@@ -55,13 +54,24 @@ pub struct Sizing {
     pub wants: Wants,
 }
 
+/// What cores tell.
+#[derive(Debug)]
+pub enum Report {
+    /// These inputs are durable.
+    Durable(Ack),
+    /// Another writer took the partition over. Whoever waited for inputs of it learns that they are
+    /// not settled.
+    Lost(PartitionId),
+    /// The journal failed, and the core with it.
+    Failed(AppendError),
+}
+
 /// The running cores.
 #[derive(Debug)]
 pub struct Runtime {
     cores: Vec<Core>,
-    acks: Receiver<Result<Ack, AppendError>>,
+    reports: Receiver<Report>,
     spent: Receiver<Batch>,
-    partitions: u16,
     snapshots: Snapshots,
 }
 
@@ -71,53 +81,53 @@ struct Core {
     thread: JoinHandle<Vec<Cycle>>,
 }
 
-/// The cores stopped because the journal failed; the acknowledgements say how.
+/// The cores stopped because the journal failed; the reports say how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the writer has stopped")]
 pub struct Stopped;
 
 impl Runtime {
-    /// Starts the cores on folded states, one for each partition in order.
+    /// Starts the cores of a log on folded states: of all its partitions, or of some; others may
+    /// come later ([`CoreDoors::adopt`]).
     pub fn start(
         journal: &Arc<dyn Journal>,
         held: Vec<Partition>,
         sizing: Sizing,
     ) -> std::io::Result<Self> {
-        let partitions = held.len() as u16;
-        let threads = sizing.threads.clamp(1, held.len().max(1));
+        let partitions = journal.layout().partitions;
+        let threads = sizing.threads.clamp(1, usize::from(partitions).max(1));
         let (snapshots, cuts) = Snapshots::start()?;
-        let (acks_in, acks) = unbounded();
+        let (reports_in, reports) = unbounded();
         let (spent_in, spent) = bounded(SPENT_BATCHES);
-        let mut shares: Vec<Vec<Cycle>> = (0..threads).map(|_| Vec::new()).collect();
-        let every_bytes = sizing.snapshot_every_bytes / u64::from(partitions.max(1));
+        let seating = Seating { sizing, partitions };
+        let seats_of = |core: usize| (core..usize::from(partitions)).step_by(threads);
+        let mut shares: Vec<Vec<Seat>> =
+            (0..threads).map(|core| seats_of(core).map(|_| Seat::default()).collect()).collect();
         for held in held {
             let partition = held.state().partition();
+            let number = usize::from(partition.0);
             let tail = journal.tail(partition);
-            let mut cycle = Cycle::resume(held, tail, sizing.chunk_bytes, sizing.outcomes)
-                .telling(sizing.wants);
-            let turn = u64::from(partition.0) * every_bytes / u64::from(partitions.max(1));
-            cycle.checkpoint_every(every_bytes, turn);
-            shares[usize::from(partition.0) % threads].push(cycle);
+            shares[number % threads][number / threads].sit(seating.cycle(held, tail));
         }
-        let start = |(number, cycles)| {
+        let start = |(number, seats)| {
             let (work, queue) = bounded(sizing.queue_shares);
             let (asks_in, asks) = bounded(QUEUE_ASKS);
             let (completions_in, completions) = unbounded();
             let busy_ns = Arc::new(AtomicU64::new(0));
             let worker = Worker {
-                cycles,
+                seats,
+                seating,
                 threads,
                 journal: Arc::clone(journal),
                 queue,
                 asks,
                 completions,
                 completions_in,
-                acks: acks_in.clone(),
+                reports: reports_in.clone(),
                 spent: spent_in.clone(),
                 cuts: cuts.clone(),
                 actions: Vec::new(),
                 appends: Vec::new(),
-                timed: sizing.wants.tally,
                 busy_ns: Arc::clone(&busy_ns),
             };
             let name = format!("core-{number}");
@@ -125,17 +135,12 @@ impl Runtime {
             Ok(Core { door: CoreDoor { work, asks: asks_in, busy_ns }, thread })
         };
         let cores = shares.into_iter().enumerate().map(start).collect::<std::io::Result<_>>()?;
-        Ok(Self { cores, acks, spent, partitions, snapshots })
+        Ok(Self { cores, reports, spent, snapshots })
     }
 
     /// How many core threads run.
     pub fn threads(&self) -> usize {
         self.cores.len()
-    }
-
-    /// How many partitions there are.
-    pub const fn partitions(&self) -> u16 {
-        self.partitions
     }
 
     /// The doors of the cores.
@@ -148,9 +153,9 @@ impl Runtime {
         self.spent.try_recv().unwrap_or_default()
     }
 
-    /// What became durable, or the failure that stopped a core.
-    pub const fn acks(&self) -> &Receiver<Result<Ack, AppendError>> {
-        &self.acks
+    /// What became durable, which partitions were lost, the failure that stopped a core.
+    pub const fn reports(&self) -> &Receiver<Report> {
+        &self.reports
     }
 
     /// Snapshots written during the run, or why one was not. Those that nobody reads are dropped
@@ -160,7 +165,7 @@ impl Runtime {
     }
 
     /// Takes no more batches, waits for what is pending, and gives the partitions' states back in
-    /// order. Acknowledgements still unread are in the channel that comes with them.
+    /// order. Reports still unread are in the channel that comes with them.
     pub fn finish(self) -> Finished {
         let mut ended: Vec<(Tail, Partition)> = Vec::new();
         for core in self.cores {
@@ -174,7 +179,7 @@ impl Runtime {
         // The cores are gone, so no more cuts come: what is being written ends first.
         self.snapshots.finish();
         ended.sort_by_key(|(_, held)| held.state().partition());
-        Finished { partitions: ended, acks: self.acks }
+        Finished { partitions: ended, reports: self.reports }
     }
 }
 
@@ -183,176 +188,6 @@ impl Runtime {
 pub struct Finished {
     /// Each partition with its tail, in order.
     pub partitions: Vec<(Tail, Partition)>,
-    /// Acknowledgements not read yet.
-    pub acks: Receiver<Result<Ack, AppendError>>,
-}
-
-struct Worker {
-    cycles: Vec<Cycle>,
-    threads: usize,
-    journal: Arc<dyn Journal>,
-    queue: Receiver<Work>,
-    asks: Receiver<(PartitionId, Ask)>,
-    completions: Receiver<Completion>,
-    completions_in: Sender<Completion>,
-    acks: Sender<Result<Ack, AppendError>>,
-    spent: Sender<Batch>,
-    cuts: Sender<Box<Cut>>,
-    actions: Vec<Action>,
-    appends: Vec<(Append, Done)>,
-    /// Whether somebody wants to know how long chunks take to become durable.
-    timed: bool,
-    busy_ns: Arc<AtomicU64>,
-}
-
-/// A completion, with how long the chunk took to become durable where that is wanted.
-type Completion = (Appended, Option<Duration>);
-
-impl Worker {
-    fn run(mut self) -> Vec<Cycle> {
-        let mut open = true;
-        while open || !self.cycles.iter().all(Cycle::is_idle) {
-            let full = self.cycles.iter().any(Cycle::is_full);
-            let queue = if open && !full { self.queue.clone() } else { never() };
-            let begun;
-            let stopped = select! {
-                recv(self.completions) -> completion => {
-                    begun = Instant::now();
-                    completion.map_or(true, |completion| self.complete(completion))
-                }
-                recv(self.asks) -> ask => {
-                    begun = Instant::now();
-                    ask.into_iter().for_each(|(partition, ask)| self.answer(partition, ask));
-                    false
-                }
-                recv(queue) -> work => {
-                    begun = Instant::now();
-                    open = work.is_ok_and(|work| self.work(work));
-                    false
-                }
-            };
-            if stopped || self.catch_up(&mut open) {
-                self.cycles.iter_mut().for_each(Cycle::abandon);
-                break;
-            }
-            for index in 0..self.cycles.len() {
-                self.cycles[index].flush(&mut self.actions);
-                self.act(index);
-            }
-            self.submit();
-            let busy_ns = begun.elapsed().as_nanos() as u64;
-            self.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
-        }
-        self.cycles
-    }
-
-    /// Takes what else is there without waiting.
-    fn catch_up(&mut self, open: &mut bool) -> bool {
-        while let Ok(completion) = self.completions.try_recv() {
-            if self.complete(completion) {
-                return true;
-            }
-        }
-        let mut room = TAKE_INPUTS;
-        while *open && room > 0 && !self.cycles.iter().any(Cycle::is_full) {
-            // What the last share filled goes to the disk while the next one is computed.
-            self.submit();
-            let Ok(work) = self.queue.try_recv() else { break };
-            room = room.saturating_sub(work.inputs());
-            *open = self.work(work);
-        }
-        false
-    }
-
-    /// Does a piece of work, and tells whether more may come.
-    fn work(&mut self, work: Work) -> bool {
-        match work {
-            Work::Take(share) => {
-                self.take(share);
-                true
-            }
-            Work::Tick(now_ms) => {
-                for index in 0..self.cycles.len() {
-                    self.cycles[index].tick(now_ms, &mut self.actions);
-                    self.act(index);
-                }
-                true
-            }
-            Work::Close => false,
-        }
-    }
-
-    fn answer(&mut self, partition: PartitionId, ask: Ask) {
-        let index = self.index(partition);
-        self.cycles[index].ask(ask);
-    }
-
-    /// Hands the gathered appends to the journal together.
-    fn submit(&mut self) {
-        if !self.appends.is_empty() {
-            self.journal.submit_all(std::mem::take(&mut self.appends));
-        }
-    }
-
-    fn index(&self, partition: PartitionId) -> usize {
-        usize::from(partition.0) / self.threads
-    }
-
-    fn take(&mut self, share: Share) {
-        for (partition, mut batch) in share {
-            let index = self.index(partition);
-            self.cycles[index].take(&batch, &mut self.actions);
-            self.act(index);
-            batch.clear();
-            // Where enough are waiting already, this one's memory goes back to the system.
-            drop(self.spent.try_send(batch));
-            while let Ok((partition, ask)) = self.asks.try_recv() {
-                self.answer(partition, ask);
-            }
-        }
-    }
-
-    fn complete(&mut self, (appended, commit): Completion) -> bool {
-        let index = self.index(appended.partition);
-        self.cycles[index].appended(appended, &mut self.actions);
-        // A snapshot that was held back may follow it.
-        for action in &mut self.actions {
-            if let Action::Acknowledge(ack) = action {
-                ack.commit = commit;
-            }
-        }
-        self.act(index)
-    }
-
-    /// Performs the actions of one cycle and tells whether the core must stop. Appends gather
-    /// until every cycle is flushed, so that they meet in one commit.
-    fn act(&mut self, index: usize) -> bool {
-        let mut stop = false;
-        for action in self.actions.drain(..) {
-            match action {
-                Action::Append(chunk) => {
-                    let done = self.completions_in.clone();
-                    let partition = self.cycles[index].state().partition();
-                    let append = Append { partition, expected_chunk: chunk.header().number, chunk };
-                    // The receiver is this thread; it outlives every append it waits for.
-                    let sealed = self.timed.then(Instant::now);
-                    let done: Done = Box::new(move |appended| {
-                        drop(done.send((appended, sealed.map(|sealed| sealed.elapsed()))));
-                    });
-                    self.appends.push((append, done));
-                }
-                Action::Acknowledge(mut ack) => {
-                    ack.outgoing.release(self.cycles[index].state().partition());
-                    drop(self.acks.send(Ok(ack)));
-                }
-                // At most one of a partition is on its way; the receiver outlives the cores.
-                Action::Checkpoint(cut) => drop(self.cuts.send(cut)),
-                Action::Stop(error) => {
-                    stop = true;
-                    drop(self.acks.send(Err(error)));
-                }
-            }
-        }
-        stop
-    }
+    /// Reports not read yet.
+    pub reports: Receiver<Report>,
 }

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use zeitgeber_processors::flow::{Input, State};
+use zeitgeber_processors::flow::{Body, Input, State};
 use zeitgeber_schemas::{
     DecisionMade, Event, FeedbackStatus, InterventionIssued, PartitionId, ReadingAccepted, Reason,
     SchemaId, Span,
 };
 
-use super::{Outgoing, kind_name, tally::Tally};
+use super::{Outgoing, tally::Tally};
 
 /// Whether outcomes are told line by line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,5 +323,18 @@ impl Ack {
                 issued,
             });
         }
+    }
+}
+
+/// The kind of an input as outcomes name it.
+fn kind_name(input: &Input<'_>) -> Option<String> {
+    match input.body {
+        Body::Reading(body) => Some(body.kind().as_str().into()),
+        Body::Profile(_) => Some(SchemaId::Profile.as_str().into()),
+        Body::Feedback(_) => Some(SchemaId::Feedback.as_str().into()),
+        Body::Configuration(_) => Some(SchemaId::Configuration.as_str().into()),
+        Body::Unreadable(body) => body.kind.clone(),
+        Body::Task(body) => Some(body.schema().as_str().into()),
+        Body::Tick(_) => Some(SchemaId::PersonTick.as_str().into()),
     }
 }

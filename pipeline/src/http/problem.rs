@@ -60,6 +60,8 @@ pub enum Kind {
     Unprocessable,
     /// Too much waits already.
     Busy,
+    /// Another worker writes the partition.
+    Elsewhere,
     /// The service is stopping.
     Stopping,
     /// The journal failed: nothing can become durable any more.
@@ -120,6 +122,7 @@ impl Kind {
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::Unprocessable => "unprocessable",
             Self::Busy => "busy",
+            Self::Elsewhere => "elsewhere",
             Self::Stopping => "stopping",
             Self::JournalFailed => "journal-failed",
             Self::ClientTimedOut | Self::TimedOut => "timed-out",
@@ -147,7 +150,7 @@ impl Kind {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Stopping | Self::JournalFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Elsewhere | Self::Stopping | Self::JournalFailed => StatusCode::SERVICE_UNAVAILABLE,
             Self::ClientTimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -174,6 +177,7 @@ impl Kind {
             Self::UnsupportedMediaType => "The body is of a type that is not taken here",
             Self::Unprocessable => "The input was read and refused",
             Self::Busy => "Too much waits already",
+            Self::Elsewhere => "Another worker writes this partition",
             Self::Stopping => "The service is stopping",
             Self::JournalFailed => "The journal failed",
             Self::ClientTimedOut => "The request took too long to arrive",
@@ -246,7 +250,7 @@ pub struct ProblemBody<'a> {
 impl Problem {
     /// A problem of a kind.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let retry_after_s = (kind == Kind::Busy).then_some(RETRY_AFTER_S);
+        let retry_after_s = matches!(kind, Kind::Busy | Kind::Elsewhere).then_some(RETRY_AFTER_S);
         let more = Box::new(More { retry_after_s, ..More::default() });
         Self { kind, detail: detail.into(), more }
     }
@@ -329,6 +333,7 @@ impl From<NotTaken> for Problem {
     fn from(error: NotTaken) -> Self {
         match error {
             NotTaken::Busy => Self::new(Kind::Busy, error.to_string()),
+            NotTaken::Elsewhere(_) => Self::new(Kind::Elsewhere, error.to_string()),
             NotTaken::Stopped => Self::new(Kind::Stopping, error.to_string()),
         }
     }

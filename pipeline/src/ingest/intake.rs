@@ -71,6 +71,12 @@ impl Intake {
         held.map(|(batch, n)| (PartitionId(n), std::mem::replace(batch, empty()))).collect()
     }
 
+    /// The partitions that something was taken for.
+    pub fn partitions_held(&self) -> impl Iterator<Item = PartitionId> + '_ {
+        let held = self.batches.iter().zip(0..).filter(|(batch, _)| !batch.items.is_empty());
+        held.map(|(_, n)| PartitionId(n))
+    }
+
     fn partitions(&self) -> u16 {
         self.batches.len() as u16
     }

@@ -8,11 +8,15 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use zeitgeber_schemas::PartitionId;
 
 use super::Stopped;
-use crate::cycle::{Ask, Batch};
+use crate::{
+    cycle::{Ask, Batch},
+    journal::Tail,
+    state::Partition,
+};
 
 /// Where one core takes its work from.
 #[derive(Debug, Clone)]
@@ -37,9 +41,17 @@ pub(super) enum Work {
     Take(Share),
     /// The time, ms UTC.
     Tick(i64),
+    /// A partition comes.
+    Adopt(Box<(Partition, Tail)>),
+    /// A partition goes.
+    Release(PartitionId, Sender<(Tail, Partition)>),
     /// Nothing comes after this.
     Close,
 }
+
+/// A partition that is let go, once all of it is durable; the channel ends without it where it is
+/// not there, or was lost before.
+pub type Released = Receiver<(Tail, Partition)>;
 
 /// The doors of all cores, for as many threads as like.
 #[derive(Debug, Clone)]
@@ -50,7 +62,7 @@ impl Work {
     pub(super) fn inputs(&self) -> usize {
         match self {
             Self::Take(share) => share.iter().map(|(_, batch)| batch.items.len()).sum(),
-            Self::Tick(_) | Self::Close => 0,
+            _ => 0,
         }
     }
 }
@@ -74,6 +86,24 @@ impl CoreDoors {
         Ok(())
     }
 
+    /// Takes a partition in, whose state was folded up to this tail. What was handed over for it
+    /// before is dropped.
+    pub fn adopt(&self, held: Partition, tail: Tail) -> Result<(), Stopped> {
+        let core = self.core(held.state().partition());
+        core.work.send(Work::Adopt(Box::new((held, tail)))).map_err(|_| Stopped)
+    }
+
+    /// Lets a partition go. What is handed over for it from here on is dropped.
+    pub fn release(&self, partition: PartitionId) -> Result<Released, Stopped> {
+        let (sender, released) = bounded(1);
+        self.core(partition).work.send(Work::Release(partition, sender)).map_err(|_| Stopped)?;
+        Ok(released)
+    }
+
+    fn core(&self, partition: PartitionId) -> &CoreDoor {
+        &self.0[usize::from(partition.0) % self.0.len()]
+    }
+
     /// How busy each core is.
     pub fn loads(&self) -> impl Iterator<Item = CoreLoad> {
         self.0.iter().map(|core| CoreLoad {
@@ -92,7 +122,6 @@ impl CoreDoors {
     /// Asks about a partition's state; the question overtakes what waits. It is dropped unasked
     /// where too many wait already or the core has stopped.
     pub fn ask(&self, partition: PartitionId, ask: Ask) -> Result<(), Stopped> {
-        let core = &self.0[usize::from(partition.0) % self.0.len()];
-        core.asks.try_send((partition, ask)).map_err(|_| Stopped)
+        self.core(partition).asks.try_send((partition, ask)).map_err(|_| Stopped)
     }
 }
