@@ -1,0 +1,70 @@
+//! `zeitgeber cluster`: the workers of one log, as the brokers and the log tell of them.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use zeitgeber::{cluster, journal::Journal};
+
+use super::{
+    Failure, Layers, Log,
+    output::{self, right},
+    session,
+};
+
+/// Show which worker owns which partition, and how far each is
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  zeitgeber cluster status --journal scylla://127.0.0.1/zeitgeber --set kafka.brokers=127.0.0.1:9092
+  zeitgeber cluster status --config zeitgeber.toml --json")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Status(Status),
+}
+
+/// Owners, positions in the log, and records that are not in it yet
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  zeitgeber cluster status --config zeitgeber.toml
+  zeitgeber cluster status --data-dir DIR --set kafka.brokers=127.0.0.1:9092 --json")]
+struct Status {
+    #[command(flatten)]
+    log: Log,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
+    let What::Status(args) = &args.what;
+    let config = session::config(layers)?;
+    if !config.kafka.is_set() {
+        return Err("no Kafka is configured: set kafka.brokers=HOST:PORT".into());
+    }
+    let store = args.log.read(&config)?;
+    let status = cluster::status(&config.kafka, &*store.journal())?;
+    let mut out = output::stdout();
+    if args.json {
+        output::document(&mut out, &status)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = output::table(&["partition", "owner", "chunks", "events", "behind"]);
+    for partition in &status.partitions {
+        let behind: u64 = partition.lag.values().sum();
+        table.add_row(vec![
+            right(partition.partition),
+            partition.owner.as_deref().unwrap_or("nobody").into(),
+            right(partition.chunks),
+            right(partition.position),
+            right(behind),
+        ]);
+    }
+    use std::io::Write;
+    writeln!(out, "group {}, {} workers", status.group, status.workers)?;
+    writeln!(out, "{table}")?;
+    Ok(ExitCode::SUCCESS)
+}

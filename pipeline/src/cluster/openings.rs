@@ -1,0 +1,144 @@
+//! Partitions on their way in or out: what waits for other machines, on threads that may wait.
+
+use std::{
+    sync::Arc,
+    thread::{Builder, JoinHandle},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use zeitgeber_schemas::{ConfigurationBody, PartitionId};
+
+use super::Shared;
+use crate::{
+    bus::kafka::BusError,
+    engine::WaitError,
+    state::Memory,
+    store::StoreError,
+};
+
+/// How many partitions are opened or closed at a time: most of it is waiting.
+const AT_A_TIME: usize = 8;
+/// How long a partition may take to become durable before it is let go without.
+const RELEASE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How partitions are opened.
+#[derive(Debug, Clone)]
+pub struct Opener {
+    /// How much is kept in memory.
+    pub memory: Memory,
+    /// What is put in force in each.
+    pub configuration: ConfigurationBody,
+}
+
+/// Why a partition could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It could not be claimed, or its state not be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The cores did not keep it.
+    #[error(transparent)]
+    Cores(#[from] WaitError),
+    /// Its records cannot be read or published.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Job {
+    Open(PartitionId),
+    Close(PartitionId),
+}
+
+#[derive(Debug)]
+pub(super) enum Done {
+    Opened(PartitionId, Result<Opened, OpenError>),
+    Closed(PartitionId),
+}
+
+/// What opening a partition took.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The position of its next event.
+    pub(super) position: u64,
+    pub(super) folded_events: u64,
+    pub(super) from_snapshot: bool,
+}
+
+/// The threads that open and close partitions.
+#[derive(Debug)]
+pub(super) struct Openings {
+    jobs: Sender<Job>,
+    done: Receiver<Done>,
+    /// They end when nobody orders any more.
+    _threads: Vec<JoinHandle<()>>,
+}
+
+impl Openings {
+    pub(super) fn start(shared: &Arc<Shared>) -> Result<Self, BusError> {
+        let (jobs, queue) = unbounded::<Job>();
+        let (told, done) = unbounded();
+        let start = |_| {
+            let (queue, told, shared) = (queue.clone(), told.clone(), Arc::clone(shared));
+            let run = move || {
+                for job in queue {
+                    let done = match job {
+                        Job::Open(partition) => Done::Opened(partition, open(&shared, partition)),
+                        Job::Close(partition) => {
+                            close(&shared, partition);
+                            Done::Closed(partition)
+                        }
+                    };
+                    drop(told.send(done));
+                }
+            };
+            Builder::new().name("openings".into()).spawn(run)
+        };
+        let threads = (0..AT_A_TIME).map(start).collect::<std::io::Result<_>>()?;
+        Ok(Self { jobs, done, _threads: threads })
+    }
+
+    pub(super) fn order(&self, job: Job) {
+        // The threads outlive whoever orders.
+        drop(self.jobs.send(job));
+    }
+
+    pub(super) const fn done(&self) -> &Receiver<Done> {
+        &self.done
+    }
+}
+
+/// Claims a partition, has its state, and lets its records flow.
+fn open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError> {
+    let Opener { memory, configuration } = &shared.opener;
+    let store = shared.handle.store();
+    let (held, recovered) = store.open_partition(partition, *memory)?;
+    let journal = store.journal();
+    let tail = journal.tail(partition);
+    let opened = Opened {
+        position: tail.next_position,
+        folded_events: recovered.folded_events,
+        from_snapshot: recovered.from_snapshot > 0,
+    };
+    // Before the first chunk, so that none is missed.
+    shared.publisher.open(partition, &journal)?;
+    let adopted = shared.handle.adopt(held, tail.clone(), configuration);
+    if let Err(error) = adopted {
+        close(shared, partition);
+        return Err(error.into());
+    }
+    shared.inputs.open(&shared.kafka, partition, &tail);
+    Ok(opened)
+}
+
+/// Lets a partition go: what was read of it becomes durable and is published first, unless another
+/// worker has it already.
+fn close(shared: &Shared, partition: PartitionId) {
+    shared.inputs.close(partition);
+    if let Err(still_held) = shared.handle.release(partition, RELEASE_WITHIN) {
+        tracing::warn!(error = %still_held, "let go all the same");
+    }
+    shared.publisher.close(partition);
+    shared.handle.journal().release(partition);
+}
