@@ -31,6 +31,8 @@ mod target;
 mod tasks;
 #[cfg(feature = "service")]
 mod token;
+#[cfg(feature = "cluster")]
+mod topics;
 mod verify;
 
 use std::{
@@ -96,6 +98,8 @@ enum Command {
     Serve(serve::Args),
     #[cfg(feature = "service")]
     Token(token::Args),
+    #[cfg(feature = "cluster")]
+    Topics(topics::Args),
     Bench(bench::Args),
     Completions(completions::Args),
 }
@@ -149,6 +153,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(&args, layers),
         #[cfg(feature = "service")]
         Command::Token(args) => token::run(&args),
+        #[cfg(feature = "cluster")]
+        Command::Topics(args) => topics::run(&args, layers),
         Command::Bench(args) => bench::run(&args, layers),
         Command::Completions(args) => completions::run(&args),
     }

@@ -5,6 +5,7 @@
 //! as a whole). Nothing is ever ignored: a key that does not exist is an error that names it,
 //! where it stands and the nearest one that does.
 
+mod kafka;
 mod keys;
 mod layers;
 mod pools;
@@ -21,6 +22,7 @@ use zeitgeber_schemas::{Arm, ConfigurationBody, FeedbackPolicy, Missing, Policy}
 
 use crate::state::Memory;
 
+pub use kafka::{Format, Kafka, Misplaced, Publish, TopicSetting};
 pub use layers::{Origin, Setting};
 pub use pools::PoolSetting;
 pub use service::Service;
@@ -48,6 +50,8 @@ pub struct Config {
     pub limits: DoorLimits,
     /// The HTTP service.
     pub service: Service,
+    /// The bus on Kafka.
+    pub kafka: Kafka,
     /// What a service logs.
     pub logs: Logs,
     /// What traces it sends.

@@ -89,6 +89,19 @@ impl Listener for () {
     fn durable(&mut self, _: &[Ack]) {}
 }
 
+/// One that listens, where there is one.
+impl<L: Listener> Listener for Option<L> {
+    fn durable(&mut self, acks: &[Ack]) {
+        if let Some(listener) = self {
+            listener.durable(acks);
+        }
+    }
+
+    fn wants(&self) -> Wants {
+        self.as_ref().map_or_else(Wants::default, Listener::wants)
+    }
+}
+
 /// Two that listen.
 impl<A: Listener, B: Listener> Listener for (A, B) {
     fn durable(&mut self, acks: &[Ack]) {
@@ -326,6 +339,19 @@ impl Handle {
         mut intake: Intake,
         settled: impl FnOnce(Result<Told, Unsettled>) + Send + 'static,
     ) -> Result<(), NotTaken> {
+        let submitted = self.submit_from(&mut intake, settled);
+        // Where enough are waiting already, this one's memory goes back to the system.
+        drop(self.0.intakes.0.try_send(intake));
+        submitted
+    }
+
+    /// As [`Self::submit`], from an intake that the caller keeps: where too much waits already, it
+    /// still holds everything, and can be handed over again.
+    pub fn submit_from(
+        &self,
+        intake: &mut Intake,
+        settled: impl FnOnce(Result<Told, Unsettled>) + Send + 'static,
+    ) -> Result<(), NotTaken> {
         if !self.takes() {
             return Err(NotTaken::Stopped);
         }
@@ -334,8 +360,6 @@ impl Handle {
         }
         let room = Room::take(&self.0, intake.bytes())?;
         let mut batches = intake.take_batches(Batch::default);
-        // Where enough are waiting already, this one's memory goes back to the system.
-        drop(self.0.intakes.0.try_send(intake));
         let (begun, shared) = (Instant::now(), Arc::clone(&self.0));
         let settled = move |told| {
             drop(room);

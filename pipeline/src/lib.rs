@@ -4,6 +4,8 @@
 //! the threads of [`runtime`], become durable in the [`journal`], and are read back by [`query`].
 
 pub mod bench;
+#[cfg(feature = "cluster")]
+pub mod bus;
 #[cfg(feature = "service")]
 pub mod client;
 pub mod config;

@@ -29,6 +29,8 @@ use super::{
     target::{Place, Target},
 };
 
+#[cfg(feature = "cluster")]
+mod kafka;
 #[cfg(feature = "service")]
 mod remote;
 
@@ -43,13 +45,18 @@ mod remote;
     zeitgeber ingest day.jsonl.zst --data-dir data --profiles users.json\n  \
     zeitgeber ingest old.avro --data-dir data --backfill\n  \
     producer | zeitgeber ingest - --data-dir data --outcomes outcomes.jsonl\n  \
-    zeitgeber ingest day.jsonl.zst --to http://127.0.0.1:8787 --token-file token")]
+    zeitgeber ingest day.jsonl.zst --to http://127.0.0.1:8787 --token-file token\n  \
+    zeitgeber ingest day.jsonl.zst --profiles users.json --kafka 127.0.0.1:9092")]
 pub(super) struct Args {
     /// Files to take in, in this order; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     target: Target,
+    /// Produce the inputs to the topics of this Kafka instead (`HOST:PORT`, several with commas)
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "BROKERS", conflicts_with_all = ["dir", "to"])]
+    kafka: Option<String>,
     /// Take these profiles first (an object with `users`, an array, or NDJSON)
     #[arg(long, value_name = "USERS.json")]
     profiles: Option<PathBuf>,
@@ -140,6 +147,11 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         files::check(path)?;
     }
     let stop = session::stop_flag()?;
+    #[cfg(feature = "cluster")]
+    if let Some(brokers) = &args.kafka {
+        config.kafka.brokers.clone_from(brokers);
+        return kafka::run(args, &config, &stop);
+    }
     match args.target.place()? {
         Place::Directory(dir) => directory(args, &dir, &config, &stop),
         #[cfg(feature = "service")]

@@ -18,6 +18,14 @@ use zeitgeber::{
 
 use super::{DataDir, Failure, Layers, session};
 
+#[cfg(feature = "cluster")]
+mod bus;
+#[cfg(not(feature = "cluster"))]
+#[path = "serve/no_bus.rs"]
+mod bus;
+
+use bus::Bus;
+
 /// What a process that was told twice to end exits with, as one that a signal ended.
 const INTERRUPTED: i32 = 130;
 
@@ -59,13 +67,15 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
     let bell = Bell::new();
     let waiters = Waiters::new();
-    let listener = (bell.clone(), waiters.clone());
+    let mut bus = Bus::prepare(&config)?;
+    let listener = ((bell.clone(), waiters.clone()), bus.listener());
     let mut engine = open(args, &config, &listening, tls.is_some(), listener)?;
     if config.clock.mode == ClockMode::Service {
         engine.tick_every(Duration::from_millis(config.clock.tick_ms.into()))?;
     }
     telemetry::metrics().watch(engine.handle());
     telemetry::metrics().watch_snapshots(engine.snapshots())?;
+    bus.start(&engine)?;
     let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {
         engine: engine.handle(),
@@ -85,10 +95,12 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     if ended.cut_off > 0 {
         tracing::warn!(connections = ended.cut_off, "cut off: they did not end in time");
     }
+    bus.stop_inputs();
     telemetry::metrics().unwatch();
     // It reads the log that the engine closes.
     streams.stop();
     let counts = engine.close()?;
+    bus.stop();
     runtime.shutdown_background();
     tracing::info!(inputs = counts.inputs(), events = counts.events, "stopped");
     Ok(ExitCode::SUCCESS)

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 use zeitgeber_schemas::{Daypart, Missing};
 
-use super::pools;
+use super::{kafka, pools};
 
 /// Most arms: each costs every person a few kilobytes of state and every decision a fit.
 const ARMS_MAX: usize = 64;
@@ -31,6 +31,14 @@ pub(super) enum Rule {
     Name,
     Arms,
     Pools,
+    /// `HOST:PORT`, several with commas; empty: none.
+    Brokers,
+    /// What names begin with; may be empty.
+    Prefix,
+    /// Settings of single topics.
+    Topics,
+    /// Settings of librdkafka.
+    Librdkafka,
 }
 
 /// A value that its rule refuses.
@@ -81,6 +89,23 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ("service.heartbeat_s", Rule::Integer(1, 600)),
     ("service.slow_client_s", Rule::Integer(1, 600)),
     ("service.stop_s", Rule::Integer(1, 600)),
+    ("kafka.brokers", Rule::Brokers),
+    ("kafka.prefix", Rule::Prefix),
+    ("kafka.group", Rule::Text),
+    ("kafka.inputs", Rule::OneOf(&["json", "avro"])),
+    ("kafka.outputs", Rule::OneOf(&["avro", "json"])),
+    ("kafka.publish", Rule::OneOf(&["plain", "transactional"])),
+    ("kafka.misplaced", Rule::OneOf(&["refuse", "forward"])),
+    ("kafka.incarnation", Rule::Integer(0, 1_000_000)),
+    ("kafka.pending_mib", Rule::Integer(1, 4_096)),
+    ("kafka.session_ms", Rule::Integer(1_000, 600_000)),
+    ("kafka.heartbeat_ms", Rule::Integer(100, 60_000)),
+    ("kafka.replication", Rule::Integer(1, 32)),
+    ("kafka.min_insync", Rule::Integer(1, 32)),
+    ("kafka.retention_h", Rule::Integer(0, 87_660)),
+    ("kafka.registry_url", Rule::Url),
+    ("kafka.topics", Rule::Topics),
+    ("kafka.settings", Rule::Librdkafka),
     ("logs.format", Rule::OneOf(&["auto", "human", "json"])),
     ("logs.filter", Rule::Text),
     ("traces.endpoint", Rule::Url),
@@ -140,6 +165,9 @@ pub(super) fn nearest_part(key: &str, part: &str) -> Option<String> {
     if key == "pools" {
         return pools::nearest_key(part);
     }
+    if key == "kafka.topics" {
+        return kafka::nearest_topic_key(part);
+    }
     let (item, name) = part.rsplit_once('.')?;
     let keys = arm_keys();
     let near = nearest(name, keys.iter().map(|(known, ..)| *known))?;
@@ -161,6 +189,12 @@ impl Rule {
             (Self::Path, Value::String(found)) => found.len() <= PATH_BYTES_MAX,
             (Self::Url, Value::String(found)) => is_url(found),
             (Self::Name, Value::String(found)) => is_name(found),
+            (Self::Brokers, Value::String(found)) => is_brokers(found),
+            (Self::Prefix, Value::String(found)) => is_prefix(found),
+            (Self::Topics, Value::Table(table)) => return kafka::topics(table).map(Value::Table),
+            (Self::Librdkafka, Value::Table(table)) => {
+                return kafka::settings(table).map(Value::Table);
+            }
             (Self::Arms, Value::Array(items)) => return arms(items).map(Value::Array),
             (Self::Pools, Value::Array(items)) => {
                 return pools::check(items).map(Value::Array);
@@ -184,15 +218,31 @@ impl Rule {
         let literal = || Value::String(text.into());
         match self {
             // As it stands, or as it would in a file, within its quotes.
-            Self::OneOf(_) | Self::Text | Self::Path | Self::Url | Self::Name
+            Self::OneOf(_)
+            | Self::Text
+            | Self::Path
+            | Self::Url
+            | Self::Name
+            | Self::Brokers
+            | Self::Prefix
                 if !text.starts_with('"') =>
             {
                 literal()
             }
-            Self::OneOf(_) | Self::Text | Self::Path | Self::Url | Self::Name => {
-                Self::Flag.parse(text)
-            }
-            Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms | Self::Pools => {
+            Self::OneOf(_)
+            | Self::Text
+            | Self::Path
+            | Self::Url
+            | Self::Name
+            | Self::Brokers
+            | Self::Prefix => Self::Flag.parse(text),
+            Self::Integer(..)
+            | Self::Float(..)
+            | Self::Flag
+            | Self::Arms
+            | Self::Pools
+            | Self::Topics
+            | Self::Librdkafka => {
                 let table = format!("value = {text}").parse::<Table>();
                 table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(literal)
             }
@@ -215,6 +265,12 @@ impl std::fmt::Display for Rule {
             Self::Url => f.write_str("empty, or an address that begins with http:// or https://"),
             Self::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
             Self::Pools => f.write_str(&pools::wanted()),
+            Self::Brokers => f.write_str("empty, or HOST:PORT, several with commas"),
+            Self::Prefix => {
+                f.write_str("empty, or up to 100 letters, digits, `.`, `_` and `-`")
+            }
+            Self::Topics => f.write_str(kafka::TOPICS_WANTED),
+            Self::Librdkafka => f.write_str(kafka::SETTINGS_WANTED),
             Self::Name => f.write_str("a name of lower-case letters, digits and `_`"),
             Self::Arms => write!(
                 f,
@@ -230,6 +286,19 @@ fn is_url(text: &str) -> bool {
     let begins =
         schemes.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
     text.is_empty() || (begins && text.len() <= TEXT_BYTES_MAX)
+}
+
+fn is_brokers(text: &str) -> bool {
+    let is_broker = |broker: &str| {
+        let port = broker.trim().rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        port.is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+    };
+    text.len() <= TEXT_BYTES_MAX && (text.is_empty() || text.split(',').all(is_broker))
+}
+
+fn is_prefix(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    text.len() <= 100 && text.bytes().all(plain)
 }
 
 fn is_name(text: &str) -> bool {

@@ -23,6 +23,11 @@ const NO_KEYS: [&str; 5] = [
 /// Similarity from which a variable that names no key is taken for a slip (Jaro-Winkler).
 const SLIP: f64 = 0.93;
 
+/// Parts of the names of librdkafka's settings that hold a secret.
+const SECRETS: [&str; 4] = ["password", "secret", "token", "key.pem"];
+/// What stands in a secret's place.
+const HIDDEN: &str = "(hidden)";
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "layer", rename_all = "snake_case")]
@@ -174,10 +179,22 @@ impl Layers {
     pub(super) fn settings(&self) -> Vec<Setting> {
         let settings = KEYS.iter().filter_map(|&(key, _)| {
             let (value, origin) = self.0.get(key)?;
-            Some(Setting { key, value: value.to_string(), origin: origin.clone() })
+            Some(Setting { key, value: shown(key, value), origin: origin.clone() })
         });
         settings.collect()
     }
+}
+
+/// A value as text; what authenticates us elsewhere is never shown.
+fn shown(key: &str, value: &Value) -> String {
+    let Value::Table(table) = value else { return value.to_string() };
+    let is_secret = |name: &str| SECRETS.iter().any(|part| name.contains(part));
+    let mut table = table.clone();
+    if key == "kafka.settings" {
+        let secret = table.iter_mut().filter(|(name, _)| is_secret(name));
+        secret.for_each(|(_, value)| *value = Value::String(HIDDEN.into()));
+    }
+    Value::Table(table).to_string()
 }
 
 /// Lists the leaves of a table: dotted key, byte offset, value.

@@ -42,6 +42,34 @@ pub fn reading<'a>(
     checked(envelope, body, options, out)
 }
 
+/// What a reading of another writer's schema is decoded into.
+#[derive(Debug)]
+pub struct Scratch {
+    value: Value,
+    numbers: Numbers,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { value: Value::Null, numbers: Numbers::default() }
+    }
+}
+
+/// Reads one reading from bytes that follow another writer's schema, field by field and by name,
+/// and appends it to `out`.
+pub fn reading_of<'a>(
+    writer: &Schema,
+    from: &mut &[u8],
+    scratch: &'a mut Scratch,
+    options: &Options,
+    out: &mut Vec<u8>,
+) -> Result<Head<'a>, Box<Refusal>> {
+    let not_avro = |error: apache_avro::Error| Refusal::new(Reason::NotAvro, error.to_string());
+    let reader = GenericDatumReader::builder(writer).build().map_err(not_avro)?;
+    scratch.value = reader.read_value(from).map_err(not_avro)?;
+    resolved(&scratch.value, &mut scratch.numbers, options, out)
+}
+
 /// One record of a container.
 #[derive(Debug)]
 pub struct Record<'a> {
@@ -166,7 +194,7 @@ pub fn today() -> Schema {
 }
 
 /// Whether a writer's schema describes readings, of whatever version.
-fn is_reading(schema: &Schema) -> bool {
+pub fn is_reading(schema: &Schema) -> bool {
     let Schema::Record(record) = schema else {
         return false;
     };

@@ -23,6 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Intake {
     source: Option<Arc<Source>>,
+    pinned: Option<PartitionId>,
     batches: Vec<Batch>,
     bytes: usize,
     items: usize,
@@ -35,6 +36,7 @@ impl Intake {
     pub fn new(partitions: u16) -> Self {
         Self {
             source: None,
+            pinned: None,
             batches: (0..partitions).map(|_| Batch::default()).collect(),
             bytes: 0,
             items: 0,
@@ -52,6 +54,12 @@ impl Intake {
     /// Where the next inputs come from.
     pub const fn source(&self) -> Option<&Arc<Source>> {
         self.source.as_ref()
+    }
+
+    /// Puts everything into one partition from here on, wherever its key leads: what a bus brings
+    /// is refused where it was found, since the cursor that covers it stands in that chain.
+    pub const fn pin(&mut self, partition: Option<PartitionId>) {
+        self.pinned = partition;
     }
 
     /// Bytes in the batches.
@@ -102,6 +110,28 @@ impl Intake {
         let partition = partition_of(&head.envelope, partitions);
         self.put(partition, number, SchemaId::Reading, line);
         Ok(())
+    }
+
+    /// Takes one NDJSON line where its person belongs to the pinned partition. Tells where it
+    /// belongs.
+    ///
+    /// # Errors
+    ///
+    /// The door refuses it.
+    pub fn reading_in_place(
+        &mut self,
+        number: u64,
+        line: &[u8],
+        options: &Options,
+    ) -> Result<PartitionId, Box<Refusal>> {
+        self.encoded.clear();
+        let partitions = self.partitions();
+        let head = json::reading(line, options, &mut self.scratch, &mut self.encoded)?;
+        let partition = partition_of(&head.envelope, partitions);
+        if self.pinned.is_none_or(|pinned| pinned == partition) {
+            self.put(partition, number, SchemaId::Reading, line);
+        }
+        Ok(partition)
     }
 
     /// Takes one reading as envelope and body in Avro, as a producer in process has it. The bytes
@@ -177,12 +207,7 @@ impl Intake {
 
     /// Feedback goes to the partition that its decision's id names.
     fn feedback(&mut self, number: u64, envelope: &Envelope<'_>, body: &FeedbackBody, raw: &[u8]) {
-        let named = body.decision_id.partition();
-        let partition = if named.0 < self.partitions() {
-            named
-        } else {
-            partition_of(envelope, self.partitions())
-        };
+        let partition = feedback_partition(envelope, body, self.partitions());
         self.encode(envelope, body);
         self.put(partition, number, SchemaId::Feedback, raw);
     }
@@ -209,6 +234,7 @@ impl Intake {
     /// Puts the encoded input into its partition's batch. Without raw bytes of its own, its
     /// encoded bytes are what it came as.
     fn put(&mut self, partition: PartitionId, line: u64, schema: SchemaId, raw: &[u8]) {
+        let partition = self.pinned.unwrap_or(partition);
         let batch = &mut self.batches[usize::from(partition.0)];
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(&self.encoded);
@@ -225,6 +251,7 @@ impl Intake {
     }
 
     fn put_raw(&mut self, partition: PartitionId, line: u64, schema: SchemaId, raw: Raw) {
+        let partition = self.pinned.unwrap_or(partition);
         let batch = &mut self.batches[usize::from(partition.0)];
         let start = batch.bytes.len();
         let kept = match &raw {
@@ -245,4 +272,14 @@ impl Intake {
         self.bytes += bytes;
         self.items += 1;
     }
+}
+
+/// The partition of feedback: the one that its decision's id names.
+pub fn feedback_partition(
+    envelope: &Envelope<'_>,
+    body: &FeedbackBody,
+    partitions: u16,
+) -> PartitionId {
+    let named = body.decision_id.partition();
+    if named.0 < partitions { named } else { partition_of(envelope, partitions) }
 }

@@ -1,0 +1,180 @@
+//! What is counted of the bus, and what librdkafka's statistics say, for metrics.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use rdkafka::Statistics;
+
+use super::Input;
+
+/// Counts of the bus since the process started.
+#[derive(Debug, Default)]
+pub struct Meter {
+    inputs: [Counts; Input::ALL.len()],
+    published: AtomicU64,
+    transactions: AtomicU64,
+    not_delivered: AtomicU64,
+    client_failures: AtomicU64,
+    lost: AtomicU64,
+    clients: Mutex<BTreeMap<String, Client>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    taken: AtomicU64,
+    bytes: AtomicU64,
+    dead: AtomicU64,
+    misplaced: AtomicU64,
+    forwarded: AtomicU64,
+}
+
+/// What was counted of an input topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicFigures {
+    /// The topic.
+    pub input: Input,
+    /// Records handed to the writers, dead letters included.
+    pub taken: u64,
+    /// Bytes of their values.
+    pub bytes: u64,
+    /// Records that no door could read.
+    pub dead: u64,
+    /// Records on a partition where their key does not belong.
+    pub misplaced: u64,
+    /// Those of them that were produced again.
+    pub forwarded: u64,
+}
+
+/// The last statistics of a client.
+#[derive(Debug, Default)]
+struct Client {
+    up: u64,
+    brokers: u64,
+    queued: u64,
+    lag: BTreeMap<(String, i32), i64>,
+}
+
+impl Meter {
+    pub(super) fn took(&self, input: Input, bytes: usize) {
+        let counts = &self.inputs[input as usize];
+        counts.taken.fetch_add(1, Ordering::Relaxed);
+        counts.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn dead(&self, input: Input) {
+        self.inputs[input as usize].dead.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn misplaced(&self, input: Input) {
+        self.inputs[input as usize].misplaced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn forwarded(&self, input: Input) {
+        self.inputs[input as usize].forwarded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn published(&self) {
+        self.published.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn committed(&self) {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn not_delivered(&self) {
+        self.not_delivered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn client_failed(&self) {
+        self.client_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn lost(&self, records: u64) {
+        self.lost.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(super) fn statistics(&self, statistics: &Statistics) {
+        let brokers = statistics.brokers.values().filter(|broker| broker.nodeid >= 0);
+        let mut client = Client { queued: statistics.msg_cnt, ..Client::default() };
+        for broker in brokers {
+            client.brokers += 1;
+            client.up += u64::from(broker.state == "UP");
+        }
+        for (name, topic) in &statistics.topics {
+            let known = topic.partitions.values().filter(|one| one.partition >= 0 && one.hi_offset >= 0);
+            for one in known.filter(|one| one.app_offset >= 0) {
+                let lag = one.hi_offset.saturating_sub(one.app_offset).max(0);
+                client.lag.insert((name.clone(), one.partition), lag);
+            }
+        }
+        self.clients().insert(statistics.name.clone(), client);
+    }
+
+    /// What was counted of each input topic.
+    pub fn topics(&self) -> impl Iterator<Item = TopicFigures> {
+        Input::ALL.into_iter().map(|input| {
+            let counts = &self.inputs[input as usize];
+            let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+            TopicFigures {
+                input,
+                taken: read(&counts.taken),
+                bytes: read(&counts.bytes),
+                dead: read(&counts.dead),
+                misplaced: read(&counts.misplaced),
+                forwarded: read(&counts.forwarded),
+            }
+        })
+    }
+
+    /// Records published.
+    pub fn outputs(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    /// Transactions committed.
+    pub fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+
+    /// Records that were not delivered, and are published again.
+    pub fn undelivered(&self) -> u64 {
+        self.not_delivered.load(Ordering::Relaxed)
+    }
+
+    /// Failures that clients reported: brokers away, wrong passwords.
+    pub fn client_failures(&self) -> u64 {
+        self.client_failures.load(Ordering::Relaxed)
+    }
+
+    /// Records that the topics' retention took before they were read.
+    pub fn lost_records(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Of the clients' connections to brokers: those that stand, and all.
+    pub fn brokers(&self) -> (u64, u64) {
+        let sum = |(up, all), client: &Client| (up + client.up, all + client.brokers);
+        self.clients().values().fold((0, 0), sum)
+    }
+
+    /// Outputs that wait for a broker.
+    pub fn queued(&self) -> u64 {
+        self.clients().values().map(|client| client.queued).sum()
+    }
+
+    /// Records behind the end of each topic's partition, of those that are consumed.
+    pub fn lag(&self) -> Vec<(String, i32, i64)> {
+        let clients = self.clients();
+        let lags = clients.values().flat_map(|client| &client.lag);
+        lags.map(|((topic, partition), lag)| (topic.clone(), *partition, *lag)).collect()
+    }
+
+    fn clients(&self) -> MutexGuard<'_, BTreeMap<String, Client>> {
+        self.clients.lock().expect("nothing panics while the figures are held")
+    }
+}

@@ -1,0 +1,27 @@
+//! A service of a program that was built without `cluster`: there is no Kafka.
+
+use zeitgeber::{config::Config, engine::Engine};
+
+use super::super::Failure;
+
+/// No bus.
+pub(super) struct Bus;
+
+impl Bus {
+    pub(super) fn prepare(config: &Config) -> Result<Self, Failure> {
+        if config.kafka.is_set() {
+            return Err("this program was built without `cluster` and has no Kafka".into());
+        }
+        Ok(Self)
+    }
+
+    pub(super) const fn listener(&self) {}
+
+    pub(super) fn start(&mut self, _: &Engine) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    pub(super) const fn stop_inputs(&mut self) {}
+
+    pub(super) const fn stop(self) {}
+}
