@@ -9,6 +9,8 @@ pub mod bus;
 #[cfg(feature = "service")]
 pub mod client;
 pub mod config;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod cycle;
 pub mod demo;
 pub mod door;

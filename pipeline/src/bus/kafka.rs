@@ -129,7 +129,7 @@ impl Kafka {
     }
 
     /// What every client is made with.
-    fn client(&self) -> ClientConfig {
+    pub(crate) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
