@@ -6,18 +6,22 @@
 
 mod chain;
 mod chunk;
+#[cfg(feature = "cluster")]
+pub mod cql;
+mod error;
 mod file;
 mod keys;
 mod memory;
 mod meter;
 
-use std::{fmt, io, ops::Range, path::PathBuf, sync::Arc};
+use std::{fmt, ops::Range};
 
 pub use chain::Tail;
 pub use chunk::{
     Chunk, ChunkBuilder, ChunkError, EntryIter, EntryRef, EventIter, EventRef, FORMAT,
     MAX_CHUNK_BYTES, RawRef, SealedChunk, TARGET_CHUNK_BYTES,
 };
+pub use error::{AppendError, ClaimError, ReadError, SeekError, WriteFailure};
 pub use file::{BuildError, Built, Cut, FileJournal, Mode, OpenError, Recovery, Settings};
 pub use keys::{KEYS_VERSION, Key, keys_of, keys_of_header, refused_user};
 pub use memory::MemoryJournal;
@@ -58,6 +62,15 @@ pub struct Layout {
 /// - **JOURNAL-8** A chunk that does not continue its partition's chain (first position, hash of
 ///   the chunk before) or is longer than [`MAX_CHUNK_BYTES`] is refused and changes nothing.
 /// - **JOURNAL-9** After `close` the journal refuses appends and can still be scanned.
+/// - **JOURNAL-15** Appends are accepted only between `claim` and `release` of their partition,
+///   where several processes share the log; a journal that one process holds has everything
+///   claimed when it is opened. Before `claim` returns, whatever an earlier owner had acknowledged
+///   is in the tail that it returns, and nothing that an earlier owner may still send can change
+///   the chain behind it.
+/// - **JOURNAL-16** An append to a partition that is not claimed, or that somebody else claimed
+///   since, is a [`AppendError::Conflict`], and so are all that were accepted after it in that
+///   partition. Nothing of them was acknowledged. Other partitions go on, and claiming again
+///   begins anew.
 /// - **JOURNAL-14** A search yields, as a scan does, at least every chunk that holds one of its
 ///   keys; it may yield others. No state of an index changes that.
 ///
@@ -78,6 +91,26 @@ pub trait Journal: Send + Sync {
 
     /// Where a partition's durable chain ends. A partition outside the layout has an empty one.
     fn tail(&self, partition: PartitionId) -> Tail;
+
+    /// Takes a partition over for writing, from whoever had it, and tells where its chain ends.
+    /// Waits for other machines; whatever of ours was in flight there ends with a conflict.
+    ///
+    /// # Errors
+    ///
+    /// The partition could not be taken, or its chain not be read. It is then not claimed.
+    fn claim(&self, partition: PartitionId) -> Result<Tail, ClaimError> {
+        let partitions = self.layout().partitions;
+        if partition.0 >= partitions {
+            return Err(SeekError::UnknownPartition { partition, partitions }.into());
+        }
+        Ok(self.tail(partition))
+    }
+
+    /// Gives a partition up: what is in flight completes first, and whoever claims it next has
+    /// nothing to wait for. A partition that is not claimed stays as it is.
+    fn release(&self, partition: PartitionId) {
+        let _ = partition;
+    }
 
     /// Appends a chunk; `done` gets the outcome later. Waits only where more than the bound of
     /// queued bytes is pending.
@@ -143,53 +176,6 @@ pub struct Appended {
     pub buffer: Vec<u8>,
 }
 
-/// Why a chunk was not appended.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum AppendError {
-    /// Somebody else appended, or the writer lost count: drop its state and read again.
-    #[error("chunk {expected} was expected to be next, but it is {actual}")]
-    Conflict {
-        /// The number the writer believed to be next.
-        expected: u64,
-        /// The number that is next.
-        actual: u64,
-    },
-    /// The chunk cannot stand in this log; a fault of the program.
-    #[error("the chunk {0}")]
-    Refused(&'static str),
-    /// An earlier write failed: open the log again to learn what it holds.
-    #[error("the journal stopped after an earlier failure")]
-    Poisoned,
-    /// The journal was closed, or opened for reading only.
-    #[error("the journal does not take appends: it is closed or open for reading only")]
-    Closed,
-    /// This write or sync failed.
-    #[error(transparent)]
-    Failed(Arc<WriteFailure>),
-}
-
-/// A write or sync that failed. What was acknowledged before it is safe.
-#[derive(Debug, thiserror::Error)]
-#[error("could not {action} {}: {source}{}", path.display(), hint(source))]
-pub struct WriteFailure {
-    /// What was tried.
-    pub action: &'static str,
-    /// On which file.
-    pub path: PathBuf,
-    /// What the system said.
-    pub source: io::Error,
-}
-
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; nothing acknowledged is lost: free some space, then start again"
-        }
-        io::ErrorKind::FileTooLarge => "; nothing acknowledged is lost: raise the file size limit",
-        _ => "",
-    }
-}
-
 /// Where a scan starts, and how much it checks.
 #[derive(Debug, Clone)]
 pub struct ScanFrom {
@@ -240,32 +226,6 @@ fn seek(scan: &mut dyn Scan, partition: PartitionId, n: u64) -> Result<Place, Se
     }
     // Only a log that became shorter since it was opened gets here.
     Err(SeekError::BeyondEnd { partition, n, next: n })
-}
-
-/// Why there is no such position.
-#[derive(Debug, thiserror::Error)]
-pub enum SeekError {
-    /// The log has fewer partitions.
-    #[error("there is no partition {partition}: this log has {partitions}, from 0")]
-    UnknownPartition {
-        /// The partition asked for.
-        partition: PartitionId,
-        /// How many there are.
-        partitions: u16,
-    },
-    /// The event is not there (yet).
-    #[error("partition {partition} has no event {n}: its next one will be {next}")]
-    BeyondEnd {
-        /// The partition.
-        partition: PartitionId,
-        /// The event asked for.
-        n: u64,
-        /// The event to come.
-        next: u64,
-    },
-    /// The log could not be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
 }
 
 /// A running scan.
@@ -328,72 +288,4 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08}.zj:{}", self.segment, self.offset)
     }
-}
-
-/// Why the log could not be read on.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// Bytes that were durable are not what was written.
-    #[error("{} is damaged at byte {offset}: {why}", file.display())]
-    Damaged {
-        /// The file.
-        file: PathBuf,
-        /// Where the damaged structure starts.
-        offset: u64,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// The bytes are as written, but do not form a chain.
-    #[error(
-        "the chain of partition {partition} breaks at chunk {chunk}, {} byte {offset}: {why}",
-        file.display()
-    )]
-    Broken {
-        /// The file.
-        file: PathBuf,
-        /// Where the chunk starts.
-        offset: u64,
-        /// The chunk's partition.
-        partition: PartitionId,
-        /// The chunk's number.
-        chunk: u64,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// A file of the log is not there.
-    #[error("{} is missing from the log", file.display())]
-    Missing {
-        /// The file.
-        file: PathBuf,
-    },
-    /// A file of another log stands among this one's.
-    #[error("{} belongs to another log", file.display())]
-    Foreign {
-        /// The file.
-        file: PathBuf,
-    },
-    /// A later version of this program wrote the file.
-    #[error(
-        "{} has format {found}, this program reads up to {supported}: use a newer version",
-        file.display()
-    )]
-    TooNew {
-        /// The file.
-        file: PathBuf,
-        /// Its format version.
-        found: u32,
-        /// The greatest version that can be read.
-        supported: u32,
-    },
-    /// Nobody waits for what is read any more.
-    #[error("the reading was stopped before its end")]
-    Cancelled,
-    /// The system could not read.
-    #[error("could not read {}: {source}", file.display())]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
 }

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use zeitgeber_schemas::ChunkHeader;
+use zeitgeber_schemas::{ChunkHeader, PartitionId};
 
-use super::{Append, AppendError, Hash, Layout, MAX_CHUNK_BYTES};
+use super::{Append, AppendError, Hash, Layout, MAX_CHUNK_BYTES, SealedChunk};
 
 /// The end of a partition's chain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,39 +36,63 @@ impl Tail {
 
 /// The end of what was submitted to each partition, durable or not.
 #[derive(Debug)]
-pub(super) struct Submitted(Vec<(u64, u64, Hash)>);
+pub(super) struct Submitted(Vec<Sealed>);
 
 impl Submitted {
     pub(super) fn new(tails: &[Tail]) -> Self {
-        Self(tails.iter().map(|tail| (tail.next_chunk, tail.next_position, tail.head)).collect())
+        Self(tails.iter().map(Sealed::behind).collect())
     }
 
     /// Takes an append in, or says why not.
     pub(super) fn admit(&mut self, append: &Append) -> Result<(), AppendError> {
-        let (chunk, header) = (&append.chunk, append.chunk.header());
-        let (number, position, head) = self
-            .0
-            .get_mut(usize::from(append.partition.0))
-            .ok_or(AppendError::Refused("names a partition outside the log's layout"))?;
-        if append.expected_chunk != *number {
-            let expected = append.expected_chunk;
-            return Err(AppendError::Conflict { expected, actual: *number });
+        let partition = self.0.get_mut(usize::from(append.partition.0));
+        partition.ok_or(OUTSIDE)?.admit(append.partition, append.expected_chunk, &append.chunk)
+    }
+}
+
+/// Why there is nowhere to append to.
+pub(super) const OUTSIDE: AppendError =
+    AppendError::Refused("names a partition outside the log's layout");
+
+/// The end of what was submitted to one partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sealed {
+    pub(super) number: u64,
+    position: u64,
+    head: Hash,
+}
+
+impl Sealed {
+    pub(super) fn behind(tail: &Tail) -> Self {
+        Self { number: tail.next_chunk, position: tail.next_position, head: tail.head }
+    }
+
+    /// Takes a chunk in that is expected to be this one, or says why not.
+    pub(super) fn admit(
+        &mut self,
+        partition: PartitionId,
+        expected: u64,
+        chunk: &SealedChunk,
+    ) -> Result<(), AppendError> {
+        let header = chunk.header();
+        if expected != self.number {
+            return Err(AppendError::Conflict { expected, actual: self.number });
         }
-        if header.partition != append.partition || header.number != *number {
+        if header.partition != partition || header.number != self.number {
             return Err(AppendError::Refused("was sealed for another place"));
         }
-        if header.first_position != *position {
+        if header.first_position != self.position {
             return Err(AppendError::Refused("does not continue the partition's positions"));
         }
-        if header.previous != *head {
+        if header.previous != self.head {
             return Err(AppendError::Refused("does not continue the partition's hash chain"));
         }
         if chunk.bytes().len() > MAX_CHUNK_BYTES {
             return Err(AppendError::Refused("is longer than 8 MiB"));
         }
-        *number += 1;
-        *position += u64::from(header.events);
-        *head = chunk.hash();
+        self.number += 1;
+        self.position += u64::from(header.events);
+        self.head = chunk.hash();
         Ok(())
     }
 }

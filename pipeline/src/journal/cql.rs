@@ -1,0 +1,2 @@
+//! The journal on CQL.
+pub mod epoch;
