@@ -39,6 +39,7 @@ mod items;
 mod letter_counts;
 mod log;
 mod metrics;
+mod onward;
 mod openapi;
 mod outcomes;
 mod people;
@@ -69,6 +70,7 @@ use zeitgeber_schemas::{PartitionId, murmur2_partition, partition_key};
 pub use auth::{Fresh, ParseScopeError, Scope, Tokens, TokensError};
 pub use body::{Media, Received};
 pub use extract::{Id, Params, RequestId, Tenant};
+pub use onward::{HandedOn, Onward, Sort};
 pub use openapi::document as openapi;
 pub use problem::{Kind, Problem, ProblemBody};
 pub use reading_off::Cancel;
@@ -81,6 +83,7 @@ use crate::{
     door::Options,
     engine::Handle,
     ingest::now_ms,
+    journal::Journal,
     state::Partition,
     stream::Hub,
 };
@@ -138,6 +141,10 @@ pub struct Parts {
     pub streams: Hub,
     /// Who waits for a task; it listens to the engine.
     pub waiters: Waiters,
+    /// Where inputs are handed on to; none: the engine writes them.
+    pub onward: Option<Arc<dyn Onward>>,
+    /// Whether questions about partitions that others write are answered from the log.
+    pub answers_for_others: bool,
     /// What hears of requests.
     pub observer: Box<dyn Observer>,
 }
@@ -195,6 +202,11 @@ impl App {
         &self.0.parts.waiters
     }
 
+    /// Where inputs are handed on to, where the engine does not write them.
+    pub fn onward(&self) -> Option<&dyn Onward> {
+        self.0.parts.onward.as_deref()
+    }
+
     /// Tells everything that goes on to end.
     pub fn stop(&self) {
         self.0.stop.send_replace(true);
@@ -250,6 +262,15 @@ impl App {
         partition: PartitionId,
         question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
     ) -> Result<T, Problem> {
+        if self.0.parts.answers_for_others && !self.engine().owns(partition) {
+            // What stands in the log is durable, whoever wrote it.
+            let engine = self.engine().clone();
+            let read = move |_: &dyn Journal, _: &Cancel| {
+                let (mut held, position) = engine.store().glance(partition)?;
+                Ok(question(&mut held, position))
+            };
+            return self.long_read(read).await;
+        }
         let (sender, receiver) = oneshot::channel();
         let answer = move |found| drop(sender.send(found));
         self.engine().ask(partition, question, answer).map_err(|error| self.not_taken(error))?;

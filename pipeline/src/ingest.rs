@@ -109,7 +109,9 @@ pub enum SessionError {
     #[error("the log could not be written: {0}")]
     Append(#[from] AppendError),
     /// Another writer works on the same log.
-    #[error("another writer took partition {0} over; what it did not acknowledge is not in the log")]
+    #[error(
+        "another writer took partition {0} over; what it did not acknowledge is not in the log"
+    )]
     Lost(PartitionId),
     /// The threads could not be started.
     #[error("could not start the core threads: {0}")]

@@ -8,9 +8,9 @@ pub mod bench;
 pub mod bus;
 #[cfg(feature = "service")]
 pub mod client;
-pub mod config;
 #[cfg(feature = "cluster")]
 pub mod cluster;
+pub mod config;
 pub mod cycle;
 pub mod demo;
 pub mod door;

@@ -24,8 +24,8 @@ mod seat;
 mod snapshots;
 mod worker;
 
-pub use doors::{CoreDoors, CoreLoad, Released};
 use doors::{CoreDoor, Work};
+pub use doors::{CoreDoors, CoreLoad, Released};
 use seat::Seat;
 use snapshots::Snapshots;
 use worker::{Seating, Worker};

@@ -256,6 +256,8 @@ fn parts(engine: &Engine) -> Parts {
         clock: config.clock.mode,
         line_bytes_max: config.line_bytes_max(),
         tokens: None,
+        onward: None,
+        answers_for_others: false,
         observer: Box::new(telemetry::metrics()),
     }
 }

@@ -16,6 +16,7 @@
 
 mod context;
 mod decode;
+mod door;
 mod feed;
 mod group;
 mod inputs;
@@ -30,8 +31,10 @@ mod topics;
 
 use rdkafka::ClientConfig;
 
+pub use door::Door;
 pub use feed::Feeder;
-pub use group::{Membership, Members};
+pub use group::{Members, Membership};
+pub(crate) use inputs::source;
 pub use inputs::{InputEvent, InputSettings, Inputs};
 pub use meter::{Meter, TopicFigures};
 pub use outputs::{HEADER_ID, HEADER_POSITION, HEADER_SCHEMA};
@@ -128,6 +131,11 @@ impl Kafka {
         self.topic(topic.as_str())
     }
 
+    /// The consumer group over which partitions are shared out.
+    pub(crate) fn members(&self) -> String {
+        format!("{}.members", self.group)
+    }
+
     /// What every client is made with.
     pub(crate) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -180,7 +188,10 @@ impl Kafka {
         config
     }
 
-    fn fault(&self, what: impl Into<String>) -> impl FnOnce(rdkafka::error::KafkaError) -> BusError {
+    pub(crate) fn fault(
+        &self,
+        what: impl Into<String>,
+    ) -> impl FnOnce(rdkafka::error::KafkaError) -> BusError {
         let (brokers, what) = (self.brokers.clone(), what.into());
         move |source| BusError::Kafka { brokers, what, source }
     }

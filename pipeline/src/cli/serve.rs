@@ -48,6 +48,37 @@ pub(super) struct Args {
     /// Serve everybody who can reach the address, without tokens
     #[arg(long)]
     insecure: bool,
+    /// What this node does of what several share: `door` hands inputs over HTTP on to Kafka, `worker`
+    /// writes the partitions that the group gives it, `query` answers for partitions that others
+    /// write. A node does everything unless something is named
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_enum)]
+    roles: Vec<Role>,
+}
+
+/// What a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Role {
+    /// Hands inputs over HTTP on to Kafka.
+    Door,
+    /// Writes partitions.
+    Worker,
+    /// Answers for partitions that others write.
+    Query,
+}
+
+/// What this node does; everything unless something is named.
+#[derive(Debug, Clone, Copy)]
+struct Roles {
+    door: bool,
+    worker: bool,
+    query: bool,
+}
+
+impl Roles {
+    fn of(named: &[Role]) -> Self {
+        let has = |role| named.is_empty() || named.contains(&role);
+        Self { door: has(Role::Door), worker: has(Role::Worker), query: has(Role::Query) }
+    }
 }
 
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
@@ -65,6 +96,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let signals = runtime.block_on(async { Signals::new() })?;
     // The address comes first: who cannot listen must not open the log.
     let listening = runtime.block_on(async { Listening::start(&config.service, args.insecure) })?;
+    let roles = Roles::of(&args.roles);
     let bell = Bell::new();
     let waiters = Waiters::new();
     let mut bus = Bus::prepare(&config)?;
@@ -76,6 +108,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     telemetry::metrics().watch(engine.handle());
     telemetry::metrics().watch_snapshots(engine.snapshots())?;
     bus.start(&engine)?;
+    let onward = None;
     let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {
         engine: engine.handle(),
@@ -85,6 +118,8 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         tokens,
         streams: streams.clone(),
         waiters,
+        onward,
+        answers_for_others: roles.query,
         observer: Box::new(telemetry::metrics()),
     });
     let ended = runtime.block_on(async {

@@ -12,6 +12,7 @@ use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 use super::Shared;
 use crate::{
     bus::kafka::BusError,
+    config::PoolSetting,
     engine::WaitError,
     state::Memory,
     store::StoreError,
@@ -29,6 +30,8 @@ pub struct Opener {
     pub memory: Memory,
     /// What is put in force in each.
     pub configuration: ConfigurationBody,
+    /// The pools of the configuration.
+    pub pools: Vec<PoolSetting>,
 }
 
 /// Why a partition could not be opened.
@@ -111,11 +114,10 @@ impl Openings {
 
 /// Claims a partition, has its state, and lets its records flow.
 fn open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError> {
-    let Opener { memory, configuration } = &shared.opener;
+    let Opener { memory, configuration, pools } = &shared.opener;
     let store = shared.handle.store();
-    let (held, recovered) = store.open_partition(partition, *memory)?;
     let journal = store.journal();
-    let tail = journal.tail(partition);
+    let (held, tail, recovered) = store.open_partition(partition, *memory)?;
     let opened = Opened {
         position: tail.next_position,
         folded_events: recovered.folded_events,
@@ -124,7 +126,11 @@ fn open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError> {
     // Before the first chunk, so that none is missed.
     shared.publisher.open(partition, &journal)?;
     let adopted = shared.handle.adopt(held, tail.clone(), configuration);
-    if let Err(error) = adopted {
+    let partitions = shared.handle.layout().partitions;
+    let here: Vec<PoolSetting> =
+        pools.iter().filter(|pool| pool.partition(partitions) == partition).cloned().collect();
+    let settled = adopted.and_then(|()| shared.handle.set_pools(&here).map(drop));
+    if let Err(error) = settled {
         close(shared, partition);
         return Err(error.into());
     }

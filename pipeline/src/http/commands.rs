@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use zeitgeber_schemas::Reason;
 
 use super::{
-    App, Media, Problem, Received,
+    App, Media, Problem, Received, Sort,
     items::Items,
     outcomes::{self, Carries, settle},
     people::{named, object, refused},
@@ -32,7 +32,7 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CommandOutcome {
     /// `accepted`: it counts. `duplicate`: it was so already, and nothing changed.
-    #[schema(pattern = "^(accepted|duplicate)$")]
+    #[schema(pattern = "^(accepted|duplicate|queued)$")]
     outcome: &'static str,
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn take(
         }
         turn(number).await;
     }
-    Ok(Taken { told: settle(app, intake).await?, carries, last })
+    Ok(Taken { told: settle(app, Sort::Tasks, intake).await?, carries, last })
 }
 
 /// One input, and its text where something of the address had to be put in.
@@ -127,7 +127,7 @@ pub(super) async fn command(
     let command = tasks::command_of(&value, arrival(app)).map_err(|refusal| refused(&refusal))?;
     let mut intake = app.engine().intake();
     intake.take_command(1, &command, value.to_string().as_bytes());
-    let told = settle(app, intake).await?;
+    let told = settle(app, Sort::Tasks, intake).await?;
     match told.lines.into_iter().next() {
         Some(LineOutcome { outcome: "rejected", detail: None, reason, .. }) => {
             // The same was refused before. The reason is of now, and so must be what is told.

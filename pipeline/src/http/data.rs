@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use utoipa::{OpenApi, ToSchema};
 
 use super::{
-    App, Id, Kind, Media, Params, Problem, ProblemBody, Received, Scope, Tenant,
+    App, Id, Kind, Media, Params, Problem, ProblemBody, Received, Scope, Sort, Tenant,
+    onward::Queued,
     outcomes::{Carries, Outcomes, answer, settle},
     people::{object, refused},
 };
@@ -60,6 +61,7 @@ struct Data {
     request_body(content = Data, content_type = "application/json"),
     responses(
         (status = 200, description = "What became of each; all is durable.", body = Outcomes),
+        (status = 202, description = "A bus keeps them until they are decided on.", body = Queued),
         (status = 422, description = "One of them cannot be read, or the only one was refused.",
          body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -80,7 +82,7 @@ async fn post_data(
         taken.map_err(|refusal| refused(&refusal))?;
     }
     let carries = if lines.len() == 1 { Carries::One } else { Carries::Many };
-    answer(&settle(&app, intake).await?, carries)
+    answer(&settle(&app, Sort::Readings, intake).await?, carries)
 }
 
 /// The readings of a document, as a producer would send each.

@@ -1,6 +1,10 @@
 //! Inputs that this service hands on instead of writing them: to a bus, whose workers do.
 
-use axum::{Json, http::StatusCode, response::{IntoResponse, Response}};
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
@@ -13,6 +17,9 @@ use crate::{
     ingest::Intake,
     telemetry::access,
 };
+
+/// The outcome of an input that a bus keeps.
+pub(super) const QUEUED: &str = "queued";
 
 /// What sort of inputs a request brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +80,7 @@ pub(super) async fn hand_on(
     mut intake: Intake,
 ) -> Result<Told, Problem> {
     let batches = intake.take_batches(Batch::default);
-    let queued = |line| LineOutcome { outcome: "queued", ..LineOutcome::answer(line, &[]) };
+    let queued = |line| LineOutcome { outcome: QUEUED, ..LineOutcome::answer(line, &[]) };
     let items = batches.iter().flat_map(|(_, batch)| &batch.items);
     let lines: Vec<_> = items.map(|item| queued(item.line)).collect();
     let (sender, receiver) = oneshot::channel();

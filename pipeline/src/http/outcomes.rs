@@ -9,7 +9,10 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
-use super::{App, Kind, Problem};
+use super::{
+    App, Kind, Problem, Sort,
+    onward::{self, QUEUED, Queued},
+};
 use crate::{
     cycle::{Counts, LineOutcome, Told},
     ingest::Intake,
@@ -107,8 +110,11 @@ pub(super) enum Carries {
     Many,
 }
 
-/// Hands an intake over and waits until it is durable.
-pub(super) async fn settle(app: &App, intake: Intake) -> Result<Told, Problem> {
+/// Hands an intake over and waits until it is durable, or kept by the bus that it is handed on to.
+pub(super) async fn settle(app: &App, sort: Sort, intake: Intake) -> Result<Told, Problem> {
+    if let Some(onward) = app.onward() {
+        return onward::hand_on(app, onward, sort, intake).await;
+    }
     let (sender, receiver) = oneshot::channel();
     let settled = move |told| drop(sender.send(told));
     app.engine().submit(intake, settled).map_err(|error| app.not_taken(error))?;
@@ -127,6 +133,9 @@ pub(super) fn answer(told: &Told, carries: Carries) -> Result<Response, Problem>
         && only.outcome == "rejected"
     {
         return Err(refused(only));
+    }
+    if told.lines.first().is_some_and(|line| line.outcome == QUEUED) {
+        return Ok(Queued::answer(told.lines.len()));
     }
     let mut response = text(told).into_response();
     let json = HeaderValue::from_static("application/json");

@@ -14,7 +14,7 @@ use zeitgeber_processors::flow;
 use zeitgeber_schemas::{ProfileBody, person_key};
 
 use super::{
-    App, Id, Kind, Media, Params, Problem, ProblemBody, Received, Scope, Tenant,
+    App, Id, Kind, Media, Params, Problem, ProblemBody, Received, Scope, Sort, Tenant,
     extract::{check_id, checked_tenant, default_tenant},
     outcomes::{Caused, caused_by, settle},
 };
@@ -82,8 +82,9 @@ struct Hours {
 /// What became of a profile.
 #[derive(Debug, Serialize, ToSchema)]
 struct ProfileOutcome {
-    /// `accepted`: it is in force. `duplicate`: it was already.
-    #[schema(pattern = "^(accepted|duplicate)$")]
+    /// `accepted`: it is in force. `duplicate`: it was already. `queued`: a bus keeps it until it
+    /// is decided on.
+    #[schema(pattern = "^(accepted|duplicate|queued)$")]
     outcome: &'static str,
     /// What it caused.
     #[schema(value_type = Caused)]
@@ -116,8 +117,10 @@ async fn put_profile(
     let mut profile = profile::profile(document.as_bytes()).map_err(|refusal| refused(&refusal))?;
     profile.recv_ts = profile.recv_ts.or_else(|| app.stamp_ms());
     let mut intake = app.engine().intake();
-    intake.take_profile(1, &profile);
-    let told = settle(&app, intake).await?;
+    // A bus carries what was sent; the log keeps what was read of it.
+    let raw = if app.onward().is_some() { document.as_bytes() } else { &[] };
+    intake.take_profile_of(1, &profile, raw);
+    let told = settle(&app, Sort::Profiles, intake).await?;
     let outcome = told.lines.first().map_or("accepted", |line| line.outcome);
     let counts = caused_by(&told.counts).collect();
     Ok(Json(ProfileOutcome { outcome, counts }))

@@ -62,6 +62,8 @@ pub enum Kind {
     Busy,
     /// Another worker writes the partition.
     Elsewhere,
+    /// The bus could not keep it.
+    NotKept,
     /// The service is stopping.
     Stopping,
     /// The journal failed: nothing can become durable any more.
@@ -123,6 +125,7 @@ impl Kind {
             Self::Unprocessable => "unprocessable",
             Self::Busy => "busy",
             Self::Elsewhere => "elsewhere",
+            Self::NotKept => "not-kept",
             Self::Stopping => "stopping",
             Self::JournalFailed => "journal-failed",
             Self::ClientTimedOut | Self::TimedOut => "timed-out",
@@ -150,7 +153,9 @@ impl Kind {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Elsewhere | Self::Stopping | Self::JournalFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Elsewhere | Self::NotKept | Self::Stopping | Self::JournalFailed => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::ClientTimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -178,6 +183,7 @@ impl Kind {
             Self::Unprocessable => "The input was read and refused",
             Self::Busy => "Too much waits already",
             Self::Elsewhere => "Another worker writes this partition",
+            Self::NotKept => "The bus could not keep it",
             Self::Stopping => "The service is stopping",
             Self::JournalFailed => "The journal failed",
             Self::ClientTimedOut => "The request took too long to arrive",
@@ -250,7 +256,8 @@ pub struct ProblemBody<'a> {
 impl Problem {
     /// A problem of a kind.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let retry_after_s = matches!(kind, Kind::Busy | Kind::Elsewhere).then_some(RETRY_AFTER_S);
+        let retry_after_s =
+            matches!(kind, Kind::Busy | Kind::Elsewhere | Kind::NotKept).then_some(RETRY_AFTER_S);
         let more = Box::new(More { retry_after_s, ..More::default() });
         Self { kind, detail: detail.into(), more }
     }

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::{
-    App, Kind, Media, Params, Problem, ProblemBody, Received, Scope,
+    App, Kind, Media, Params, Problem, ProblemBody, Received, Scope, Sort,
     items::Items,
+    onward::Queued,
     outcomes::{Carries, Outcomes, answer, settle},
 };
 use crate::{
@@ -95,6 +96,7 @@ struct Reading {
     )),
     responses(
         (status = 200, description = "What became of each; all is durable.", body = Outcomes),
+        (status = 202, description = "A bus keeps them until they are decided on.", body = Queued),
         (status = 422, description = "The one reading was refused by a stage.",
          body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -107,7 +109,7 @@ async fn post_readings(
     let options = app.options(how.backfill);
     if received.media == Media::Avro {
         let intake = container(&app, received.bytes.clone(), options).await?;
-        return answer(&settle(&app, intake).await?, Carries::Many);
+        return answer(&settle(&app, Sort::Readings, intake).await?, Carries::Many);
     }
     let mut intake = app.engine().intake();
     let limit = app.line_bytes_max();
@@ -120,7 +122,7 @@ async fn post_readings(
         }
         turn(number).await;
     }
-    answer(&settle(&app, intake).await?, carries)
+    answer(&settle(&app, Sort::Readings, intake).await?, carries)
 }
 
 /// Feedback, or a list of whatever; each item of a list has an outcome of its own.
@@ -179,6 +181,7 @@ pub(super) struct None {}
     )),
     responses(
         (status = 200, description = "What became of each; all is durable.", body = Outcomes),
+        (status = 202, description = "A bus keeps them until they are decided on.", body = Queued),
         (status = 422, description = "The one feedback was refused by a stage.",
          body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -210,7 +213,7 @@ async fn post_feedback(
         }
         turn(number).await;
     }
-    answer(&settle(&app, intake).await?, carries)
+    answer(&settle(&app, Sort::Feedback, intake).await?, carries)
 }
 
 /// Lets others run after every so many inputs.

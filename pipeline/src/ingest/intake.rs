@@ -180,7 +180,13 @@ impl Intake {
 
     /// Takes a profile as the door read it.
     pub fn take_profile(&mut self, number: u64, profile: &Profile) {
-        self.profile(number, &profile.envelope(), &profile.body, &[]);
+        self.take_profile_of(number, profile, &[]);
+    }
+
+    /// Takes a profile as the door read it from `raw`; none where its encoded form is to stand for
+    /// what came.
+    pub fn take_profile_of(&mut self, number: u64, profile: &Profile, raw: &[u8]) {
+        self.profile(number, &profile.envelope(), &profile.body, raw);
     }
 
     /// Takes feedback as the door read it from `raw`; none where it came as no bytes.

@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl PoolSetting {
-    fn partition(&self, partitions: u16) -> PartitionId {
+    pub(crate) fn partition(&self, partitions: u16) -> PartitionId {
         let envelope =
             Envelope { tenant: &self.tenant, user_id: &self.name, id: "", ts: 0, recv_ts: None };
         partition_of(&envelope, partitions)

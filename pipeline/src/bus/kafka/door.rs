@@ -103,7 +103,9 @@ impl Sending {
             }
             let kept = kept.and_then(|()| self.producer.finish().map(drop));
             let why = kept.err().map(|error| {
-                format!("{error}; whether it is kept is not known: send it again, repeats count once")
+                format!(
+                    "{error}; whether it is kept is not known: send it again, repeats count once"
+                )
             });
             for (bytes, done) in told {
                 self.pending.fetch_sub(bytes, Ordering::Relaxed);
@@ -144,9 +146,7 @@ impl Sending {
                 self.value.extend_from_slice(&batch.bytes[raw.clone()]);
                 self.producer.send_avro(input, partition, key, &self.value)
             }
-            Raw::Slice(raw) => {
-                self.producer.send(input, partition, key, &batch.bytes[raw.clone()])
-            }
+            Raw::Slice(raw) => self.producer.send(input, partition, key, &batch.bytes[raw.clone()]),
             Raw::Kept(raw) => self.producer.send(input, partition, key, &raw.head.0),
         }
     }

@@ -31,8 +31,6 @@ use crate::config::Kafka;
 
 /// How long one look at the group takes.
 const LOOK: Duration = Duration::from_millis(50);
-/// What the group's name ends with: offsets are committed under the name itself.
-const SUFFIX: &str = ".members";
 
 /// What the group decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +58,7 @@ impl Members {
     pub fn join(settings: &Kafka, meter: &Arc<Meter>) -> Result<Self, BusError> {
         let mut config = settings.client();
         config
-            .set("group.id", format!("{}{SUFFIX}", settings.group))
+            .set("group.id", settings.members())
             .set("session.timeout.ms", settings.session_ms.to_string())
             .set("heartbeat.interval.ms", settings.heartbeat_ms.to_string())
             // Everybody answers at once, which was measured to be the shortest.

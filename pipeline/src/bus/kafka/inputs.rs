@@ -80,8 +80,7 @@ impl Inputs {
         let (orders, to_do) = unbounded();
         let (events_in, events) = unbounded();
         let stop = Arc::new(AtomicBool::new(false));
-        let reader =
-            Reader::new(settings, handle, meter, (to_do, events_in), Arc::clone(&stop))?;
+        let reader = Reader::new(settings, handle, meter, (to_do, events_in), Arc::clone(&stop))?;
         let thread = Builder::new().name("inputs".into()).spawn(move || reader.run())?;
         Ok(Self { orders, stop, thread, events })
     }
@@ -117,7 +116,7 @@ impl Inputs {
 
 /// The source that a topic's partition is: its id is the same in every cluster that holds a copy
 /// of the topic, and its lines are offsets and one.
-pub(super) fn source(settings: &Kafka, input: Input, partition: PartitionId) -> Source {
+pub(crate) fn source(settings: &Kafka, input: Input, partition: PartitionId) -> Source {
     let name = format!("{}/{partition}", settings.topic(input.as_str()));
     let incarnation = match settings.incarnation {
         0 => String::new(),

@@ -241,15 +241,36 @@ impl Producer {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), BusError> {
+        self.send_as("application/json", input, partition, key, value)
+    }
+
+    /// Sends one input in Avro behind its schema id, as [`Self::send`].
+    pub(super) fn send_avro(
+        &mut self,
+        input: Input,
+        partition: PartitionId,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), BusError> {
+        self.send_as("application/vnd.confluent.avro", input, partition, key, value)
+    }
+
+    fn send_as(
+        &mut self,
+        content_type: &str,
+        input: Input,
+        partition: PartitionId,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), BusError> {
         let topic = self.settings.topic(input.as_str());
         loop {
             self.press.poll();
             self.check()?;
             let headers = OwnedHeaders::new_with_capacity(1)
-                .insert(Header { key: HEADER_CONTENT_TYPE, value: Some("application/json") });
+                .insert(Header { key: HEADER_CONTENT_TYPE, value: Some(content_type) });
             let key = (!key.is_empty()).then_some(key);
-            let record =
-                Outgoing { topic: &topic, partition, key, value, headers, opaque: 0 };
+            let record = Outgoing { topic: &topic, partition, key, value, headers, opaque: 0 };
             match self.press.send(record) {
                 Ok(()) => break,
                 Err(NotSent::Full) => {}

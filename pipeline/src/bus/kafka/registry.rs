@@ -158,9 +158,8 @@ impl Schemas {
     ///
     /// The id is not known or is no reading, or the registry does not answer.
     pub fn reading(&mut self, id: u32) -> Result<Option<&Schema>, RegistryError> {
-        let stale = |known: &Known| {
-            matches!(known, Known::Not(_, asked) if asked.elapsed() > UNKNOWN_FOR)
-        };
+        let stale =
+            |known: &Known| matches!(known, Known::Not(_, asked) if asked.elapsed() > UNKNOWN_FOR);
         if self.known.get(&id).is_none_or(stale) {
             let found = self.ask(id)?;
             if self.known.len() >= REMEMBERED {
@@ -219,6 +218,22 @@ impl Schemas {
             }
             Ok(schema) => Ok(Known::Of(Box::new(schema))),
         }
+    }
+
+    /// The id of readings in today's own form.
+    ///
+    /// # Errors
+    ///
+    /// The registry does not answer, or refuses the schema.
+    pub fn today(&self) -> Result<u32, RegistryError> {
+        let is_today = |entry: &&Entry| {
+            Schema::parse_str(&entry.schema).is_ok_and(|schema| {
+                avro::is_reading(&schema)
+                    && schema.canonical_form() == avro::today().canonical_form()
+            })
+        };
+        let entry = Registry::own().entries().find(is_today).expect("it is one of ours");
+        self.remote.as_ref().map_or(Ok(entry.id), |remote| remote.register(entry))
     }
 
     /// The ids of all outputs by the number of their event's schema: ours, or as registered.

@@ -109,7 +109,8 @@ impl Tails {
                 Some(Err(error)) => return Err(fault(error)),
                 Some(Ok(record)) => {
                     let name = &record.topic()[self.settings.prefix.len()..];
-                    if let (Ok(topic), Some(n)) = (name.parse(), self.position(&record, partition)) {
+                    if let (Ok(topic), Some(n)) = (name.parse(), self.position(&record, partition))
+                    {
                         found.insert(topic, n);
                     }
                 }

@@ -1,15 +1,24 @@
 //! The bus of a service: with `kafka.brokers` set, inputs come from Kafka and outputs go there,
-//! beside HTTP.
+//! beside HTTP. One node on its own files has every partition; nodes that share a journal share
+//! the partitions out among each other.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
+use crossbeam_channel::Receiver;
 use zeitgeber::{
-    bus::kafka::{self, BusError, InputSettings, Inputs, Meter, Published, Publisher},
+    bus::kafka::{self, BusError, Door, InputSettings, Inputs, Members, Meter, Published, Publisher},
+    cluster::{self, Figures, Losses, Opener, Worker},
     config::Config,
     engine::Engine,
+    http::Onward,
+    state::Memory,
 };
+use zeitgeber_schemas::PartitionId;
 
-use super::super::Failure;
+use super::{super::Failure, Roles};
+
+/// How long partitions may take to be let go at the end.
+const LET_GO_WITHIN: Duration = Duration::from_secs(15);
 
 /// Kafka, where it is configured.
 pub(super) struct Bus(Option<Kafka>);
@@ -17,8 +26,20 @@ pub(super) struct Bus(Option<Kafka>);
 struct Kafka {
     settings: InputSettings,
     meter: Arc<Meter>,
-    publisher: Publisher,
-    inputs: Option<Inputs>,
+    publisher: Option<Publisher>,
+    /// What the engine tells of partitions that others took.
+    losses: (Losses, Receiver<PartitionId>),
+    at_work: AtWork,
+    door: Option<JoinHandle<()>>,
+}
+
+/// Who reads and publishes.
+enum AtWork {
+    Nobody,
+    /// This node alone.
+    Sole(Inputs),
+    /// This node among others.
+    Shared(Worker),
 }
 
 impl Bus {
@@ -33,13 +54,22 @@ impl Bus {
             clock: config.clock.mode,
         };
         let meter = Arc::new(Meter::default());
-        let publisher = Publisher::new(&config.kafka, &meter)?;
-        Ok(Self(Some(Kafka { settings, meter, publisher, inputs: None })))
+        let publisher = Some(Publisher::new(&config.kafka, &meter)?);
+        let at_work = AtWork::Nobody;
+        let losses = Losses::new();
+        Ok(Self(Some(Kafka { settings, meter, publisher, losses, at_work, door: None })))
     }
 
-    /// What the engine tells of durable chunks.
-    pub(super) fn listener(&self) -> Option<Published> {
-        self.0.as_ref().map(|kafka| kafka.publisher.listener())
+    /// Whether there is one.
+    pub(super) const fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What the engine tells of durable chunks, and of partitions that others took.
+    pub(super) fn listener(&self) -> (Option<Published>, Option<Losses>) {
+        let bus = self.0.as_ref();
+        let published = bus.and_then(|bus| bus.publisher.as_ref()).map(Publisher::listener);
+        (published, bus.map(|bus| bus.losses.0.clone()))
     }
 
     /// Reads and publishes every partition of the log.
@@ -50,13 +80,53 @@ impl Bus {
         kafka::counts(&bus.settings.kafka, handle.layout().partitions)?;
         let inputs = Inputs::start(&bus.settings, engine.handle(), &bus.meter)?;
         for (partition, tail) in store.partitions().zip(store.tails()) {
-            bus.publisher.open(partition, &journal)?;
-            inputs.open(partition, &tail);
+            if let Some(publisher) = &bus.publisher {
+                publisher.open(partition, &journal)?;
+            }
+            inputs.open(&bus.settings.kafka, partition, &tail);
         }
-        bus.inputs = Some(inputs);
+        bus.at_work = AtWork::Sole(inputs);
         let partitions = handle.layout().partitions;
         tracing::info!(brokers = bus.settings.kafka.brokers, partitions, "on Kafka");
         Ok(())
+    }
+
+    /// Takes the partitions that the group gives to this node, and gives up those that it takes.
+    pub(super) fn join(
+        &mut self,
+        engine: &Engine,
+        config: &Config,
+        memory: Memory,
+    ) -> Result<(), Failure> {
+        let Some(bus) = &mut self.0 else { return Ok(()) };
+        let handle = engine.handle();
+        kafka::counts(&bus.settings.kafka, handle.layout().partitions)?;
+        let Some(publisher) = bus.publisher.take() else { return Ok(()) };
+        let members = Members::join(&bus.settings.kafka, &bus.meter)?;
+        let parts = cluster::Parts {
+            kafka: bus.settings.kafka.clone(),
+            inputs: Inputs::start(&bus.settings, handle.clone(), &bus.meter)?,
+            handle,
+            opener: Opener {
+                memory,
+                configuration: config.configuration(),
+                pools: config.pools.clone(),
+            },
+            members,
+            publisher,
+            lost: bus.losses.1.clone(),
+        };
+        bus.at_work = AtWork::Shared(Worker::start(parts)?);
+        tracing::info!(brokers = bus.settings.kafka.brokers, group = bus.settings.kafka.group, "joined");
+        Ok(())
+    }
+
+    /// Where inputs over HTTP are handed on to, where this node is a door to others.
+    pub(super) fn door(&mut self, roles: Roles) -> Result<Option<Arc<dyn Onward>>, Failure> {
+        let Some(bus) = self.0.as_mut().filter(|_| roles.door) else { return Ok(None) };
+        let (door, thread) = Door::start(&bus.settings.kafka)?;
+        bus.door = Some(thread);
+        Ok(Some(Arc::new(door)))
     }
 
     /// What is counted of it.
@@ -64,17 +134,34 @@ impl Bus {
         self.0.as_ref().map(|kafka| Arc::clone(&kafka.meter))
     }
 
+    /// What is counted of partitions that come and go.
+    pub(super) fn figures(&self) -> Option<Arc<Figures>> {
+        match &self.0.as_ref()?.at_work {
+            AtWork::Shared(worker) => Some(worker.figures()),
+            _ => None,
+        }
+    }
+
     /// Reads nothing more; what was read becomes durable when the engine closes.
     pub(super) fn stop_inputs(&mut self) {
-        if let Some(inputs) = self.0.as_mut().and_then(|kafka| kafka.inputs.take()) {
-            inputs.stop();
+        let Some(bus) = &mut self.0 else { return };
+        match std::mem::replace(&mut bus.at_work, AtWork::Nobody) {
+            AtWork::Nobody => {}
+            AtWork::Sole(inputs) => inputs.stop(),
+            AtWork::Shared(worker) => worker.stop(LET_GO_WITHIN),
         }
     }
 
     /// Publishes what is durable, once the engine is closed.
     pub(super) fn stop(self) {
-        if let Some(kafka) = self.0 {
-            kafka.publisher.stop();
+        let Some(bus) = self.0 else { return };
+        if let Some(publisher) = bus.publisher {
+            publisher.stop();
+        }
+        if let Some(door) = bus.door
+            && let Err(panic) = door.join()
+        {
+            std::panic::resume_unwind(panic);
         }
     }
 }
