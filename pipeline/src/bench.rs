@@ -18,6 +18,8 @@ use crate::{
     store::{Store, StoreError, fold_chunk},
 };
 
+#[cfg(feature = "cluster")]
+pub mod bus;
 mod commit;
 #[cfg(feature = "service")]
 pub mod http;

@@ -6,6 +6,8 @@
 
 mod agents;
 mod bench;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod completions;
 mod config;
 mod deadletters;
@@ -99,6 +101,8 @@ enum Command {
     #[cfg(feature = "service")]
     Token(token::Args),
     #[cfg(feature = "cluster")]
+    Cluster(cluster::Args),
+    #[cfg(feature = "cluster")]
     Topics(topics::Args),
     Bench(bench::Args),
     Completions(completions::Args),
@@ -153,6 +157,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(&args, layers),
         #[cfg(feature = "service")]
         Command::Token(args) => token::run(&args),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(args) => cluster::run(&args, layers),
         #[cfg(feature = "cluster")]
         Command::Topics(args) => topics::run(&args, layers),
         Command::Bench(args) => bench::run(&args, layers),

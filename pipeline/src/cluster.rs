@@ -53,7 +53,8 @@ impl Listener for Losses {
     fn durable(&mut self, _: &[Ack]) {}
 
     fn lost(&mut self, partition: PartitionId) {
-        drop(self.0.send(partition));
+        // A worker that ended owns nothing any more.
+        let _ = self.0.send(partition);
     }
 }
 
@@ -155,7 +156,8 @@ impl Worker {
 
     /// Lets go of every partition, as far as that is done in time, and leaves the group.
     pub fn stop(self, within: Duration) {
-        drop(self.stop.send(within));
+        // It ends by itself only with a panic, which the join below brings back.
+        let _ = self.stop.send(within);
         if let Err(panic) = self.thread.join() {
             std::panic::resume_unwind(panic);
         }
@@ -218,7 +220,7 @@ impl Coordinator {
                     Err(_) => break Duration::ZERO,
                 },
                 recv(lost) -> lost => lost.into_iter().for_each(|partition| self.lost(partition)),
-                recv(inputs) -> told => for InputEvent::Closed(partition) in told {
+                recv(inputs) -> told => if let Ok(InputEvent::Closed(partition)) = told {
                     self.reopen_inputs(partition);
                 },
                 recv(published) -> told => told.into_iter().for_each(|told| self.unpublished(told)),

@@ -13,8 +13,8 @@ use zeitgeber_schemas::PartitionId;
 use crate::{
     fold::{Fold, FoldError},
     journal::{
-        AppendError, BuildError, Built, Cut, FileJournal, Journal, Layout, Meter, Mode, OpenError,
-        Place, ReadError, Scan, ScanFrom, Settings, Tail,
+        AppendError, BuildError, Built, ClaimError, Cut, FileJournal, Journal, Layout, Meter, Mode,
+        OpenError, Place, ReadError, Scan, ScanFrom, Settings, Tail,
     },
     state::{Memory, Partition, SnapshotError},
 };
@@ -45,6 +45,9 @@ pub enum StoreError {
     /// The journal could not be read on.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A partition could not be taken over.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// The journal could not be closed.
     #[error("could not stop cleanly: {0}")]
     Close(#[from] AppendError),
@@ -175,6 +178,19 @@ impl Store {
     pub fn hold(&self, memory: Memory) -> Result<(Vec<Partition>, Recovered), StoreError> {
         let (folds, recovered) = Opening::of(self, None, memory, self.writable)?.run(self)?;
         Ok((folds.into_iter().map(Fold::into_partition).collect(), recovered))
+    }
+
+    /// One partition for a writer that takes it over: claimed, then as in [`Self::hold`].
+    pub fn open_partition(
+        &self,
+        partition: PartitionId,
+        memory: Memory,
+    ) -> Result<(Partition, Tail, Recovered), StoreError> {
+        let tail = self.journal.claim(partition)?;
+        let opened = Opening::of(self, Some(partition), memory, self.writable)?;
+        let (mut folds, recovered) = opened.run(self)?;
+        let fold = folds.swap_remove(usize::from(partition.0));
+        Ok((fold.into_partition(), tail, recovered))
     }
 
     /// One partition to read, and the position of its next event. People of its snapshot are read

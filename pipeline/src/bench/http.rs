@@ -132,12 +132,21 @@ async fn profiles(address: SocketAddr, load: &Load) -> io::Result<()> {
     let mut connection = Connection::open(address).await?;
     for profile in load.profiles() {
         let path = format!("/v1/users/{}/profile", profile.user_id);
-        connection.put(&path, profile_json(&profile).into()).await?;
+        connection.put(&path, profile_body(&profile).to_string().into()).await?;
     }
     Ok(())
 }
 
-fn profile_json(profile: &Profile) -> String {
+/// A profile as a producer of the bus sends it.
+#[cfg(feature = "cluster")]
+pub(super) fn profile_document(profile: &Profile) -> serde_json::Value {
+    let mut document = profile_body(profile);
+    document["user_id"] = json!(profile.user_id);
+    document["tenant"] = json!(profile.tenant);
+    document
+}
+
+fn profile_body(profile: &Profile) -> serde_json::Value {
     let body = &profile.body;
     let time = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
     let mut json = json!({
@@ -152,7 +161,7 @@ fn profile_json(profile: &Profile) -> String {
     if let Some(device) = &body.primary_device {
         json["primary_device"] = json!(device);
     }
-    json.to_string()
+    json
 }
 
 /// Sends bodies from several clients, all at once or at `pace` batches' beginnings apart.

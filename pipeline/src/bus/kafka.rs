@@ -37,7 +37,7 @@ pub use group::{Members, Membership};
 pub(crate) use inputs::source;
 pub use inputs::{InputEvent, InputSettings, Inputs};
 pub use meter::{Meter, TopicFigures};
-pub use outputs::{HEADER_ID, HEADER_POSITION, HEADER_SCHEMA};
+pub use outputs::{HEADER_ID, HEADER_POSITION, HEADER_SCHEMA, input_id_of};
 use produce::Producer;
 pub use publisher::{Published, Publisher, PublisherEvent};
 pub use registry::{Entry as RegistryEntry, Registry, RegistryError, Schemas};
@@ -168,7 +168,7 @@ impl Kafka {
     }
 
     /// What a producer is made with.
-    fn producer(&self) -> ClientConfig {
+    pub(crate) fn producer(&self) -> ClientConfig {
         let mut config = self.client();
         config
             .set("enable.idempotence", "true")

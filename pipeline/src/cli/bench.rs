@@ -19,6 +19,8 @@ use zeitgeber::{
 
 use super::{Failure, Layers, say, session};
 
+#[cfg(feature = "cluster")]
+mod bus;
 mod tasks;
 
 /// Measure ingest, replay, commit latency and memory on this machine
@@ -31,6 +33,7 @@ mod tasks;
     zeitgeber bench\n  \
     zeitgeber bench --people 20000 --readings 4000000 --json\n  \
     zeitgeber bench --http\n  \
+    zeitgeber bench --kafka --people 2000 --readings 800000 --set kafka.brokers=127.0.0.1:9092\n  \
     zeitgeber bench --tasks --agents 1000")]
 pub(super) struct Args {
     /// People
@@ -46,6 +49,10 @@ pub(super) struct Args {
     #[cfg(feature = "service")]
     #[arg(long, conflicts_with_all = ["threads", "tasks"])]
     http: bool,
+    /// Measure the bus instead: every stage between Kafka's topics, beside a plain copy
+    #[cfg(feature = "cluster")]
+    #[arg(long, conflicts_with_all = ["http", "tasks"])]
+    kafka: bool,
     /// Measure tasks and agents instead, in process: submitted, assigned, completed, durable
     #[arg(long, conflicts_with_all = ["people", "readings"])]
     tasks: bool,
@@ -84,6 +91,12 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
             .and_then(|load| Ok(http::run(&dir.join("http"), &load, say::note)?));
         remove_unless_kept(args, &temporary)?;
         return service(args, &figures?);
+    }
+    #[cfg(feature = "cluster")]
+    if args.kafka {
+        let figures = bus::measure(plan, &config, &dir);
+        remove_unless_kept(args, &temporary)?;
+        return bus::show(&figures?, args.json);
     }
     let settings = session::settings(&config, OutcomeDetail::Counts);
     let configuration = config.configuration();

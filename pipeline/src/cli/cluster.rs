@@ -1,12 +1,12 @@
 //! `zeitgeber cluster`: the workers of one log, as the brokers and the log tell of them.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::Subcommand;
-use zeitgeber::{cluster, journal::Journal};
+use zeitgeber::{cluster, store::Store};
 
 use super::{
-    Failure, Layers, Log,
+    DataDir, Failure, Layers,
     output::{self, right},
     session,
 };
@@ -14,7 +14,7 @@ use super::{
 /// Show which worker owns which partition, and how far each is
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  zeitgeber cluster status --journal scylla://127.0.0.1/zeitgeber --set kafka.brokers=127.0.0.1:9092
+  zeitgeber cluster status --data-dir DIR --set kafka.brokers=127.0.0.1:9092
   zeitgeber cluster status --config zeitgeber.toml --json")]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -29,11 +29,10 @@ enum What {
 /// Owners, positions in the log, and records that are not in it yet
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  zeitgeber cluster status --config zeitgeber.toml
   zeitgeber cluster status --data-dir DIR --set kafka.brokers=127.0.0.1:9092 --json")]
 struct Status {
     #[command(flatten)]
-    log: Log,
+    data: DataDir,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -45,7 +44,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     if !config.kafka.is_set() {
         return Err("no Kafka is configured: set kafka.brokers=HOST:PORT".into());
     }
-    let store = args.log.read(&config)?;
+    let store = Store::read(&args.data.dir)?;
     let status = cluster::status(&config.kafka, &*store.journal())?;
     let mut out = output::stdout();
     if args.json {
@@ -63,7 +62,6 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
             right(behind),
         ]);
     }
-    use std::io::Write;
     writeln!(out, "group {}, {} workers", status.group, status.workers)?;
     writeln!(out, "{table}")?;
     Ok(ExitCode::SUCCESS)

@@ -11,11 +11,7 @@ use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use super::Shared;
 use crate::{
-    bus::kafka::BusError,
-    config::PoolSetting,
-    engine::WaitError,
-    state::Memory,
-    store::StoreError,
+    bus::kafka::BusError, config::PoolSetting, engine::WaitError, state::Memory, store::StoreError,
 };
 
 /// How many partitions are opened or closed at a time: most of it is waiting.
@@ -104,7 +100,7 @@ impl Openings {
 
     pub(super) fn order(&self, job: Job) {
         // The threads outlive whoever orders.
-        drop(self.jobs.send(job));
+        let _ = self.jobs.send(job);
     }
 
     pub(super) const fn done(&self) -> &Receiver<Done> {

@@ -6,7 +6,7 @@
 use rdkafka::message::{Header, OwnedHeaders};
 use zeitgeber_schemas::{
     SchemaId, Unreadable, partition_key,
-    wire::{from_bytes, put_bytes, put_long},
+    wire::{from_bytes, get_bytes, get_long, get_str, put_bytes, put_long},
 };
 
 use super::registry::{carries, keeps_raw};
@@ -139,6 +139,19 @@ impl Encoder {
         }
         headers
     }
+}
+
+/// The id of the input that led to an output, of the output's value in Avro.
+pub fn input_id_of(value: &[u8]) -> Option<String> {
+    let mut rest = value.strip_prefix(&[0])?.get(4..)?;
+    let rest = &mut rest;
+    get_long(rest).ok()?;
+    get_long(rest).ok()?;
+    get_bytes(rest).ok()?;
+    if get_long(rest).ok()? == 1 {
+        get_bytes(rest).ok()?;
+    }
+    get_str(rest).ok().map(Into::into)
 }
 
 const fn header<'a>(key: &'a str, value: &'a str) -> Header<'a, &'a str> {

@@ -6,7 +6,9 @@ use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use crossbeam_channel::Receiver;
 use zeitgeber::{
-    bus::kafka::{self, BusError, Door, InputSettings, Inputs, Members, Meter, Published, Publisher},
+    bus::kafka::{
+        self, BusError, Door, InputSettings, Inputs, Members, Meter, Published, Publisher,
+    },
     cluster::{self, Figures, Losses, Opener, Worker},
     config::Config,
     engine::Engine,
@@ -117,7 +119,11 @@ impl Bus {
             lost: bus.losses.1.clone(),
         };
         bus.at_work = AtWork::Shared(Worker::start(parts)?);
-        tracing::info!(brokers = bus.settings.kafka.brokers, group = bus.settings.kafka.group, "joined");
+        tracing::info!(
+            brokers = bus.settings.kafka.brokers,
+            group = bus.settings.kafka.group,
+            "joined"
+        );
         Ok(())
     }
 
