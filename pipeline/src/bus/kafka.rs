@@ -31,7 +31,7 @@ mod topics;
 use rdkafka::ClientConfig;
 
 pub use feed::Feeder;
-pub use group::{Membership, Members};
+pub use group::{Members, Membership};
 pub use inputs::{InputEvent, InputSettings, Inputs};
 pub use meter::{Meter, TopicFigures};
 pub use outputs::{HEADER_ID, HEADER_POSITION, HEADER_SCHEMA};
@@ -180,7 +180,10 @@ impl Kafka {
         config
     }
 
-    fn fault(&self, what: impl Into<String>) -> impl FnOnce(rdkafka::error::KafkaError) -> BusError {
+    fn fault(
+        &self,
+        what: impl Into<String>,
+    ) -> impl FnOnce(rdkafka::error::KafkaError) -> BusError {
         let (brokers, what) = (self.brokers.clone(), what.into());
         move |source| BusError::Kafka { brokers, what, source }
     }

@@ -74,6 +74,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         engine.tick_every(Duration::from_millis(config.clock.tick_ms.into()))?;
     }
     telemetry::metrics().watch(engine.handle());
+    bus.watch();
     telemetry::metrics().watch_snapshots(engine.snapshots())?;
     bus.start(&engine)?;
     let streams = streams(&engine, bell, &config.service)?;

@@ -266,9 +266,7 @@ impl std::fmt::Display for Rule {
             Self::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
             Self::Pools => f.write_str(&pools::wanted()),
             Self::Brokers => f.write_str("empty, or HOST:PORT, several with commas"),
-            Self::Prefix => {
-                f.write_str("empty, or up to 100 letters, digits, `.`, `_` and `-`")
-            }
+            Self::Prefix => f.write_str("empty, or up to 100 letters, digits, `.`, `_` and `-`"),
             Self::Topics => f.write_str(kafka::TOPICS_WANTED),
             Self::Librdkafka => f.write_str(kafka::SETTINGS_WANTED),
             Self::Name => f.write_str("a name of lower-case letters, digits and `_`"),

@@ -128,11 +128,7 @@ impl Door {
     fn format(&self, content_type: Option<&[u8]>) -> Option<Format> {
         let Some(content_type) = content_type else { return Some(self.inputs) };
         let holds = |name: &[u8]| content_type.windows(name.len()).any(|part| part == name);
-        if holds(b"json") {
-            Some(Format::Json)
-        } else {
-            holds(b"avro").then_some(Format::Avro)
-        }
+        if holds(b"json") { Some(Format::Json) } else { holds(b"avro").then_some(Format::Avro) }
     }
 
     fn json(
@@ -196,7 +192,9 @@ impl Door {
         let numbers = &mut avro::Scratch::default();
         let head = match schema {
             None => avro::reading(&mut datum, options, &mut self.buffer),
-            Some(writer) => avro::reading_of(writer, &mut datum, numbers, options, &mut self.buffer),
+            Some(writer) => {
+                avro::reading_of(writer, &mut datum, numbers, options, &mut self.buffer)
+            }
         }?;
         if !datum.is_empty() {
             return Err(not_avro(format!("{} bytes follow the reading", datum.len())));

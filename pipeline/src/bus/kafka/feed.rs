@@ -74,7 +74,12 @@ impl Feeder {
     pub fn profile(&mut self, document: &Value, profile: &Profile) -> Result<(), BusError> {
         let key = partition_key(&profile.tenant, &profile.user_id);
         let partition = murmur2_partition(key.as_bytes(), self.partitions);
-        self.producer.send(Input::Control, partition, key.as_bytes(), document.to_string().as_bytes())
+        self.producer.send(
+            Input::Control,
+            partition,
+            key.as_bytes(),
+            document.to_string().as_bytes(),
+        )
     }
 
     /// Waits until everything sent is with the brokers; how much that is.
@@ -90,8 +95,7 @@ impl Feeder {
         let partitions = self.partitions;
         let of_key = |key: Vec<u8>| (murmur2_partition(&key, partitions), key);
         let refused = |refusal: Box<Refusal>| of_key(refusal.key(line));
-        let person =
-            |tenant: &str, user: &str| partition_key(tenant, user).as_bytes().to_vec();
+        let person = |tenant: &str, user: &str| partition_key(tenant, user).as_bytes().to_vec();
         self.encoded.clear();
         match input {
             Input::Readings => {

@@ -51,8 +51,7 @@ impl Lane {
     /// Goes on where the topics end.
     pub(super) fn open(partition: PartitionId, journal: Arc<dyn Journal>, next_of: Next) -> Self {
         let next = next_of.values().copied().min().unwrap_or(0);
-        let mut lane =
-            Self { partition, journal, next_of, next, reading: None, not_before: None };
+        let mut lane = Self { partition, journal, next_of, next, reading: None, not_before: None };
         lane.fall_behind();
         lane
     }
@@ -175,10 +174,7 @@ impl Lane {
         }
     }
 
-    fn scan(
-        &self,
-        places: Range<Place>,
-    ) -> Result<Box<dyn Scan + std::marker::Send>, BusError> {
+    fn scan(&self, places: Range<Place>) -> Result<Box<dyn Scan + std::marker::Send>, BusError> {
         let partitions = usize::from(self.journal.layout().partitions);
         let mut chunks = vec![u64::MAX; partitions];
         chunks[usize::from(self.partition.0)] = 0;
@@ -200,7 +196,9 @@ impl Lane {
             Names::fold(names, header.partition, &entry)
                 .map_err(|error| entry_fault(place, FoldError::from(error)))?;
             let count = entry.events.clone().count() as u64;
-            if first + count > self.next && !self.entry(header, place, first, &entry, names, send)? {
+            if first + count > self.next
+                && !self.entry(header, place, first, &entry, names, send)?
+            {
                 return Ok(false);
             }
             first += count;

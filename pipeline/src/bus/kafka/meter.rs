@@ -106,7 +106,8 @@ impl Meter {
             client.up += u64::from(broker.state == "UP");
         }
         for (name, topic) in &statistics.topics {
-            let known = topic.partitions.values().filter(|one| one.partition >= 0 && one.hi_offset >= 0);
+            let known =
+                topic.partitions.values().filter(|one| one.partition >= 0 && one.hi_offset >= 0);
             for one in known.filter(|one| one.app_offset >= 0) {
                 let lag = one.hi_offset.saturating_sub(one.app_offset).max(0);
                 client.lag.insert((name.clone(), one.partition), lag);

@@ -248,8 +248,7 @@ impl Producer {
             let headers = OwnedHeaders::new_with_capacity(1)
                 .insert(Header { key: HEADER_CONTENT_TYPE, value: Some("application/json") });
             let key = (!key.is_empty()).then_some(key);
-            let record =
-                Outgoing { topic: &topic, partition, key, value, headers, opaque: 0 };
+            let record = Outgoing { topic: &topic, partition, key, value, headers, opaque: 0 };
             match self.press.send(record) {
                 Ok(()) => break,
                 Err(NotSent::Full) => {}

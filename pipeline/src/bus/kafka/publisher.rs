@@ -147,11 +147,7 @@ impl Publisher {
     /// # Errors
     ///
     /// A thread cannot be started.
-    pub fn open(
-        &self,
-        partition: PartitionId,
-        journal: &Arc<dyn Journal>,
-    ) -> Result<(), BusError> {
+    pub fn open(&self, partition: PartitionId, journal: &Arc<dyn Journal>) -> Result<(), BusError> {
         let own = self.settings.publish == Publish::Transactional;
         let name = own.then_some(partition);
         let mut workers = self.workers();
@@ -160,8 +156,7 @@ impl Publisher {
             _ => {
                 let (to, work) = unbounded();
                 let worker = Worker::new(self, journal, work, name);
-                let thread =
-                    Builder::new().name("publisher".into()).spawn(move || worker.run())?;
+                let thread = Builder::new().name("publisher".into()).spawn(move || worker.run())?;
                 workers.insert(name, (to.clone(), thread));
                 to
             }

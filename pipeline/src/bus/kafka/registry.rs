@@ -158,9 +158,8 @@ impl Schemas {
     ///
     /// The id is not known or is no reading, or the registry does not answer.
     pub fn reading(&mut self, id: u32) -> Result<Option<&Schema>, RegistryError> {
-        let stale = |known: &Known| {
-            matches!(known, Known::Not(_, asked) if asked.elapsed() > UNKNOWN_FOR)
-        };
+        let stale =
+            |known: &Known| matches!(known, Known::Not(_, asked) if asked.elapsed() > UNKNOWN_FOR);
         if self.known.get(&id).is_none_or(stale) {
             let found = self.ask(id)?;
             if self.known.len() >= REMEMBERED {

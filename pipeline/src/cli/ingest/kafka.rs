@@ -38,7 +38,11 @@ struct Summary<'a> {
     seconds: f64,
 }
 
-pub(super) fn run(args: &Args, config: &Config, stop: &Arc<AtomicBool>) -> Result<ExitCode, Failure> {
+pub(super) fn run(
+    args: &Args,
+    config: &Config,
+    stop: &Arc<AtomicBool>,
+) -> Result<ExitCode, Failure> {
     if args.outcomes.is_some() || args.backfill {
         return Err("--outcomes and --backfill need the log: give --data-dir or --to".into());
     }
@@ -74,7 +78,9 @@ pub(super) fn run(args: &Args, config: &Config, stop: &Arc<AtomicBool>) -> Resul
         say::text(&format!("{sent} inputs sent to Kafka in {seconds:.1} s ({rate:.0}/s)\n"))?;
     }
     if oversized > 0 {
-        say::note(&format!("{oversized} lines are longer than limits.max_line_kib and were not sent"));
+        say::note(&format!(
+            "{oversized} lines are longer than limits.max_line_kib and were not sent"
+        ));
     }
     let interrupted = stop.load(Ordering::Relaxed);
     Ok(if interrupted || oversized > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -7,6 +7,7 @@ use zeitgeber::{
     bus::kafka::{self, BusError, InputSettings, Inputs, Meter, Published, Publisher},
     config::Config,
     engine::Engine,
+    telemetry,
 };
 
 use super::super::Failure;
@@ -59,9 +60,10 @@ impl Bus {
         Ok(())
     }
 
-    /// What is counted of it.
-    pub(super) fn meter(&self) -> Option<Arc<Meter>> {
-        self.0.as_ref().map(|kafka| Arc::clone(&kafka.meter))
+    /// Has what is counted of it told under `/metrics`.
+    pub(super) fn watch(&self) {
+        let meter = self.0.as_ref().map(|kafka| Arc::clone(&kafka.meter));
+        telemetry::metrics().watch_bus(meter);
     }
 
     /// Reads nothing more; what was read becomes durable when the engine closes.

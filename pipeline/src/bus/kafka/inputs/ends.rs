@@ -46,7 +46,11 @@ impl Reader {
         if next < low {
             let lost = low - next;
             tracing::error!(
-                topic, partition, lost, from = next, to = low,
+                topic,
+                partition,
+                lost,
+                from = next,
+                to = low,
                 "the topic's retention took records before they were read: they are lost"
             );
             self.meter.lost(lost);
@@ -54,7 +58,10 @@ impl Reader {
         } else if next > high {
             if !was_stuck {
                 tracing::error!(
-                    topic, partition, cursor = next, end = high,
+                    topic,
+                    partition,
+                    cursor = next,
+                    end = high,
                     "the topic ends before what the log covers: was it made anew? Nothing of it \
                      is read until it reaches the cursor; raise kafka.incarnation to read it from \
                      its beginning"

@@ -65,8 +65,8 @@ impl Forwarder {
                 }
                 continue;
             };
-            let mut headers = OwnedHeaders::new()
-                .insert(Header { key: HEADER_FORWARDED, value: Some(&from) });
+            let mut headers =
+                OwnedHeaders::new().insert(Header { key: HEADER_FORWARDED, value: Some(&from) });
             if let Some(value) = record.content_type {
                 headers = headers.insert(Header { key: HEADER_CONTENT_TYPE, value: Some(value) });
             }

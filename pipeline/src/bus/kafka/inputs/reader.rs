@@ -167,8 +167,7 @@ impl Reader {
         for (input, next) in Input::ALL.into_iter().zip(covered) {
             let source = Arc::new(source(&self.kafka, input, partition));
             let generation = self.generation;
-            let open =
-                Open { generation, source, next, durable: next, committed: 0, stuck: None };
+            let open = Open { generation, source, next, durable: next, committed: 0, stuck: None };
             self.open.insert((input, partition), open);
             self.assign((input, partition), next);
         }
@@ -195,7 +194,11 @@ impl Reader {
         }
     }
 
-    pub(super) fn list(&self, (input, partition): Place, offset: Option<u64>) -> TopicPartitionList {
+    pub(super) fn list(
+        &self,
+        (input, partition): Place,
+        offset: Option<u64>,
+    ) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         let mut one = list.add_partition(&self.names[input as usize], number(partition));
         if let Some(offset) = offset.and_then(|offset| i64::try_from(offset).ok()) {
@@ -386,9 +389,8 @@ impl Found {
 
 fn content_type<'a>(message: &'a BorrowedMessage<'_>) -> Option<&'a [u8]> {
     let headers = message.headers()?;
-    let index = headers.iter().position(|header| {
-        header.key.eq_ignore_ascii_case(HEADER_CONTENT_TYPE)
-    })?;
+    let index =
+        headers.iter().position(|header| header.key.eq_ignore_ascii_case(HEADER_CONTENT_TYPE))?;
     headers.get(index).value
 }
 
