@@ -20,10 +20,9 @@ use zeitgeber_schemas::PartitionId;
 
 use crate::{
     bus::kafka::{BusError, InputEvent, Inputs, Members, Membership, Publisher, PublisherEvent},
-    config::Kafka,
     cycle::Ack,
     engine::{Handle, Listener},
-    measure::Histogram,
+    measure::{Histogram, LATENCY_S},
 };
 use openings::{Done, Job, Openings};
 pub use openings::{OpenError, Opener};
@@ -34,8 +33,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long a partition that could not be opened, or was lost, is left alone. Where two workers
 /// believe that it is theirs, this is how often they take it from each other.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// Bounds of the takeovers' histogram, s.
-const TAKEOVER_S: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// Tells the worker which partitions another one took.
 #[derive(Debug, Clone)]
@@ -61,8 +58,6 @@ impl Listener for Losses {
 /// What a worker is made of.
 #[derive(Debug)]
 pub struct Parts {
-    /// The bus.
-    pub kafka: Kafka,
     /// The cores.
     pub handle: Handle,
     /// What opens partitions.
@@ -80,8 +75,7 @@ pub struct Parts {
 /// What a worker counts.
 #[derive(Debug)]
 pub struct Figures {
-    /// How long partitions took from the group's word until inputs were read, s.
-    pub takeovers: Histogram,
+    takeovers: Arc<Histogram>,
     counts: Mutex<Counts>,
 }
 
@@ -98,8 +92,13 @@ pub struct Counts {
 
 impl Figures {
     fn new() -> Arc<Self> {
-        let takeovers = Histogram::new(TAKEOVER_S);
+        let takeovers = Arc::new(Histogram::new(LATENCY_S));
         Arc::new(Self { takeovers, counts: Mutex::default() })
+    }
+
+    /// How long partitions took from the group's word until inputs were read, s.
+    pub fn takeovers(&self) -> Arc<Histogram> {
+        Arc::clone(&self.takeovers)
     }
 
     /// How many partitions came and went.
@@ -131,7 +130,6 @@ impl Worker {
         let figures = Figures::new();
         let partitions = usize::from(parts.handle.layout().partitions);
         let shared = Arc::new(Shared {
-            kafka: parts.kafka,
             handle: parts.handle,
             opener: parts.opener,
             inputs: parts.inputs,
@@ -167,7 +165,6 @@ impl Worker {
 /// What the threads of a worker share.
 #[derive(Debug)]
 struct Shared {
-    kafka: Kafka,
     handle: Handle,
     opener: Opener,
     inputs: Inputs,
@@ -307,7 +304,7 @@ impl Coordinator {
         let is_here = self.seat(partition).is_some_and(|seat| seat.standing == Standing::Here);
         if is_here && self.shared.handle.owns(partition) {
             let tail = self.shared.handle.journal().tail(partition);
-            self.shared.inputs.open(&self.shared.kafka, partition, &tail);
+            self.shared.inputs.open(partition, &tail);
         }
     }
 

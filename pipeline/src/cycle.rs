@@ -221,7 +221,9 @@ impl Cycle {
         match appended.result {
             Ok(()) => {
                 if let Some(Waiting { mut ack, batch }) = self.waiting.pop_front() {
-                    ack.chunk = self.wants.chunks.then(|| appended.buffer.as_slice().into());
+                    // Room that was kept for the header stands before the chunk.
+                    let room = appended.buffer.len().saturating_sub(ack.counts.bytes as usize);
+                    ack.chunk = self.wants.chunks.then(|| appended.buffer[room..].into());
                     actions.push(Action::Acknowledge(ack));
                     self.settle(batch, actions);
                 }

@@ -47,6 +47,8 @@ mod pools;
 mod problem;
 mod reading_off;
 mod readings;
+#[cfg(feature = "cluster")]
+mod registry;
 mod server;
 mod stream;
 mod task_views;
@@ -353,6 +355,8 @@ pub fn router(app: App) -> Router {
         .merge(agents::routes(&app))
         .merge(assignments::routes(&app))
         .merge(pools::routes(&app));
+    #[cfg(feature = "cluster")]
+    let routes = routes.merge(registry::routes(&app));
     routes
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

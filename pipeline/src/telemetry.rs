@@ -12,6 +12,8 @@ pub mod logs;
 mod process;
 mod recording;
 mod registry;
+#[cfg(feature = "cluster")]
+mod sampled_bus;
 mod sampled_people;
 mod sampled_pools;
 mod sampler;
@@ -64,6 +66,10 @@ struct Watched {
     engine: Option<Handle>,
     sampled: Option<Instant>,
     sampler: Sampler,
+    #[cfg(feature = "cluster")]
+    bus: Option<Arc<crate::bus::kafka::Meter>>,
+    #[cfg(feature = "cluster")]
+    cluster: Option<Arc<crate::cluster::Figures>>,
 }
 
 impl std::fmt::Debug for Watched {
@@ -121,6 +127,21 @@ impl Metrics {
         *watched = Watched { engine: Some(engine), ..Watched::default() };
     }
 
+    /// From here on the bus is read, too.
+    #[cfg(feature = "cluster")]
+    pub fn watch_bus(
+        &self,
+        meter: Option<Arc<crate::bus::kafka::Meter>>,
+        figures: Option<Arc<crate::cluster::Figures>>,
+    ) {
+        if let Some(figures) = &figures {
+            self.registry.show(&catalogue::CLUSTER_TAKEOVERS, figures.takeovers());
+        }
+        let mut watched = self.watched();
+        watched.bus = meter;
+        watched.cluster = figures;
+    }
+
     /// From here on the snapshots of this engine are counted, and those that fail are logged, on a
     /// thread that ends with the engine.
     ///
@@ -154,6 +175,14 @@ impl Metrics {
         }
         watched.sampled = Some(Instant::now());
         process::sample(&self.registry);
+        #[cfg(feature = "cluster")]
+        if let Some(bus) = &watched.bus {
+            sampled_bus::show(&self.registry, bus);
+        }
+        #[cfg(feature = "cluster")]
+        if let Some(figures) = &watched.cluster {
+            sampled_bus::show_cluster(&self.registry, figures);
+        }
         let Watched { engine, sampler, .. } = &mut *watched;
         if let Some(engine) = engine {
             let bounded = (&*self.arms, &*self.pools);

@@ -282,7 +282,6 @@ struct Pipe {
     engine: Engine,
     publisher: Publisher,
     inputs: Inputs,
-    kafka: Kafka,
 }
 
 impl Pipe {
@@ -310,14 +309,14 @@ impl Pipe {
             handle.adopt(held, tail, &configuration)?;
         }
         let inputs = Inputs::start(&input_settings, handle, &meter)?;
-        Ok(Self { engine, publisher, inputs, kafka: input_settings.kafka })
+        Ok(Self { engine, publisher, inputs })
     }
 
     /// Lets the records in.
     fn feed(&self) -> Result<(), BusBenchError> {
         let handle = self.engine.handle();
         for partition in handle.store().partitions() {
-            self.inputs.open(&self.kafka, partition, &handle.journal().tail(partition));
+            self.inputs.open(partition, &handle.journal().tail(partition));
         }
         Ok(())
     }

@@ -108,6 +108,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     telemetry::metrics().watch(engine.handle());
     telemetry::metrics().watch_snapshots(engine.snapshots())?;
     bus.start(&engine)?;
+    bus.watch();
     let onward = None;
     let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {

@@ -130,7 +130,7 @@ fn open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError> {
         close(shared, partition);
         return Err(error.into());
     }
-    shared.inputs.open(&shared.kafka, partition, &tail);
+    shared.inputs.open(partition, &tail);
     Ok(opened)
 }
 

@@ -61,6 +61,8 @@ pub fn document() -> Document {
     ] {
         document.merge(part);
     }
+    #[cfg(feature = "cluster")]
+    document.merge(super::registry::Api::openapi());
     Common.modify(&mut document);
     document
 }

@@ -3,6 +3,7 @@
 //! Names follow `zeitgeber_<noun>_<unit>[_total]`. Every label has a bounded set of values, and
 //! none ever names a person. `docs/metrics.md` is made from this table; a test holds that it is.
 
+mod bus;
 mod flow;
 mod people;
 mod serving;
@@ -11,6 +12,7 @@ mod writer;
 
 use crate::measure;
 
+pub use bus::*;
 pub use flow::*;
 pub use people::*;
 pub use serving::*;
@@ -92,7 +94,7 @@ pub fn all() -> impl Iterator<Item = &'static Metric> {
 }
 
 /// Every group with its title, in the order of the document.
-pub fn groups() -> [(&'static str, &'static [&'static Metric]); 9] {
+pub fn groups() -> [(&'static str, &'static [&'static Metric]); 11] {
     [
         ("Inputs and events", flow::INPUT_METRICS),
         ("Rhythm", flow::RHYTHM_METRICS),
@@ -101,6 +103,8 @@ pub fn groups() -> [(&'static str, &'static [&'static Metric]); 9] {
         ("Queues", writer::QUEUE_METRICS),
         ("People and snapshots", people::PEOPLE_METRICS),
         ("Tasks and agents", tasks::TASK_METRICS),
+        ("Kafka", bus::BUS_METRICS),
+        ("Cluster", bus::CLUSTER_METRICS),
         ("HTTP and streams", serving::HTTP_METRICS),
         ("Process", serving::PROCESS_METRICS),
     ]

@@ -42,6 +42,7 @@ pub enum InputEvent {
 /// The inputs of the partitions that are open.
 #[derive(Debug)]
 pub struct Inputs {
+    kafka: Kafka,
     orders: Sender<Order>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -82,13 +83,13 @@ impl Inputs {
         let stop = Arc::new(AtomicBool::new(false));
         let reader = Reader::new(settings, handle, meter, (to_do, events_in), Arc::clone(&stop))?;
         let thread = Builder::new().name("inputs".into()).spawn(move || reader.run())?;
-        Ok(Self { orders, stop, thread, events })
+        Ok(Self { kafka: settings.kafka.clone(), orders, stop, thread, events })
     }
 
     /// Reads a partition of every input topic from where its journal covers it.
-    pub fn open(&self, settings: &Kafka, partition: PartitionId, tail: &Tail) {
+    pub fn open(&self, partition: PartitionId, tail: &Tail) {
         let covered = |input: Input| {
-            let source = source(settings, input, partition);
+            let source = source(&self.kafka, input, partition);
             tail.cursors.get(&source.id).copied().unwrap_or(0)
         };
         drop(self.orders.send(Order::Open(partition, Input::ALL.map(covered))));

@@ -15,7 +15,7 @@ use std::{
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     message::Headers,
 };
 use zeitgeber_schemas::PartitionId;
@@ -27,6 +27,8 @@ use crate::{config::Kafka, query::Topic};
 const TIME_OUT: Duration = Duration::from_secs(10);
 /// How long the ends of a partition's topics may take to be read.
 const READ_TIME_OUT: Duration = Duration::from_secs(30);
+/// Pause before a coordinator that is being chosen is asked again.
+const SETTLING_PAUSE: Duration = Duration::from_millis(50);
 /// Records before a topic's end that are looked at first; markers of transactions are among them.
 const LAST_RECORDS: i64 = 16;
 
@@ -136,12 +138,22 @@ impl Tails {
     /// The position up to which everything is known to have arrived.
     fn noted(&self, partition: PartitionId) -> Result<u64, BusError> {
         let name = self.settings.topic(PARTITIONS);
-        let mut list = TopicPartitionList::new();
-        list.add_partition(&name, number(partition));
-        let committed = self
-            .consumer
-            .committed_offsets(list, TIME_OUT)
-            .map_err(self.settings.fault("read what is committed to the group"))?;
+        let since = Instant::now();
+        let committed = loop {
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&name, number(partition));
+            match self.consumer.committed_offsets(list, TIME_OUT) {
+                Ok(committed) => break committed,
+                // A group's first question finds its coordinator only just chosen.
+                Err(error) if is_settling(&error) && since.elapsed() < TIME_OUT => {
+                    std::thread::sleep(SETTLING_PAUSE);
+                }
+                Err(error) => {
+                    let what = "read what is committed to the group";
+                    return Err(self.settings.fault(what)(error));
+                }
+            }
+        };
         let noted = committed.elements().into_iter().find(|one| one.metadata() == self.log);
         let offset = noted.map(|one| one.offset());
         Ok(match offset {
@@ -167,4 +179,16 @@ impl Tails {
             tracing::debug!(%error, "could not note how far outputs are published");
         }
     }
+}
+
+/// Whether the group's coordinator is being chosen.
+fn is_settling(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+        )
+    )
 }

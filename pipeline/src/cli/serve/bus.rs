@@ -14,6 +14,7 @@ use zeitgeber::{
     engine::Engine,
     http::Onward,
     state::Memory,
+    telemetry,
 };
 use zeitgeber_schemas::PartitionId;
 
@@ -85,7 +86,7 @@ impl Bus {
             if let Some(publisher) = &bus.publisher {
                 publisher.open(partition, &journal)?;
             }
-            inputs.open(&bus.settings.kafka, partition, &tail);
+            inputs.open(partition, &tail);
         }
         bus.at_work = AtWork::Sole(inputs);
         let partitions = handle.layout().partitions;
@@ -106,7 +107,6 @@ impl Bus {
         let Some(publisher) = bus.publisher.take() else { return Ok(()) };
         let members = Members::join(&bus.settings.kafka, &bus.meter)?;
         let parts = cluster::Parts {
-            kafka: bus.settings.kafka.clone(),
             inputs: Inputs::start(&bus.settings, handle.clone(), &bus.meter)?,
             handle,
             opener: Opener {
@@ -135,13 +135,14 @@ impl Bus {
         Ok(Some(Arc::new(door)))
     }
 
-    /// What is counted of it.
-    pub(super) fn meter(&self) -> Option<Arc<Meter>> {
-        self.0.as_ref().map(|kafka| Arc::clone(&kafka.meter))
+    /// Has what is counted of it told under `/metrics`.
+    pub(super) fn watch(&self) {
+        let meter = self.0.as_ref().map(|kafka| Arc::clone(&kafka.meter));
+        telemetry::metrics().watch_bus(meter, self.figures());
     }
 
     /// What is counted of partitions that come and go.
-    pub(super) fn figures(&self) -> Option<Arc<Figures>> {
+    fn figures(&self) -> Option<Arc<Figures>> {
         match &self.0.as_ref()?.at_work {
             AtWork::Shared(worker) => Some(worker.figures()),
             _ => None,

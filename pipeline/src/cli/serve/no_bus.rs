@@ -21,6 +21,8 @@ impl Bus {
         Ok(())
     }
 
+    pub(super) const fn watch(&self) {}
+
     pub(super) const fn stop_inputs(&mut self) {}
 
     pub(super) const fn stop(self) {}

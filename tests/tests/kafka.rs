@@ -1,0 +1,12 @@
+//! The bus on real Kafka: the same log as from files, whatever stands in the topics, through kills.
+
+#[path = "kafka/day.rs"]
+mod day;
+#[path = "kafka/kit.rs"]
+mod kit;
+#[path = "kafka/outputs.rs"]
+mod outputs;
+#[path = "kafka/poison.rs"]
+mod poison;
+#[path = "kafka/topics.rs"]
+mod topics;
