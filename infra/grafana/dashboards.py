@@ -11,9 +11,9 @@ import sys
 
 sys.dont_write_bytecode = True  # the tree stays as it is committed
 
-from boards import data_quality, journal, learning, overview, rhythm, tasks  # noqa: E402
+from boards import cluster, data_quality, journal, learning, overview, rhythm, tasks  # noqa: E402
 
-BOARDS = (overview, data_quality, rhythm, learning, tasks, journal)
+BOARDS = (overview, data_quality, rhythm, learning, tasks, journal, cluster)
 
 
 def main(arguments):
