@@ -16,7 +16,10 @@ fn text(path: &str) -> String {
 }
 
 fn yaml(path: &str) -> Value {
-    serde_yaml_ng::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    let parsed = serde_yaml_ng::from_str::<serde_yaml_ng::Value>(&text(path));
+    let mut parsed = parsed.unwrap_or_else(|error| panic!("{path}: {error}"));
+    parsed.apply_merge().unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::to_value(parsed).expect("what is read here fits JSON")
 }
 
 fn strings(value: &Value) -> Vec<&str> {
@@ -31,12 +34,12 @@ fn default_address() -> String {
 }
 
 /// Every flag of a command line stands in the command's help.
-fn assert_flags_exist(words: &[&str]) {
-    let help = run(zeitgeber().arg(words[0]).arg("--help")).stdout;
+fn assert_flags_exist(command: &[&str], words: &[&str]) {
+    let help = run(zeitgeber().args(command).arg("--help")).stdout;
     let help = String::from_utf8(help).expect("help is text");
     for flag in words.iter().filter(|word| word.starts_with("--")) {
         let known = help.split([' ', '\n', ',']).any(|word| word == *flag);
-        assert!(known, "`zeitgeber {}` has no {flag}", words[0]);
+        assert!(known, "`zeitgeber {command:?}` has no {flag}");
     }
 }
 
@@ -46,7 +49,11 @@ fn everything_that_compose_mounts_or_builds_from_exists() {
     let services = compose["services"].as_object().expect("compose has services");
     let volumes = compose["volumes"].as_object().expect("compose names its volumes");
     let names: Vec<&String> = services.keys().collect();
-    assert_eq!(names, ["grafana", "prometheus", "zeitgeber"]);
+    let cluster = ["kafka", "schema", "scylla", "topics", "worker-1", "worker-2"];
+    let (of_cluster, alone): (Vec<&String>, Vec<&String>) =
+        names.into_iter().partition(|name| services[*name].get("profiles").is_some());
+    assert_eq!(alone, ["grafana", "prometheus", "zeitgeber"]);
+    assert_eq!(of_cluster, cluster);
     let (mut mounts, mut used) = (0, BTreeSet::new());
     for (name, service) in services {
         for volume in strings(&service["volumes"]) {
@@ -64,7 +71,9 @@ fn everything_that_compose_mounts_or_builds_from_exists() {
         for port in strings(&service["ports"]) {
             assert!(port.starts_with("127.0.0.1:"), "{name} is open to others: {port}");
         }
-        assert_eq!(service["restart"], "unless-stopped", "{name}");
+        let once = ["schema", "topics"].contains(&name.as_str());
+        let restart = if once { "on-failure" } else { "unless-stopped" };
+        assert_eq!(service["restart"], restart, "{name}");
     }
     assert!(mounts >= 6, "compose mounts files of the repository: {mounts}");
     assert_eq!(used.len(), volumes.len(), "every named volume is used: {used:?}");
@@ -79,7 +88,7 @@ fn compose_starts_the_service_as_it_can_be_started_and_prometheus_finds_it() {
     let compose = yaml("infra/compose.yaml");
     let service = &compose["services"]["zeitgeber"];
     let command = strings(&service["command"]);
-    assert_flags_exist(&command);
+    assert_flags_exist(&command[..1], &command);
     let address = default_address();
     let port = address.rsplit(':').next().expect("an address has a port");
     let listens = format!("0.0.0.0:{port}");
@@ -100,6 +109,22 @@ fn compose_starts_the_service_as_it_can_be_started_and_prometheus_finds_it() {
 }
 
 #[test]
+fn the_workers_of_compose_start_as_they_can_be_started_on_settings_that_can_be_read() {
+    let compose = yaml("infra/compose.yaml");
+    for name in ["schema", "topics", "worker-1"] {
+        let words = strings(&compose["services"][name]["command"]);
+        let flags = words.iter().map(|word| word.split('=').next().expect("a word has a begin"));
+        let flags: Vec<&str> = flags.collect();
+        let commands = flags.iter().take_while(|word| !word.starts_with("--")).count();
+        assert_flags_exist(&flags[..commands], &flags[commands..]);
+    }
+    let workers = ["worker-1", "worker-2"].map(|name| &compose["services"][name]["command"]);
+    assert_eq!(workers[0], workers[1], "workers differ in nothing");
+    let settings = repository("infra/cluster.toml");
+    run(zeitgeber().arg("--config").arg(settings).arg("config"));
+}
+
+#[test]
 fn the_image_runs_as_nobody_special_and_asks_whether_it_is_ready() {
     let dockerfile = text("infra/Dockerfile");
     let stages = dockerfile.lines().filter(|line| line.starts_with("FROM ")).count();
@@ -110,7 +135,7 @@ fn the_image_runs_as_nobody_special_and_asks_whether_it_is_ready() {
     let last = dockerfile.lines().find_map(|line| line.strip_prefix("CMD ["));
     let last = last.expect("it has a command").trim_end_matches(']');
     let words: Vec<&str> = last.split(", ").map(|word| word.trim_matches('"')).collect();
-    assert_flags_exist(&words);
+    assert_flags_exist(&words[..1], &words);
     assert!(text("infra/compose.yaml").contains(&format!("data:{}", words[2])), "data are kept");
 }
 
@@ -122,7 +147,7 @@ fn the_unit_starts_the_service_and_waits_for_its_stop() {
         value.unwrap_or_else(|| panic!("the unit has no {key}"))
     };
     let words: Vec<&str> = setting("ExecStart").split(' ').collect();
-    assert_flags_exist(&words[1..]);
+    assert_flags_exist(&words[1..2], &words[1..]);
     assert!(words.contains(&format!("/var/lib/{}", setting("StateDirectory")).as_str()));
     let defaults = text("pipeline/src/config/defaults.toml");
     let stop_s = defaults.lines().find_map(|line| line.strip_prefix("stop_s = "));
