@@ -25,6 +25,7 @@ pub struct Service {
     child: Child,
     address: SocketAddr,
     dir: PathBuf,
+    place: Vec<String>,
     arguments: Vec<String>,
     said: Arc<Mutex<String>>,
     hearing: Option<JoinHandle<()>>,
@@ -46,19 +47,33 @@ impl Service {
     ///
     /// If it does not listen in time, with what it said.
     pub fn start_with(dir: &Path, arguments: &[&str]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("some loopback port is free");
-        let arguments = arguments.iter().map(ToString::to_string).collect();
-        Self::start_at(address, dir, arguments)
+        let place = ["--data-dir".into(), dir.display().to_string()];
+        Self::start_at(free_address(), dir, place.into(), owned(arguments))
     }
 
-    fn start_at(address: SocketAddr, dir: &Path, arguments: Vec<String>) -> Self {
+    /// Starts `zeitgeber serve` on a log that others share, with further arguments.
+    ///
+    /// # Panics
+    ///
+    /// If it does not listen in time, with what it said.
+    pub fn start_on(journal: &str, arguments: &[&str]) -> Self {
+        let place = ["--journal".into(), journal.into()];
+        Self::start_at(free_address(), Path::new(""), place.into(), owned(arguments))
+    }
+
+    fn start_at(
+        address: SocketAddr,
+        dir: &Path,
+        place: Vec<String>,
+        arguments: Vec<String>,
+    ) -> Self {
         let mut command = zeitgeber();
-        command.arg("serve").arg("--data-dir").arg(dir).args(&arguments);
+        command.arg("serve").args(&place).args(&arguments);
         command.arg("--set").arg(format!("service.listen=\"{address}\""));
         let (child, said, hearing) = listen_to(&mut command);
         let hearing = Some(hearing);
-        let mut service = Self { child, address, dir: dir.into(), arguments, said, hearing };
+        let dir = dir.into();
+        let mut service = Self { child, address, dir, place, arguments, said, hearing };
         let started = Instant::now();
         while TcpStream::connect(address).is_err() {
             let ended = service.child.try_wait().expect("a child can be asked");
@@ -100,8 +115,7 @@ impl Service {
     ///
     /// If it does not end well in time.
     pub fn stop(mut self) -> String {
-        let sent = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the service can be signalled");
+        self.signal("-TERM");
         let status = self.wait();
         assert!(status.success(), "the service ended with {status}: {}", self.said());
         self.said()
@@ -134,7 +148,24 @@ impl Service {
     #[must_use]
     pub fn kill_and_restart(mut self) -> Self {
         self.kill();
-        Self::start_at(self.address, &self.dir, std::mem::take(&mut self.arguments))
+        let (place, arguments) =
+            (std::mem::take(&mut self.place), std::mem::take(&mut self.arguments));
+        Self::start_at(self.address, &self.dir, place, arguments)
+    }
+
+    /// Freezes it (SIGSTOP).
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the service can be signalled");
     }
 
     /// Kills it with SIGKILL.
@@ -148,6 +179,15 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn free_address() -> SocketAddr {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.expect("some loopback port is free")
+}
+
+fn owned(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(ToString::to_string).collect()
 }
 
 /// Starts a command and keeps what it writes to standard error.

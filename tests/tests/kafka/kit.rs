@@ -59,6 +59,11 @@ impl Bus {
         bus
     }
 
+    /// The settings of the topics.
+    pub(crate) fn settings(&self) -> &[String] {
+        &self.settings
+    }
+
     /// A command under this bus's settings.
     pub fn command(&self, arguments: &[&str]) -> &'static mut std::process::Command {
         let mut command = zeitgeber();

@@ -1,0 +1,130 @@
+//! A bus, a keyspace, and workers on both.
+
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use zeitgeber_test_services::{cql, unique};
+use zeitgeber_tests::{Dir, Service, command, dir, json, run, sample_dir, verify, zeitgeber};
+
+use super::bus::{Bus, LIMIT, PARTITIONS};
+
+/// How long a dead worker's partitions wait for the others, ms.
+pub(crate) const SESSION_MS: u32 = 3_000;
+/// Pause between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A log that workers share.
+pub(crate) struct Cluster {
+    pub(crate) bus: Bus,
+    pub(crate) url: String,
+    cache: Dir,
+}
+
+impl Cluster {
+    /// Topics and tables of a test's own; `more` are settings besides.
+    pub(crate) fn made(stem: &str, more: &[&str]) -> Self {
+        let session = format!("kafka.session_ms={SESSION_MS}");
+        let mut settings = vec![&*session, "kafka.heartbeat_ms=300", "cql.replication=1"];
+        settings.extend(more);
+        let bus = Bus::new(stem, &settings);
+        let url = format!("scylla://{}/{}", cql(), unique(stem));
+        let cluster = Self { bus, url, cache: dir() };
+        run(&mut cluster.command(&["schema", "apply"]));
+        cluster
+    }
+
+    /// A command on the shared log.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = zeitgeber();
+        command.args(words).args(["--journal", &self.url]);
+        for setting in self.settings() {
+            command.args(["--set", &setting]);
+        }
+        command
+    }
+
+    fn settings(&self) -> Vec<String> {
+        let cache = format!("cql.cache_dir={}", self.cache.path().display());
+        self.bus.settings().iter().cloned().chain([cache]).collect()
+    }
+
+    /// One more worker.
+    pub(crate) fn worker(&self, arguments: &[&str]) -> Service {
+        let settings = self.settings();
+        let mut all: Vec<&str> = arguments.to_vec();
+        all.extend(settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
+        Service::start_on(&self.url, &all)
+    }
+
+    /// Who owns what, and what is not in the log yet.
+    pub(crate) fn status(&self) -> Value {
+        json(&mut self.command(&["cluster", "status", "--json"]))
+    }
+
+    /// Waits until the status is as it should be.
+    pub(crate) fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let since = Instant::now();
+        loop {
+            let status = self.status();
+            if holds(&status) {
+                return status;
+            }
+            assert!(since.elapsed() < LIMIT, "{what}: not in time: {status:#}");
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Waits until every record is in the log.
+    pub(crate) fn until_read(&self) {
+        self.until("every record is in the log", |status| behind(status) == 0);
+    }
+
+    /// The digest of the shared log, which must be sound.
+    pub(crate) fn digest(&self) -> String {
+        let verified = json(&mut self.command(&["verify", "--json"]));
+        assert_eq!(verified["ok"], true, "{verified:#}");
+        verified["digest"].as_str().expect("a digest").to_owned()
+    }
+
+    /// Sends everybody's profile and waits until it is in the log.
+    pub(crate) fn send_profiles(&self) {
+        let users = sample_dir().join("users.json").display().to_string();
+        let sent = self.bus.ingest(&["--as", "profiles", &users]);
+        assert_eq!(sent["sent"], 20, "{sent}");
+        self.until_read();
+    }
+}
+
+/// Records that are not in the log.
+pub(crate) fn behind(status: &Value) -> u64 {
+    let partitions = status["partitions"].as_array().expect("partitions");
+    let lags = partitions.iter().flat_map(|partition| {
+        partition["lag"].as_object().expect("lag by topic").values().map(|lag| lag.as_u64())
+    });
+    lags.map(|lag| lag.expect("a number")).sum()
+}
+
+/// The workers that own something, and how many partitions are owned.
+pub(crate) fn owners(status: &Value) -> (usize, usize) {
+    let partitions = status["partitions"].as_array().expect("partitions");
+    let owned = partitions.iter().filter_map(|partition| partition["owner"].as_str());
+    let owned: Vec<&str> = owned.collect();
+    let mut workers = owned.clone();
+    workers.sort_unstable();
+    workers.dedup();
+    (workers.len(), owned.len())
+}
+
+/// The digest of the same profiles and readings taken in from files on one machine.
+pub(crate) fn digest_of_files(readings: &Path) -> String {
+    let (dir, users) = (dir(), sample_dir().join("users.json"));
+    let mut ingest = command("ingest", dir.path());
+    ingest.arg(readings).arg("--profiles").arg(users);
+    ingest.args(["--set", &format!("log.partitions={PARTITIONS}")]);
+    run(&mut ingest);
+    verify(dir.path()).digest
+}
