@@ -17,13 +17,13 @@ use zeitgeber_test_services::{kafka, unique};
 use zeitgeber_tests::{Service, http::get, json, run, zeitgeber};
 
 /// Longest wait for anything.
-pub const LIMIT: Duration = Duration::from_secs(240);
+pub(crate) const LIMIT: Duration = Duration::from_secs(240);
 /// Pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Partitions of the tests' logs.
-pub const PARTITIONS: u16 = 4;
+pub(crate) const PARTITIONS: u16 = 4;
 /// The output topics.
-pub const OUTPUTS: [&str; 9] = [
+pub(crate) const OUTPUTS: [&str; 9] = [
     "readings.validated",
     "rhythm.analysis",
     "routing.decisions",
@@ -36,15 +36,15 @@ pub const OUTPUTS: [&str; 9] = [
 ];
 
 /// Topics of one test.
-pub struct Bus {
-    pub brokers: String,
-    pub prefix: String,
+pub(crate) struct Bus {
+    pub(crate) brokers: String,
+    pub(crate) prefix: String,
     settings: Vec<String>,
 }
 
 impl Bus {
     /// Topics with a prefix of their own, made by the program; `more` are settings besides.
-    pub fn new(stem: &str, more: &[&str]) -> Self {
+    pub(crate) fn new(stem: &str, more: &[&str]) -> Self {
         let (brokers, prefix) = (kafka(), format!("{}.", unique(stem)));
         let mut settings = vec![
             format!("kafka.brokers={brokers}"),
@@ -65,7 +65,7 @@ impl Bus {
     }
 
     /// A command under this bus's settings.
-    pub fn command(&self, arguments: &[&str]) -> &'static mut std::process::Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> &'static mut std::process::Command {
         let mut command = zeitgeber();
         command.args(arguments);
         self.settings.iter().for_each(|setting| {
@@ -75,24 +75,24 @@ impl Bus {
     }
 
     /// A service on these topics.
-    pub fn serve(&self, dir: &Path) -> Service {
+    pub(crate) fn serve(&self, dir: &Path) -> Service {
         let arguments: Vec<&str> =
             self.settings.iter().flat_map(|setting| ["--set", setting.as_str()]).collect();
         Service::start_with(dir, &arguments)
     }
 
     /// Sends files to the topics, as the program does.
-    pub fn ingest(&self, arguments: &[&str]) -> serde_json::Value {
+    pub(crate) fn ingest(&self, arguments: &[&str]) -> serde_json::Value {
         json(self.command(&["ingest", "--json", "--kafka", &self.brokers]).args(arguments))
     }
 
     /// The full name of a topic.
-    pub fn topic(&self, name: &str) -> String {
+    pub(crate) fn topic(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
     /// Sends records as they are: partition, key, value, content type.
-    pub fn produce(&self, name: &str, records: &[Sent<'_>]) {
+    pub(crate) fn produce(&self, name: &str, records: &[Sent<'_>]) {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", &self.brokers)
             .set("queue.buffering.max.messages", "1000000")
@@ -117,12 +117,12 @@ impl Bus {
     }
 
     /// Every record of the output topics that a consumer of committed records sees.
-    pub fn outputs(&self) -> BTreeMap<&'static str, Vec<OwnedMessage>> {
+    pub(crate) fn outputs(&self) -> BTreeMap<&'static str, Vec<OwnedMessage>> {
         OUTPUTS.into_iter().map(|topic| (topic, self.read(topic))).collect()
     }
 
     /// Every record of a topic, as a consumer of committed records sees it.
-    pub fn read(&self, name: &str) -> Vec<OwnedMessage> {
+    pub(crate) fn read(&self, name: &str) -> Vec<OwnedMessage> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.brokers)
             .set("group.id", unique("reader"))
@@ -153,10 +153,10 @@ impl Bus {
 }
 
 /// Partition, value and content type of a record.
-pub type Sent<'a> = (u16, Option<&'a [u8]>, Option<&'a str>);
+pub(crate) type Sent<'a> = (u16, Option<&'a [u8]>, Option<&'a str>);
 
 /// A header of a record.
-pub fn header(record: &OwnedMessage, name: &str) -> String {
+pub(crate) fn header(record: &OwnedMessage, name: &str) -> String {
     let headers = record.headers().expect("an output has headers");
     let found = headers.iter().find(|header| header.key == name);
     let value = found.and_then(|header| header.value).unwrap_or_default();
@@ -164,7 +164,7 @@ pub fn header(record: &OwnedMessage, name: &str) -> String {
 }
 
 /// Waits until something holds.
-pub fn wait(what: &str, service: &Service, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait(what: &str, service: &Service, mut holds: impl FnMut() -> bool) {
     let since = Instant::now();
     while !holds() {
         assert!(since.elapsed() < LIMIT, "{what}: not in time\n{}", service.said());
@@ -172,17 +172,26 @@ pub fn wait(what: &str, service: &Service, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// The sum of a metric over all labels, or those with a text among them.
-pub fn metric(service: &Service, name: &str, label: &str) -> u64 {
+/// The sum of a metric over all labels, or those with a text among them. States are told as they
+/// were up to a second before.
+pub(crate) fn metric(service: &Service, name: &str, label: &str) -> u64 {
+    metrics(service, name, label).iter().sum()
+}
+
+/// The values of a metric with a text among their labels.
+pub(crate) fn metrics(service: &Service, name: &str, label: &str) -> Vec<u64> {
     let text = get(service.address(), "/metrics").body;
     let text = String::from_utf8(text).expect("metrics are text");
     let lines = text
         .lines()
         .filter(|line| line.split(['{', ' ']).next() == Some(name) && line.contains(label));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+    lines
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .map(|n| n as u64)
+        .collect()
 }
 
 /// Inputs that became durable, repeats counted.
-pub fn inputs(service: &Service) -> u64 {
+pub(crate) fn inputs(service: &Service) -> u64 {
     metric(service, "zeitgeber_inputs_total", "")
 }

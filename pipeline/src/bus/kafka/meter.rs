@@ -106,10 +106,11 @@ impl Meter {
             client.up += u64::from(broker.state == "UP");
         }
         for (name, topic) in &statistics.topics {
-            let known =
-                topic.partitions.values().filter(|one| one.partition >= 0 && one.hi_offset >= 0);
-            for one in known.filter(|one| one.app_offset >= 0) {
-                let lag = one.hi_offset.saturating_sub(one.app_offset).max(0);
+            let known = topic.partitions.values().filter(|one| one.partition >= 0);
+            for one in known.filter(|one| one.fetch_state == "active" && one.hi_offset >= 0) {
+                // Before its first record a partition stands where it was told to begin.
+                let at = if one.app_offset >= 0 { one.app_offset } else { one.next_offset };
+                let lag = one.hi_offset.saturating_sub(at.max(0)).max(0);
                 client.lag.insert((name.clone(), one.partition), lag);
             }
         }
