@@ -28,7 +28,10 @@ use zeitgeber_schemas::{DecisionId, PartitionId};
 
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetters, dead_letters};
 pub use events::{EventFilter, EventRow, Last, Start, event_rows, events, last_events};
-pub use explain::{Explanation, Feature, FeedbackTaken, ReadingsUsed, explain};
+pub use explain::{
+    Explanation, Feature, FeedbackTaken, PersonDecision, ReadingsUsed, Submitted, TaskDecision,
+    explain,
+};
 pub use export::{AvroExport, event_types, export_avro};
 pub use moment::{
     Moment, MomentError, ParsePositionError, Position, Positions, parse_time, time_text,

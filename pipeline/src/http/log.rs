@@ -360,7 +360,10 @@ async fn get_report(
     app.long_read(move |journal, _| query::report(journal, range, user.as_deref())).await.map(Json)
 }
 
-/// One decision, from the readings behind it to the reward that it earned
+/// One decision, from what led to it to the reward that it earned
+///
+/// `about` says whether it is about a `person` (which intervention: readings, analysis, arms,
+/// feedback) or a `task` (which agent: what was asked, agents, assignment, result).
 #[utoipa::path(get, path = "/v1/decisions/{id}", tag = "log",
     params(("id" = String, Path, pattern = "^[0-9a-fA-F]{4,32}$",
             description = "The decision's id, or its beginning: at least 4 of its 32 digits.")),
