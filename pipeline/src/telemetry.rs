@@ -17,7 +17,7 @@ mod sampled_pools;
 mod sampler;
 mod serving;
 mod snapshots;
-mod traces;
+pub(crate) mod traces;
 
 use std::{
     io,
