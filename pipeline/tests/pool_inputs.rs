@@ -264,3 +264,28 @@ fn what_a_line_leaves_out_is_as_documented() {
     let retry = body.retry.expect("it was given");
     assert_eq!((retry.max_attempts, retry.backoff_ms), (9, 1_000));
 }
+
+#[test]
+fn a_whole_number_is_taken_however_it_is_written_and_a_fraction_is_not() {
+    let read = |line: &str| tasks::command(line.as_bytes(), ARRIVAL);
+    let line = r#"{"type":"submit","pool":"p","task":"t","ts":1.74e12,"timeout_ms":5.0,
+                   "needs":{"gpu":2.0},"retry":{"max_attempts":3e0}}"#;
+    let TaskInput::Task(body) = read(line).expect("it is a task").body else {
+        panic!("it is a task")
+    };
+    assert_eq!((body.timeout_ms, body.needs.gpu), (Some(5), 2));
+    assert_eq!(body.retry.map(|retry| retry.max_attempts), Some(3));
+    assert_eq!(read(line).expect("it is a task").ts, 1_740_000_000_000);
+    let start = r#"{"type":"start","pool":"p","task":"t","agent":"a","ts":1,"lease":LEASE}"#;
+    let TaskInput::TaskStart(body) =
+        read(&start.replace("LEASE", "7.0")).expect("it is a start").body
+    else {
+        panic!("it is a start")
+    };
+    assert_eq!(body.lease, 7);
+    // The last ones are whole, but not exactly what was written.
+    for wrong in ["7.5", "-7.0", "1e300", "9007199254740993.0"] {
+        let refused = read(&start.replace("LEASE", wrong)).expect_err(wrong);
+        assert_eq!(refused.reason, Reason::WrongType, "{wrong}");
+    }
+}
