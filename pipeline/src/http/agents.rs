@@ -12,7 +12,7 @@ use zeitgeber_processors::tasks::Pool;
 
 use super::{
     App, Id, Kind, Params, Problem, ProblemBody, Received, Scope,
-    commands::{CommandOutcome, Fields, command, take},
+    commands::{CommandOutcome, Fields, Left, command, take},
     extract::{default_tenant, limit},
     outcomes::{Outcomes, answer},
     pools::{Home, InPool, ROWS, ROWS_MAX, default_pool, json, written},
@@ -114,7 +114,8 @@ async fn post_agents(
     Params(home): Params<InPool>,
     received: Received,
 ) -> Result<Response, Problem> {
-    let taken = take(&app, &home.checked()?, received, "register").await?;
+    let home = home.checked()?;
+    let taken = take(&app, Left::Filled("register", &home), received).await?;
     answer(&taken.told, taken.carries)
 }
 
