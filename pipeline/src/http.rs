@@ -37,6 +37,7 @@ mod extract;
 mod health;
 mod items;
 mod letter_counts;
+mod listed;
 mod log;
 mod metrics;
 mod openapi;

@@ -7,6 +7,7 @@ mod dead_letters;
 mod events;
 mod explain;
 mod export;
+mod fleet;
 mod moment;
 mod names;
 mod outcomes;
@@ -35,6 +36,7 @@ pub use explain::{
 pub use export::{AvroExport, event_types, export_avro};
 pub use moment::{
     Moment, MomentError, ParsePositionError, Position, Positions, parse_time, time_text,
+pub use fleet::{Assignment, Numbers, PoolView, TaskRow};
 };
 pub use names::{Names, Subject};
 pub use outcomes::outcomes;

@@ -165,7 +165,6 @@ fn parameter(parameter: &mut Parameter) {
         "reason" => text().enum_values(Some(Reason::ALL.iter().map(|reason| reason.as_str()))),
         "from" | "to" => text().pattern(Some(format!("^({TIME})$"))),
         "at" => text().pattern(Some(format!("^({TIME}|{POSITION}(,{POSITION}){{0,99}})$"))),
-        "after" => text().pattern(Some(format!("^{POSITION}$"))),
         _ => return,
     };
     parameter.schema = Some(schema.into());
