@@ -142,8 +142,10 @@ pub(super) async fn command(
     }
     let value = Value::Object(fields);
     let command = tasks::command_of(&value, arrival(app)).map_err(|refusal| refused(&refusal))?;
+    let line = value.to_string();
+    app.check_line(&line)?;
     let mut intake = app.engine().intake();
-    intake.take_command(1, &command, value.to_string().as_bytes());
+    intake.take_command(1, &command, line.as_bytes());
     let told = settle(app, intake).await?;
     match told.lines.into_iter().next() {
         Some(LineOutcome { outcome: "rejected", detail: None, reason, .. }) => {
