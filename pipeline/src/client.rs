@@ -10,6 +10,7 @@ mod batch;
 mod error;
 mod feed;
 mod fleet;
+mod pages;
 mod patience;
 mod questions;
 mod stream;
@@ -35,8 +36,8 @@ pub use batch::{Batch, Batches, Cut, Format, LINE_BYTES_MAX, Who};
 pub use error::{ClientError, Problem};
 pub use feed::{Answer, Door, Feed, Sent};
 pub use fleet::CommandTold;
+pub use pages::WalkError;
 pub use patience::Patience;
-pub use questions::WalkError;
 pub use stream::{Event, Follow};
 pub use writes::ProfilePut;
 
@@ -48,7 +49,8 @@ const SEND: Duration = Duration::from_secs(120);
 const ANSWER: Duration = Duration::from_secs(120);
 /// Longest time until the answer to a question begins that takes the whole log.
 const LONG_ANSWER: Duration = Duration::from_secs(3_600);
-/// Longest silence in the middle of an answer; a stream beats more often than this.
+/// Longest silence in the middle of an answer. A stream whose service beats less often than this is
+/// connected to anew, and misses nothing by it.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Largest answer that is read whole, bytes.
 const ANSWER_BYTES_MAX: u64 = 1 << 30;

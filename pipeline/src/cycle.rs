@@ -342,7 +342,7 @@ impl Cycle {
         }
         if let Some(told) = &mut self.told {
             told.counts.idle += 1;
-            told.lines.push(LineOutcome::answer(item.line, &[]));
+            told.lines.push(LineOutcome::idle(item.line));
         }
     }
 

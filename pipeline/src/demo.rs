@@ -16,6 +16,7 @@ use crate::{
     ingest::{Session, SessionError, now_ms},
 };
 
+pub(crate) mod fleet;
 mod glimpse;
 pub mod tasks;
 

@@ -37,6 +37,7 @@ mod extract;
 mod health;
 mod items;
 mod letter_counts;
+mod listed;
 mod log;
 mod metrics;
 mod onward;
@@ -67,7 +68,7 @@ use std::{
 use axum::{Router, middleware::from_fn_with_state};
 use http::Method;
 use tokio::sync::{Semaphore, oneshot, watch};
-use zeitgeber_schemas::{PartitionId, murmur2_partition, partition_key};
+use zeitgeber_schemas::{PartitionId, Reason, murmur2_partition, partition_key};
 
 pub use auth::{Fresh, ParseScopeError, Scope, Tokens, TokensError};
 pub use body::{Media, Received};
@@ -160,6 +161,8 @@ struct Inner {
     long_reads: Arc<Semaphore>,
     audits: Arc<Semaphore>,
     unpacking: Arc<Semaphore>,
+    /// The places for comparing an id that nobody has with those that there are.
+    asks_for_nobody: Semaphore,
     /// Bytes of bodies that are held now.
     bodies: AtomicUsize,
     stop: watch::Sender<bool>,
@@ -177,6 +180,7 @@ impl App {
             long_reads,
             audits: Arc::new(Semaphore::new(1)),
             unpacking: Arc::new(Semaphore::new(UNPACKING)),
+            asks_for_nobody: Semaphore::new(1),
             bodies: AtomicUsize::new(0),
             stop: watch::Sender::new(false),
             run: now_ms() as u64,
@@ -229,6 +233,16 @@ impl App {
     /// Longest line or list item that is read, bytes.
     pub fn line_bytes_max(&self) -> usize {
         self.0.parts.line_bytes_max
+    }
+
+    /// Refuses an input that is longer than a line may be, by whichever door it comes.
+    pub(crate) fn check_line(&self, line: &str) -> Result<(), Problem> {
+        let most = self.line_bytes_max();
+        if line.len() <= most {
+            return Ok(());
+        }
+        let detail = format!("the input has {} bytes; at most {most} are read", line.len());
+        Err(Problem::new(Kind::TooLarge, detail).because(Reason::Oversized.as_str()))
     }
 
     /// The places for containers that are unpacked.

@@ -7,6 +7,7 @@ mod dead_letters;
 mod events;
 mod explain;
 mod export;
+mod fleet;
 mod moment;
 mod names;
 mod outcomes;
@@ -26,10 +27,16 @@ mod walk;
 use strsim::jaro_winkler;
 use zeitgeber_schemas::{DecisionId, PartitionId};
 
-pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetters, dead_letters};
+pub use dead_letters::{
+    DeadLetter, DeadLetterFilter, DeadLetters, dead_letters, dead_letters_behind,
+};
 pub use events::{EventFilter, EventRow, Last, Start, event_rows, events, last_events};
-pub use explain::{Explanation, Feature, FeedbackTaken, ReadingsUsed, explain};
+pub use explain::{
+    Explanation, Feature, FeedbackTaken, PersonDecision, ReadingsUsed, Submitted, TaskDecision,
+    explain,
+};
 pub use export::{AvroExport, event_types, export_avro};
+pub use fleet::{Assignment, Numbers, PoolView, TaskRow};
 pub use moment::{
     Moment, MomentError, ParsePositionError, Position, Positions, parse_time, time_text,
 };

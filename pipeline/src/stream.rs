@@ -23,7 +23,7 @@ mod tally;
 use std::{
     fmt, future,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, RwLock,
+        Arc, Mutex, MutexGuard, OnceLock, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -129,6 +129,17 @@ pub struct Subscription {
     outbox: Arc<Outbox>,
 }
 
+/// Tells how a subscription stands to whoever takes nothing of it, and does not keep it.
+#[derive(Debug, Clone)]
+pub struct Watch(Weak<Outbox>);
+
+impl Watch {
+    /// Why it ended, where it has.
+    pub fn ended(&self) -> Option<Ended> {
+        self.0.upgrade().map_or(Some(Ended::Dropped), |outbox| outbox.ended())
+    }
+}
+
 impl Hub {
     /// Follows `journal` from its end. Whoever writes to it rings `bell` after each commit.
     ///
@@ -210,7 +221,9 @@ impl Hub {
             _ => shared.wait_again([outbox].into()),
         }
         // Whoever stopped in between may not have seen it.
-        if shared.is_stopping() {
+        if shared.failure.get().is_some() {
+            subscription.outbox.end(Ended::Failed);
+        } else if shared.is_stopping() {
             subscription.outbox.end(Ended::Stopping);
         }
         Ok(subscription)
@@ -256,6 +269,11 @@ impl Subscription {
     /// Why the hub ended it, where it has; frames may still wait to be taken.
     pub fn ended(&self) -> Option<Ended> {
         self.outbox.ended()
+    }
+
+    /// Tells how it stands, from outside.
+    pub fn watch(&self) -> Watch {
+        Watch(Arc::downgrade(&self.outbox))
     }
 
     /// For how long frames have waited of which none was taken; none where none waits.

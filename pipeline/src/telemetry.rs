@@ -19,7 +19,7 @@ mod sampled_pools;
 mod sampler;
 mod serving;
 mod snapshots;
-mod traces;
+pub(crate) mod traces;
 
 use std::{
     io,
@@ -32,6 +32,7 @@ use crossbeam_channel::Receiver;
 pub use document::document;
 pub use recording::Recording;
 pub use registry::{Registry, Seconds};
+use sampled_people::Growth;
 use sampler::Sampler;
 pub use serving::{Counted, Serving, Transport, UNMATCHED};
 use snapshots::Snapshots;
@@ -39,7 +40,7 @@ pub use traces::TracesError;
 
 use crate::{
     engine::Handle,
-    state::{SnapshotError, Written},
+    state::{Memory, SnapshotError, Written},
 };
 
 /// Most arms that are told apart.
@@ -57,15 +58,15 @@ pub struct Metrics {
     pools: Arc<Bounded>,
     serving: Serving,
     snapshots: Snapshots,
+    growth: Arc<Growth>,
     watched: Mutex<Watched>,
 }
 
 /// The engine whose state is read, and when it was last.
 #[derive(Default)]
 struct Watched {
-    engine: Option<Handle>,
+    engine: Option<(Handle, Sampler)>,
     sampled: Option<Instant>,
-    sampler: Sampler,
     #[cfg(feature = "cluster")]
     bus: Option<Arc<crate::bus::kafka::Meter>>,
     #[cfg(feature = "cluster")]
@@ -95,6 +96,7 @@ impl Metrics {
             snapshots: Snapshots::new(&registry),
             arms: Arc::new(Bounded::new(ARMS_MAX)),
             pools: Arc::new(Bounded::new(POOLS_MAX)),
+            growth: Arc::default(),
             watched: Mutex::default(),
             registry,
         }
@@ -103,7 +105,7 @@ impl Metrics {
     /// What an engine is to be opened with, so that its work is counted.
     pub fn recording(&self) -> Recording {
         let (arms, pools) = (Arc::clone(&self.arms), Arc::clone(&self.pools));
-        Recording::new(Arc::clone(&self.registry), arms, pools)
+        Recording::new(Arc::clone(&self.registry), arms, pools, Arc::clone(&self.growth))
     }
 
     /// Where values are kept.
@@ -116,15 +118,16 @@ impl Metrics {
         &self.serving
     }
 
-    /// From here on the state of this engine is read, too. Its handle is held until
-    /// [`Self::unwatch`].
-    pub fn watch(&self, engine: Handle) {
+    /// From here on the state of this engine, which was opened with this `memory`, is read, too.
+    /// Its handle is held until [`Self::unwatch`].
+    pub fn watch(&self, engine: Handle, memory: Memory) {
         self.registry.show(&catalogue::ACKNOWLEDGE, engine.acknowledge());
         let meter = engine.store().meter();
         self.registry.show(&catalogue::SYNC, Arc::clone(&meter.syncs));
         self.registry.show(&catalogue::FRAME_CHUNKS, Arc::clone(&meter.frame_chunks));
         let mut watched = self.watched();
-        *watched = Watched { engine: Some(engine), ..Watched::default() };
+        let sampler = Sampler::new(memory, Arc::clone(&self.growth));
+        *watched = Watched { engine: Some((engine, sampler)), ..Watched::default() };
     }
 
     /// From here on the bus is read, too.
@@ -183,8 +186,7 @@ impl Metrics {
         if let Some(figures) = &watched.cluster {
             sampled_bus::show_cluster(&self.registry, figures);
         }
-        let Watched { engine, sampler, .. } = &mut *watched;
-        if let Some(engine) = engine {
+        if let Some((engine, sampler)) = &mut watched.engine {
             let bounded = (&*self.arms, &*self.pools);
             sampler.sample(&self.registry, bounded, engine);
         }

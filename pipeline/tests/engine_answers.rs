@@ -4,36 +4,21 @@ use std::{sync::mpsc::channel, time::Duration};
 
 use tempfile::TempDir;
 use zeitgeber::{
-    config::Config,
-    cycle::OutcomeDetail,
     door::{Options, profile},
-    engine::{Engine, EngineSettings, Handle, NotTaken},
-    ingest::{Configure, Intake, SessionSettings, now_ms, partition_of},
+    engine::{EngineSettings, Handle, NotTaken},
+    ingest::{Intake, now_ms, partition_of},
     query,
     state::Partition,
     store::Store,
 };
 use zeitgeber_schemas::{Envelope, PartitionId};
 
+#[path = "kit/engine.rs"]
+mod kit;
+
+use kit::{AMPLE, SETTINGS, open};
+
 const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
-
-fn open(dir: &TempDir, bounds: EngineSettings) -> Engine {
-    let config = Config::layered(None, [], &[]).expect("the defaults fit together");
-    let settings = SessionSettings {
-        partitions: 4,
-        segment_bytes: 1 << 20,
-        threads: 2,
-        chunk_bytes: 64 << 10,
-        outcomes: OutcomeDetail::Counts,
-        announce: false,
-        memory: zeitgeber::state::Memory::UNBOUNDED,
-    };
-    let configuration = config.configuration();
-    Engine::open(dir.path(), &settings, bounds, &configuration, Configure::Keep, ())
-        .expect("an empty directory opens")
-}
-
-const AMPLE: EngineSettings = EngineSettings { pending_bytes: 1 << 20, pending_requests: 64 };
 
 fn profile(intake: &mut Intake, user: &str) {
     let text = format!(r#"{{"user_id":"{user}","tz_offset_min":0}}"#);
@@ -76,7 +61,7 @@ fn people(handle: &Handle, user: &str) -> (Option<String>, u64) {
 #[test]
 fn each_request_hears_of_its_own_inputs_and_the_log_holds_them() {
     let dir = TempDir::new().expect("there is room for a directory");
-    let engine = open(&dir, AMPLE);
+    let engine = open(dir.path(), &SETTINGS, AMPLE, ());
     let threads: Vec<_> = (0..4)
         .map(|n| {
             let handle = engine.handle();
@@ -89,11 +74,7 @@ fn each_request_hears_of_its_own_inputs_and_the_log_holds_them() {
                 for (line, number) in lines.iter().zip(2..) {
                     intake.reading_line(number, line.as_bytes(), &OPTIONS);
                 }
-                let (sender, receiver) = channel();
-                handle
-                    .submit(intake, move |told| sender.send(told).expect("the request waits"))
-                    .expect("there is room");
-                let mut told = receiver.recv().expect("it is answered").expect("it is durable");
+                let mut told = handle.settle(intake).expect("it is durable");
                 told.lines.sort_by_key(|line| line.line);
                 let outcomes: Vec<_> = told.lines.iter().map(|line| line.outcome).collect();
                 assert_eq!(outcomes[..2], ["accepted", "accepted"]);
@@ -116,7 +97,7 @@ fn each_request_hears_of_its_own_inputs_and_the_log_holds_them() {
 #[test]
 fn what_does_not_fit_the_bounds_is_refused_and_leaves_no_trace() {
     let dir = TempDir::new().expect("there is room for a directory");
-    let engine = open(&dir, EngineSettings { pending_requests: 1, ..AMPLE });
+    let engine = open(dir.path(), &SETTINGS, EngineSettings { pending_requests: 1, ..AMPLE }, ());
     let handle = engine.handle();
     let (release, held) = channel::<()>();
     let hold = move |_: &mut _, _| held.recv().expect("the test releases");
@@ -140,7 +121,7 @@ fn what_does_not_fit_the_bounds_is_refused_and_leaves_no_trace() {
 #[test]
 fn the_time_seals_an_hour_without_a_reading_and_a_replay_sees_the_same() {
     let dir = TempDir::new().expect("there is room for a directory");
-    let mut engine = open(&dir, AMPLE);
+    let mut engine = open(dir.path(), &SETTINGS, AMPLE, ());
     let handle = engine.handle();
     let mut intake = handle.intake();
     profile(&mut intake, "ada");
@@ -152,9 +133,7 @@ fn the_time_seals_an_hour_without_a_reading_and_a_replay_sees_the_same() {
         let line = reading_at("ada", minute as u64, ts);
         intake.reading_line(number, line.as_bytes(), &OPTIONS);
     }
-    let (sender, receiver) = channel();
-    handle.submit(intake, move |told| sender.send(told).expect("it waits")).expect("it fits");
-    receiver.recv().expect("it is answered").expect("it is durable");
+    handle.settle(intake).expect("it is durable");
     let analysed = || {
         let (sender, receiver) = channel();
         let question = |held: &mut Partition, _| {

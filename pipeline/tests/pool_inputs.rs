@@ -10,31 +10,24 @@ use std::{
 use tempfile::TempDir;
 use zeitgeber::{
     config::Config,
-    cycle::{Ack, Assigned, Counts, OutcomeDetail, Wants},
+    cycle::{Ack, Assigned, Counts, Wants},
     door::{files, tasks},
-    engine::{Engine, EngineSettings, Handle, Listener},
-    ingest::{Configure, InputKind, Session, SessionSettings},
-    query::{self, EventFilter, Walk},
+    engine::{Handle, Listener},
+    ingest::{Configure, InputKind, Session},
+    query::{self, EventFilter, Explanation, Walk},
     store::Store,
 };
 use zeitgeber_processors::tasks::TaskState;
 use zeitgeber_schemas::{Priority, Reason, SchemaId, TaskInput};
 
+#[path = "kit/engine.rs"]
+mod kit;
+
+use kit::{AMPLE, SETTINGS, open};
+
 const ARRIVAL: tasks::Arrival = tasks::Arrival { stamp_ms: None, door_now_ms: i64::MAX };
 const START_MS: i64 = 1_740_971_940_000;
 const LINE_LIMIT: usize = 1 << 20;
-
-fn settings() -> SessionSettings {
-    SessionSettings {
-        partitions: 4,
-        segment_bytes: 1 << 20,
-        threads: 2,
-        chunk_bytes: 64 << 10,
-        outcomes: OutcomeDetail::Counts,
-        announce: false,
-        memory: zeitgeber::state::Memory::UNBOUNDED,
-    }
-}
 
 /// Two pools, one that learns: agents come and go, tasks succeed, fail, time out and are cancelled.
 fn stream() -> Vec<String> {
@@ -83,7 +76,7 @@ fn by_file(dir: &Path, lines: &[String]) -> Counts {
     let file = dir.join("tasks.jsonl");
     fs::write(&file, lines.join("\n")).expect("there is room");
     let configuration = Config::layered(None, [], &[]).expect("the defaults fit").configuration();
-    let mut session = Session::open(&dir.join("log"), &settings(), &configuration, Configure::Keep)
+    let mut session = Session::open(&dir.join("log"), &SETTINGS, &configuration, Configure::Keep)
         .expect("an empty directory opens");
     let source = files::open(&file, LINE_LIMIT).expect("it is there");
     let stop = AtomicBool::new(false);
@@ -113,18 +106,9 @@ fn send(handle: &Handle, lines: &[String]) -> Vec<(&'static str, Option<Reason>)
         let command = tasks::command(line.as_bytes(), ARRIVAL).expect("the line is right");
         intake.take_command(number, &command, line.as_bytes());
     }
-    let (sender, receiver) = channel();
-    handle.submit(intake, move |told| sender.send(told).expect("it waits")).expect("there is room");
-    let mut told = receiver.recv().expect("it is answered").expect("it is durable");
+    let mut told = handle.settle(intake).expect("it is durable");
     told.lines.sort_by_key(|line| line.line);
     told.lines.iter().map(|line| (line.outcome, line.reason)).collect()
-}
-
-fn engine(dir: &Path, listener: impl Listener + 'static) -> Engine {
-    let configuration = Config::layered(None, [], &[]).expect("the defaults fit").configuration();
-    let bounds = EngineSettings { pending_bytes: 1 << 20, pending_requests: 64 };
-    Engine::open(dir, &settings(), bounds, &configuration, Configure::Keep, listener)
-        .expect("an empty directory opens")
 }
 
 fn verified(dir: &Path) -> String {
@@ -142,7 +126,7 @@ fn the_same_stream_by_file_and_one_request_a_line_gives_the_same_digest() {
     let counts = by_file(whole.path(), &lines);
     assert!(counts.completions > 5 && counts.refused > 5 && counts.rewards > 10, "{counts:?}");
     let (sender, heard) = channel();
-    let engine = engine(&single.path().join("log"), Ears(sender));
+    let engine = open(&single.path().join("log"), &SETTINGS, AMPLE, Ears(sender));
     let handle = engine.handle();
     for line in &lines {
         send(&handle, std::slice::from_ref(line));
@@ -180,9 +164,17 @@ fn the_log_of_a_pool_lists_explains_exports_and_is_taken_up_again() {
     assert!(rows > 100, "{rows} rows");
     assert_eq!(walk.names().pools().count(), 2);
     let explained = query::explain(&*journal, &decision.expect("linucb decides"));
-    let explained = explained.expect("it is explained");
-    assert_eq!(explained.user_id.as_deref(), Some("learns"));
-    assert!(explained.analysis.is_none() && !explained.features.is_empty());
+    let Explanation::Task(explained) = explained.expect("it is explained") else {
+        panic!("it is about a task");
+    };
+    assert_eq!((explained.pool.as_deref(), &*explained.tenant), (Some("learns"), "default"));
+    let assigned = explained.assignment.as_ref().expect("it stands behind the decision");
+    assert_eq!(assigned.agent, explained.decision.chosen);
+    let submitted = explained.submitted.as_ref().expect("it was submitted before");
+    assert!(submitted.position.n < explained.position.n);
+    assert_eq!(explained.features.len(), explained.decision.features.len());
+    assert_eq!((&*explained.features[0].name, explained.features[0].value), ("constant", 1.0));
+    assert_eq!(explained.policy.kind.as_str(), "linucb");
     let states = store.states().expect("it folds");
     drop((walk, journal, store));
     // The snapshots of a clean end, and a fold of everything, are the same state.
@@ -197,7 +189,7 @@ fn the_log_of_a_pool_lists_explains_exports_and_is_taken_up_again() {
 fn an_idle_heartbeat_is_answered_and_leaves_nothing_in_the_log() {
     let dir = TempDir::new().expect("a directory");
     let (sender, _heard) = channel();
-    let engine = engine(dir.path(), Ears(sender));
+    let engine = open(dir.path(), &SETTINGS, AMPLE, Ears(sender));
     let handle = engine.handle();
     let line = |kind: &str, at_ms: i64| {
         format!(r#"{{"type":"{kind}","pool":"p","agent":"a","recv_ts":{at_ms}}}"#)
@@ -271,4 +263,29 @@ fn what_a_line_leaves_out_is_as_documented() {
     assert_eq!((body.priority, body.deadline_ms), (Priority::Normal, None));
     let retry = body.retry.expect("it was given");
     assert_eq!((retry.max_attempts, retry.backoff_ms), (9, 1_000));
+}
+
+#[test]
+fn a_whole_number_is_taken_however_it_is_written_and_a_fraction_is_not() {
+    let read = |line: &str| tasks::command(line.as_bytes(), ARRIVAL);
+    let line = r#"{"type":"submit","pool":"p","task":"t","ts":1.74e12,"timeout_ms":5.0,
+                   "needs":{"gpu":2.0},"retry":{"max_attempts":3e0}}"#;
+    let TaskInput::Task(body) = read(line).expect("it is a task").body else {
+        panic!("it is a task")
+    };
+    assert_eq!((body.timeout_ms, body.needs.gpu), (Some(5), 2));
+    assert_eq!(body.retry.map(|retry| retry.max_attempts), Some(3));
+    assert_eq!(read(line).expect("it is a task").ts, 1_740_000_000_000);
+    let start = r#"{"type":"start","pool":"p","task":"t","agent":"a","ts":1,"lease":LEASE}"#;
+    let TaskInput::TaskStart(body) =
+        read(&start.replace("LEASE", "7.0")).expect("it is a start").body
+    else {
+        panic!("it is a start")
+    };
+    assert_eq!(body.lease, 7);
+    // The last ones are whole, but not exactly what was written.
+    for wrong in ["7.5", "-7.0", "1e300", "9007199254740993.0"] {
+        let refused = read(&start.replace("LEASE", wrong)).expect_err(wrong);
+        assert_eq!(refused.reason, Reason::WrongType, "{wrong}");
+    }
 }

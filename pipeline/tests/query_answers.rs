@@ -9,7 +9,8 @@ mod pages;
 use std::ops::ControlFlow;
 
 use zeitgeber::query::{
-    self, AvroExport, DeadLetterFilter, EventFilter, Moment, QueryError, Range, Until, Walk,
+    self, AvroExport, DeadLetterFilter, EventFilter, Explanation, Moment, QueryError, Range, Until,
+    Walk,
 };
 use zeitgeber_schemas::{PartitionId, Reason, SchemaId, murmur2_partition};
 
@@ -121,7 +122,9 @@ fn a_decision_is_explained_from_its_readings_to_its_reward() {
     let log = log();
     let store = log.store();
     let id = log.answered.to_string();
-    let told = query::explain(&*store.journal(), &id[..12]).unwrap();
+    let Explanation::Person(told) = query::explain(&*store.journal(), &id[..12]).unwrap() else {
+        panic!("it is about a person");
+    };
     assert_eq!(told.decision.decision_id, log.answered);
     assert_eq!(told.user_id.as_deref(), Some("u1"));
     let analysis = told.analysis.as_ref().unwrap();

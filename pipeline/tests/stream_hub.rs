@@ -3,6 +3,8 @@
 //! **STREAM-1** A subscriber gets every event that it wants from where it began, once, in log
 //! order, however slowly it takes them and however often it is cut and resumes.
 
+#[path = "kit/engine.rs"]
+mod engine;
 #[path = "stream_hub/kit.rs"]
 mod kit;
 

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{self, Write},
     path::Path,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -15,24 +15,27 @@ use tower::ServiceExt;
 use zeitgeber::{
     bench::{Load, Plan},
     config::Config,
-    cycle::{Ack, Announced, Counts, OutcomeDetail, Wants, tally},
+    cycle::{Ack, Announced, Counts, Wants, tally},
     door::{Options, avro, feedback},
-    engine::{Engine, EngineSettings, Handle, Listener},
+    engine::{Engine, Handle, Listener},
     http::{App, Parts, Waiters, router},
-    ingest::{Configure, Intake, SessionSettings},
+    ingest::Intake,
     state::Memory,
     stream::{Bell, Hub, StreamSettings},
     telemetry::{self, Metrics, catalogue, logs},
 };
 use zeitgeber_schemas::PartitionId;
 
+#[path = "kit/engine.rs"]
+mod kit;
 #[path = "telemetry/people.rs"]
 mod people;
 #[path = "telemetry/pool.rs"]
 mod pool;
 
+use kit::{AMPLE, SETTINGS};
+
 const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
-const BOUNDS: EngineSettings = EngineSettings { pending_bytes: 64 << 20, pending_requests: 64 };
 
 /// Keeps the decisions that it hears of.
 #[derive(Clone, Default)]
@@ -50,29 +53,11 @@ impl Listener for Heard {
 }
 
 fn open(dir: &Path, listener: impl Listener + 'static) -> Engine {
-    open_with(dir, Memory::UNBOUNDED, listener)
+    kit::open(dir, &SETTINGS, AMPLE, listener)
 }
 
-fn open_with(dir: &Path, memory: Memory, listener: impl Listener + 'static) -> Engine {
-    let config = Config::layered(None, [], &[]).expect("the defaults fit together");
-    let settings = SessionSettings {
-        partitions: 4,
-        segment_bytes: 1 << 20,
-        threads: 2,
-        chunk_bytes: 64 << 10,
-        outcomes: OutcomeDetail::Counts,
-        announce: false,
-        memory,
-    };
-    let configuration = config.configuration();
-    Engine::open(dir, &settings, BOUNDS, &configuration, Configure::Keep, listener)
-        .expect("an empty directory opens")
-}
-
-fn settle(handle: &Handle, intake: Intake) -> zeitgeber::cycle::Told {
-    let (sender, receiver) = mpsc::channel();
-    handle.submit(intake, move |told| drop(sender.send(told))).expect("there is room");
-    receiver.recv().expect("it is answered").expect("it becomes durable")
+fn settle(handle: &Handle, intake: Intake) {
+    handle.settle(intake).expect("it becomes durable");
 }
 
 /// Days of four people, dirt included, then feedback on what was decided.
@@ -182,8 +167,10 @@ fn numbers_of_what_flowed_are_those_that_the_engine_counted() {
     let dir = TempDir::new().expect("there is room for a directory");
     let (metrics, heard) = (Metrics::new(), Heard::default());
     let engine = open(dir.path(), (metrics.recording(), heard.clone()));
-    metrics.watch(engine.handle());
+    metrics.watch(engine.handle(), Memory::UNBOUNDED);
     fill(&engine.handle(), &heard);
+    // States can be asked only while it runs; what they tell is kept.
+    drop(metrics.render());
     // Who waits for inputs may hear of them before whoever counts them.
     let counts: Counts = engine.close().expect("it stops cleanly");
     let text = metrics.render();
@@ -280,7 +267,7 @@ fn a_service_tells_every_metric_and_its_logs_lead_to_positions_and_hold_nothing_
     let subscriber = tracing::subscriber::set_default(capture(metrics, &lines));
     pool::work(dir.path(), metrics.recording());
     let engine = open(dir.path(), (metrics.recording(), heard.clone()));
-    metrics.watch(engine.handle());
+    metrics.watch(engine.handle(), Memory::UNBOUNDED);
     fill(&engine.handle(), &heard);
     let app = App::new(parts(&engine));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

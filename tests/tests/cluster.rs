@@ -1,14 +1,14 @@
 //! Workers that share one log on real Kafka and a real database: the log of one machine, whoever
 //! dies, freezes or comes back.
 
-#[path = "cluster/kit.rs"]
-mod kit;
 #[path = "kafka/kit.rs"]
 #[expect(dead_code, reason = "it is the kit of the bus, too")]
 mod bus;
+#[path = "cluster/day.rs"]
+mod day;
 #[path = "cluster/deaths.rs"]
 mod deaths;
 #[path = "cluster/doors.rs"]
 mod doors;
-#[path = "cluster/day.rs"]
-mod day;
+#[path = "cluster/kit.rs"]
+mod kit;

@@ -10,6 +10,8 @@ mod bounds;
 mod kit;
 #[path = "http_streams/resume.rs"]
 mod resume;
+#[path = "http_streams/slow.rs"]
+mod slow;
 #[path = "http_streams/tail.rs"]
 mod tail;
 #[path = "http_streams/wanted.rs"]

@@ -6,6 +6,8 @@ mod crash;
 mod kit;
 #[path = "http_tasks/life.rs"]
 mod life;
+#[path = "http_tasks/pages.rs"]
+mod pages;
 #[path = "http_tasks/same_log.rs"]
 mod same_log;
 #[path = "http_tasks/waiting.rs"]

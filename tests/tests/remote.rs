@@ -6,6 +6,8 @@ mod batches;
 mod interrupted;
 #[path = "remote/reach.rs"]
 mod reach;
+#[path = "remote/tasks.rs"]
+mod tasks;
 
 use std::{
     fs,

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use serde_json::{Value, json as value};
-use zeitgeber_tests::{dir, json, refused, run, verify, zeitgeber};
+use zeitgeber_tests::{command, dir, json, refused, run, verify, zeitgeber};
 
 /// A command of a family on a directory; its JSON.
 fn ask(family: &str, what: &[&str], log: &Path) -> Value {
@@ -47,6 +47,20 @@ fn the_demo_of_tasks_learns_who_is_good_at_what_alike_each_time() {
     let decision = played["last_decision"].as_str().expect("a decision");
     let explained = ask("explain", &[decision], first.path());
     assert_eq!(explained["decision"]["decision_id"], decision);
+    assert_eq!((&explained["about"], &explained["pool"]), (&value!("task"), &value!("learns")));
+    let task = explained["assignment"]["task"].as_str().expect("a task was assigned");
+    assert_eq!(explained["submitted"]["task"]["capabilities"], value!(["text"]));
+    assert_eq!(explained["result"]["agent"], explained["decision"]["chosen"]);
+    assert!(explained["learnt"].is_f64(), "{explained}");
+    let ended = explained["events"].as_array().and_then(|events| events.last()).expect("events");
+    assert!(["task_completed", "task_failed"].contains(&ended["type"].as_str().unwrap_or("")));
+    let words = run(command("explain", first.path()).arg(decision)).stdout;
+    let words = String::from_utf8_lossy(&words);
+    assert!(words.contains(&format!("for task {task} of pool learns")), "{words}");
+    for told in ["Agents that could do it", "lease", "outcomes learnt before", "took reward"] {
+        assert!(words.contains(told), "{told}: {words}");
+    }
+    assert!(!words.contains("Readings") && !words.contains("nobody"), "{words}");
     let tasks = ask("tasks", &["list", "--pool", "learns", "--limit", "5"], first.path());
     assert_eq!(tasks["tasks"].as_array().map(Vec::len), Some(5));
     let again = refused(zeitgeber().args(["demo", "tasks", "--data-dir"]).arg(first.path()));

@@ -19,7 +19,7 @@ NOW = row(
     stat("Segments", "none", last("zeitgeber_journal_segments_count"),
          "Segment files (`log.segment_mib` each).", "compare with the size.", w=4),
     stat("Snapshot age", "s", "max(zeitgeber_snapshot_age_seconds{@})",
-         "Age of the oldest snapshot that its partition's log has gone beyond; 0: all are new.", "a start replays what came since.",
+         "Age of the oldest snapshot that is due anew; 0: none is.", "a start replays what came since.",
          above(7200, 21600), w=4, runbook="ZeitgeberSnapshotTooOld"),
     stat("Bytes a chunk", "bytes", PER_CHUNK, "How much one chunk holds, on the mean.",
          "small chunks under load: senders send single readings.", w=4),

@@ -51,7 +51,7 @@ HEALTH = row(
          "old readings mean that senders hold them back, or that somebody backfills.",
          above(600, 1800), runbook="ZeitgeberWatermarkLag"),
     stat("Snapshot age", "s", "max(zeitgeber_snapshot_age_seconds{@})",
-         "Age of the oldest partition's snapshot: a start replays the journal from there.",
+         "Age of the oldest snapshot that is due anew: a start replays the journal from there.",
          "nothing is lost by an old one; starts get slower.", above(7200, 21600),
          runbook="ZeitgeberSnapshotTooOld"),
     stat("People in memory", "none", last("zeitgeber_people_count", where='memory="hot"'),

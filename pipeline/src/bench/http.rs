@@ -2,7 +2,7 @@
 //!
 //! The server is this very program, started as `zeitgeber serve` on an empty directory. Four runs
 //! follow each other on one log, each on readings of its own: as fast as possible in batches; half
-//! as fast, while one client asks for people's status; single readings by many clients; and a
+//! as fast, while a few clients ask for people's status; single readings by many clients; and a
 //! steady stream, timed from the moment a reading is sent until the intervention that it causes is
 //! read from the event stream.
 
@@ -11,6 +11,10 @@ use std::{
     io,
     net::SocketAddr,
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -39,8 +43,10 @@ const SINGLE_CLIENTS: usize = 64;
 const STEADY_READINGS: usize = 100;
 /// Readings a second in the steady stream.
 const STEADY_PER_S: f64 = 10_000.0;
-/// Pause between two questions for a status.
-const STATUS_PAUSE: Duration = Duration::from_millis(2);
+/// Clients that ask for a status.
+const STATUS_CLIENTS: u32 = 4;
+/// Questions for a status that are spread over their run: a p99 rests on 24 of them.
+const STATUS_QUESTIONS: u32 = 2_400;
 /// How long the stream is read after the last reading.
 const STRAGGLERS: Duration = Duration::from_secs(2);
 const NDJSON: &str = "application/x-ndjson";
@@ -95,8 +101,9 @@ async fn measure(
     say("people's profiles");
     profiles(address, load).await?;
     let lines: Vec<&[u8]> = load.lines().collect();
-    let (bulk, rest) = lines.split_at(lines.len() / 2);
-    let (half, rest) = rest.split_at(rest.len() / 2);
+    let (bulk, rest) = lines.split_at(lines.len() / 4);
+    // The longest part, so that there is time for many questions.
+    let (half, rest) = rest.split_at(lines.len() / 2);
     let (single, steady) = rest.split_at(rest.len() / 2);
     say("batches, as fast as they go");
     let cpu = server.cpu_seconds();
@@ -200,6 +207,7 @@ async fn joined(mut clients: JoinSet<io::Result<Vec<Duration>>>) -> io::Result<V
     Ok(all)
 }
 
+/// Sends bodies at a pace, and as evenly over their time asks for people's status.
 async fn status(
     address: SocketAddr,
     load: &Load,
@@ -207,24 +215,31 @@ async fn status(
     readings_per_s: f64,
 ) -> io::Result<Vec<Duration>> {
     let people: Vec<String> = load.profiles().map(|profile| profile.user_id).collect();
-    let mut connection = Connection::open(address).await?;
-    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
-    let asking = tokio::spawn(async move {
-        let mut times = Vec::new();
-        for user in people.iter().cycle() {
-            let asked = Instant::now();
-            connection.get(&format!("/v1/users/{user}/status")).await?;
-            times.push(asked.elapsed());
-            if time::timeout(STATUS_PAUSE, &mut stopped).await.is_ok() {
-                break;
-            }
-        }
-        io::Result::Ok(times)
-    });
     let pace = Duration::from_secs_f64(BATCH_READINGS as f64 / readings_per_s);
+    let every = pace * bodies.len() as u32 / STATUS_QUESTIONS;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (mut clients, started) = (JoinSet::new(), time::Instant::now());
+    for client in 0..STATUS_CLIENTS {
+        let mut connection = Connection::open(address).await?;
+        let (people, is_over) = (people.clone(), Arc::clone(&is_over));
+        clients.spawn(async move {
+            let mut times = Vec::new();
+            let mine = (client..).step_by(STATUS_CLIENTS as usize);
+            for (user, number) in people.iter().cycle().zip(mine) {
+                time::sleep_until(started + every * number).await;
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let asked = Instant::now();
+                connection.get(&format!("/v1/users/{user}/status")).await?;
+                times.push(asked.elapsed());
+            }
+            io::Result::Ok(times)
+        });
+    }
     batches(address, bodies, Some(pace)).await?;
-    drop(stop);
-    asking.await.map_err(io::Error::other)?
+    is_over.store(true, Ordering::Relaxed);
+    joined(clients).await
 }
 
 async fn singles(address: SocketAddr, lines: &[&[u8]]) -> io::Result<Vec<Duration>> {

@@ -18,14 +18,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use serde::Serialize;
 use zeitgeber_processors::{flow::State, tasks::default_configuration};
 use zeitgeber_schemas::{
-    AgentBody, AgentCommand, AgentProfile, AssignmentPolicy, ConfigurationBody, Envelope,
-    PartitionId, PoolBody, PoolLimits, PoolPolicy, Priority, Resources, TaskBody, TaskInput,
-    TaskResultBody, Tier,
+    AssignmentPolicy, ConfigurationBody, Envelope, PartitionId, PoolBody, PoolLimits, PoolPolicy,
+    Priority, TaskInput, TaskResultBody,
 };
 
 use super::{Latency, cpu_seconds, peak_rss_mib};
 use crate::{
     cycle::{Counts, Told, Unsettled},
+    demo::fleet,
     door::{DEFAULT_TENANT, tasks::PoolInput},
     engine::{Engine, EngineSettings, Handle, NotTaken, WaitError},
     ingest::{Configure, SessionError, SessionSettings, now_ms, partition_of},
@@ -208,7 +208,11 @@ impl Fleet {
         let configured = TaskInput::Pool(Box::new(configuration(plan.policy)));
         intake.take_command(0, &said(String::new(), configured), &[]);
         for agent in 0..plan.agents {
-            intake.take_command(0, &said(format!("agent-{agent:05}"), registration()), &[]);
+            intake.take_command(
+                0,
+                &said(format!("agent-{agent:05}"), fleet::registration(CAPACITY)),
+                &[],
+            );
         }
         self.engine.settle(intake).map(drop)
     }
@@ -315,15 +319,7 @@ fn assignments(state: &State, read: &AtomicU64) -> Vec<Given> {
 }
 
 fn said(id: String, body: TaskInput) -> PoolInput {
-    let at_ms = now_ms();
-    PoolInput {
-        tenant: DEFAULT_TENANT.into(),
-        pool: POOL.into(),
-        id,
-        ts: at_ms,
-        recv_ts: Some(at_ms),
-        body,
-    }
+    fleet::said(POOL, id, now_ms(), body)
 }
 
 fn configuration(kind: AssignmentPolicy) -> PoolBody {
@@ -336,35 +332,9 @@ fn configuration(kind: AssignmentPolicy) -> PoolBody {
     }
 }
 
-const fn nothing() -> Resources {
-    Resources { cpu_milli: 0, memory_mib: 0, gpu: 0 }
-}
-
-fn registration() -> TaskInput {
-    let profile = AgentProfile {
-        capabilities: vec!["text".into()],
-        capacity: CAPACITY,
-        labels: Vec::new(),
-        tier: Tier::Basic,
-        weight: 1.0,
-        resources: nothing(),
-    };
-    let command = AgentCommand::Register;
-    TaskInput::Agent(AgentBody { command, profile: Some(profile), load: None, leases: None })
-}
-
 fn task(number: usize) -> TaskInput {
-    TaskInput::Task(Box::new(TaskBody {
-        priority: Priority::ALL[number % Priority::ALL.len()],
-        capabilities: vec!["text".into()],
-        features: (0..FEATURES).map(|n| f64::from(u8::from(n == number % FEATURES))).collect(),
-        complexity: 0.0,
-        deadline_ms: None,
-        timeout_ms: None,
-        retry: None,
-        needs: nothing(),
-        payload: None,
-    }))
+    let priority = Priority::ALL[number % Priority::ALL.len()];
+    fleet::submission(priority, number % FEATURES, FEATURES, None)
 }
 
 fn result(number: usize, agent: String, lease: u64) -> TaskInput {

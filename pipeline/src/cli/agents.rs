@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
-use zeitgeber_processors::tasks::Held;
+use zeitgeber::query::Assignment;
 
 use super::{
     Failure, Layers,
-    fleet::{self, InPool, When},
+    fleet::{self, InPool, Listed, When},
     output::{self, Tone, right, tone},
     say,
 };
@@ -81,9 +81,9 @@ struct Register {
 struct List {
     #[command(flatten)]
     home: InPool,
-    /// At most this many
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000))]
-    limit: u64,
+    /// At most this many [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
 }
 
 /// Show an agent
@@ -215,35 +215,26 @@ fn unknown(agent: &str, home: &InPool) -> Failure {
 }
 
 fn list(args: &List) -> Result<ExitCode, Failure> {
-    let query = vec![("limit", args.limit.to_string())];
-    let found = fleet::ask(&args.home, &["agents"], query, |pool| {
-        let shown = pool.agents().iter().take(args.limit as usize);
-        let agents: Vec<Value> =
-            shown.map(|agent| fleet::value(&pool.agent_view(agent))).collect::<Result<_, _>>()?;
-        let more = agents.len() < pool.agents().len();
-        Ok(json!({ "agents": agents, "more": more }))
+    let found = fleet::list(&args.home, "agents", Vec::new(), args.limit, |pool| {
+        Listed::of(pool.agents().iter().map(|agent| pool.agent_view(agent)), args.limit)
     })?;
-    if args.home.at.json {
-        say::json(&found)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let headings = ["agent", "health", "holds", "capacity", "done", "failed", "learnt", "seen"];
-    let mut table = output::table(&headings);
-    for agent in fleet::rows(&found, "agents") {
-        table.add_row([
-            right(fleet::text(&agent["id"])),
-            right(fleet::text(&agent["health"])),
-            right(fleet::text(&agent["holds"])),
-            right(fleet::text(&agent["profile"]["capacity"])),
-            right(fleet::text(&agent["completed"])),
-            right(fleet::text(&agent["failed"])),
-            right(output::number(agent["learnt"]["mean_reward"].as_f64(), 2)),
-            right(fleet::time(&agent["seen_ms"])),
-        ]);
-    }
-    let more = if found["more"] == true { "there are more: raise --limit\n" } else { "" };
-    say::text(&format!("{table}\n{more}"))?;
-    Ok(ExitCode::SUCCESS)
+    found.print("agents", args.home.at.json, |rows| {
+        let headings = ["agent", "health", "holds", "capacity", "done", "failed", "learnt", "seen"];
+        let mut table = output::table(&headings);
+        for agent in rows {
+            table.add_row([
+                right(fleet::text(&agent["id"])),
+                right(fleet::text(&agent["health"])),
+                right(fleet::text(&agent["holds"])),
+                right(fleet::text(&agent["profile"]["capacity"])),
+                right(fleet::text(&agent["completed"])),
+                right(fleet::text(&agent["failed"])),
+                right(output::number(agent["learnt"]["mean_reward"].as_f64(), 2)),
+                right(fleet::time(&agent["seen_ms"])),
+            ]);
+        }
+        table
+    })
 }
 
 fn show(args: &One) -> Result<ExitCode, Failure> {
@@ -284,7 +275,8 @@ fn assignments(args: &Assignments) -> Result<ExitCode, Failure> {
     let query = vec![("wait_ms", args.wait_ms.to_string()), ("started", "true".into())];
     let found = fleet::ask(&args.home, &path, query, |pool| {
         pool.agent(&args.agent).ok_or_else(|| unknown(&args.agent, &args.home))?;
-        let held: Vec<Value> = pool.assignments(&args.agent).map(assignment).collect();
+        let held: Vec<Assignment<'_>> =
+            pool.assignments(&args.agent).map(Assignment::from).collect();
         Ok(json!({ "assignments": held }))
     })?;
     if args.home.at.json {
@@ -306,23 +298,4 @@ fn assignments(args: &Assignments) -> Result<ExitCode, Failure> {
     }
     say::text(&format!("{table}\n"))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A task that an agent has, as the service tells it.
-fn assignment(Held { task, attempt }: Held<'_>) -> Value {
-    json!({
-        "task": task.id,
-        "attempt": attempt.attempt,
-        "lease": attempt.lease,
-        "lease_until_ms": attempt.lease_until_ms,
-        "assigned_ms": attempt.at_ms,
-        "started_ms": attempt.started_ms,
-        "deadline_ms": task.deadline_ms,
-        "priority": task.priority,
-        "capabilities": task.body.capabilities,
-        "features": task.body.features,
-        "complexity": task.body.complexity,
-        "needs": task.body.needs,
-        "payload": task.body.payload,
-    })
 }

@@ -69,13 +69,13 @@ fn readable(
     let mut table = output::table(&["position", "from", "person", "reason", "detail", "bytes"]);
     for letter in rows {
         let from = match (&letter.source, letter.line) {
-            (Some(source), Some(line)) => format!("{source}:{line}"),
+            (Some(source), Some(line)) => output::cell(&format!("{source}:{line}")),
             _ => "-".into(),
         };
         table.add_row([
             letter.position.to_string(),
             from,
-            letter.user_id.clone().unwrap_or_else(|| "-".into()),
+            output::cell(letter.user_id.as_deref().unwrap_or("-")),
             letter.reason.to_string(),
             output::cell(&letter.detail),
             letter.length.to_string(),

@@ -75,7 +75,7 @@ pub(super) fn print(out: &mut impl Write, row: &EventRow, json: bool) -> io::Res
     if json {
         return output::line(out, row);
     }
-    let user = row.user_id.as_deref().unwrap_or("-");
+    let user = output::cell(row.user_id.as_deref().unwrap_or("-"));
     let kind = format!("{:<23}", row.schema.as_str());
     writeln!(
         out,

@@ -10,6 +10,7 @@ use zeitgeber::{
     cycle::{Counts, OutcomeDetail},
     door::feedback::Feedback,
     ingest::{Configure, now_ms},
+    query::Explanation,
 };
 #[cfg(feature = "service")]
 use zeitgeber_schemas::FeedbackStatus;
@@ -71,8 +72,15 @@ enum Outcome {
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let response = response(args)?;
     let config = session::config(layers)?;
-    let found = args.target.source()?.explain(&args.decision)?;
-    let (decision_id, decided_at) = (found.decision.decision_id, found.decision.at_ms);
+    let found = match args.target.source()?.explain(&args.decision)? {
+        Explanation::Person(found) => found.decision,
+        Explanation::Task(found) => {
+            let id = found.decision.decision_id;
+            let advice = "its agent tells what came of it: `zeitgeber tasks result`";
+            return Err(format!("decision {id} gave a task to an agent; {advice}").into());
+        }
+    };
+    let (decision_id, decided_at) = (found.decision_id, found.at_ms);
     let feedback = feedback(args, decision_id, decided_at, response);
     let fate = match args.target.place()? {
         Place::Directory(dir) => {
@@ -151,7 +159,9 @@ fn over_http(client: &Client, feedback: &Feedback) -> Result<Fate, Failure> {
     } else if answer.accepted == 0 {
         return Ok(Fate::Repeat);
     }
-    let found = client.explain(&body.decision_id.to_string())?;
+    let Explanation::Person(found) = client.explain(&body.decision_id.to_string())? else {
+        return Ok(Fate::NotLearnt);
+    };
     let learnt = found.feedback.iter().map(|taken| &taken.recorded).any(|recorded| {
         recorded.feedback_id == feedback.id
             && matches!(recorded.status, FeedbackStatus::Applied | FeedbackStatus::Corrected)

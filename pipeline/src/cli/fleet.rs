@@ -183,15 +183,82 @@ fn unknown_pool(store: &zeitgeber::store::Store, at: &InPool) -> Failure {
     format!("no pool {:?} in this log; {known}", at.pool).into()
 }
 
-/// Every pool of a tenant.
-pub(super) fn all(at: &Where, view: impl Fn(&Pool) -> Value) -> Result<Value, Failure> {
-    match &at.target.source()? {
+/// Rows of a list, and whether there are more than were asked for.
+#[derive(Debug)]
+pub(super) struct Listed {
+    rows: Vec<Value>,
+    more: bool,
+}
+
+impl Listed {
+    /// The first rows, at most `limit`.
+    pub(super) fn of<T: Serialize>(
+        rows: impl Iterator<Item = T>,
+        limit: Option<u64>,
+    ) -> Result<Self, Failure> {
+        let most = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let mut rows = rows;
+        let first = rows.by_ref().take(most).map(|row| value(&row)).collect::<Result<_, _>>()?;
+        Ok(Self { rows: first, more: rows.next().is_some() })
+    }
+
+    /// Prints the rows under a name, or as a table.
+    pub(super) fn print(
+        self,
+        name: &str,
+        json: bool,
+        table: impl FnOnce(&[Value]) -> comfy_table::Table,
+    ) -> Result<ExitCode, Failure> {
+        if json {
+            say::json(&json!({ name: self.rows, "more": self.more }))?;
+        } else {
+            let more = if self.more { "there are more: raise --limit\n" } else { "" };
+            say::text(&format!("{}\n{more}", table(&self.rows)))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Lists something of one pool: `local` a directory's, and a service by name and query.
+pub(super) fn list(
+    at: &InPool,
+    what: &str,
+    query: Vec<(&str, String)>,
+    limit: Option<u64>,
+    local: impl FnOnce(&Pool) -> Result<Listed, Failure>,
+) -> Result<Listed, Failure> {
+    match &at.at.target.source()? {
         Source::Directory(store) => {
-            let pools = query::pools(store, &at.tenant, view)?;
-            Ok(json!({ "pools": pools, "more": false }))
+            let found = query::pool(store, &at.at.tenant, &at.pool, local)?;
+            found.unwrap_or_else(|| Err(unknown_pool(store, at)))
         }
         #[cfg(feature = "service")]
-        Source::Service(client) => Ok(client.fleet(&["pools"], &[("tenant", at.tenant.clone())])?),
+        Source::Service(client) => {
+            let mut whole = vec![("tenant", at.at.tenant.clone()), ("pool", at.pool.clone())];
+            whole.extend(query);
+            let (rows, more) = client.fleet_rows(what, &whole, limit.unwrap_or(u64::MAX))?;
+            Ok(Listed { rows, more })
+        }
+        #[cfg(not(feature = "service"))]
+        Source::Service(none) => {
+            let (_, _, _) = (what, query, limit);
+            match *none {}
+        }
+    }
+}
+
+/// Every pool of a tenant.
+pub(super) fn all(at: &Where) -> Result<Listed, Failure> {
+    match &at.target.source()? {
+        Source::Directory(store) => {
+            Listed::of(query::pools(store, &at.tenant, query::PoolView::row)?.into_iter(), None)
+        }
+        #[cfg(feature = "service")]
+        Source::Service(client) => {
+            let tenant = [("tenant", at.tenant.clone())];
+            let (rows, more) = client.fleet_rows("pools", &tenant, u64::MAX)?;
+            Ok(Listed { rows, more })
+        }
         #[cfg(not(feature = "service"))]
         Source::Service(none) => match *none {},
     }

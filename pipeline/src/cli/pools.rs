@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::builder::PossibleValuesParser;
 use serde_json::{Map, Value, json};
-use zeitgeber_processors::tasks::Pool;
+use zeitgeber::query::PoolView;
 use zeitgeber_schemas::AssignmentPolicy;
 
 use super::{
@@ -149,60 +149,34 @@ fn said(value: Value) -> Value {
     }
 }
 
-/// A pool, as the service tells it.
-fn view(pool: &Pool) -> Value {
-    let counts = |counts: Vec<(&'static str, u64)>| {
-        let counts = counts.into_iter().map(|(name, count)| (name.to_owned(), count.into()));
-        Value::Object(counts.collect())
-    };
-    json!({
-        "pool": pool.name,
-        "tenant": pool.tenant,
-        "policy": pool.configuration.policy.kind,
-        "clock_ms": pool.clock_ms(),
-        "due_ms": pool.due_ms(),
-        "submitted": pool.submitted(),
-        "rewards": pool.rewards_taken,
-        "tasks": counts(pool.tasks_by_state().map(|(state, n)| (state.as_str(), n)).collect()),
-        "agents": counts(pool.agents_by_health().map(|(health, n)| (health.as_str(), n)).collect()),
-    })
-}
-
 fn list(args: &List) -> Result<ExitCode, Failure> {
-    let found = fleet::all(&args.at, view)?;
-    if args.at.json {
-        say::json(&found)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let headings =
-        ["pool", "policy", "submitted", "queued", "assigned", "started", "done", "agents"];
-    let mut table = output::table(&headings);
-    for pool in fleet::rows(&found, "pools") {
-        let tasks = &pool["tasks"];
-        let agents = pool["agents"].as_object();
-        let agents: u64 = agents.into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
-        table.add_row([
-            right(fleet::text(&pool["pool"])),
-            right(fleet::text(&pool["policy"])),
-            right(fleet::text(&pool["submitted"])),
-            right(fleet::text(&tasks["queued"])),
-            right(fleet::text(&tasks["assigned"])),
-            right(fleet::text(&tasks["started"])),
-            right(fleet::text(&tasks["completed"])),
-            right(agents),
-        ]);
-    }
-    say::text(&format!("{table}\n"))?;
-    Ok(ExitCode::SUCCESS)
+    fleet::all(&args.at)?.print("pools", args.at.json, |rows| {
+        let headings =
+            ["pool", "policy", "submitted", "queued", "assigned", "started", "done", "agents"];
+        let mut table = output::table(&headings);
+        for pool in rows {
+            let tasks = &pool["tasks"];
+            let agents = pool["agents"].as_object();
+            let agents: u64 = agents.into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
+            table.add_row([
+                right(fleet::text(&pool["pool"])),
+                right(fleet::text(&pool["policy"])),
+                right(fleet::text(&pool["submitted"])),
+                right(fleet::text(&tasks["queued"])),
+                right(fleet::text(&tasks["assigned"])),
+                right(fleet::text(&tasks["started"])),
+                right(fleet::text(&tasks["completed"])),
+                right(agents),
+            ]);
+        }
+        table
+    })
 }
 
 fn show(args: &Show) -> Result<ExitCode, Failure> {
     let home = InPool { pool: args.pool.clone(), at: args.at.clone() };
-    let found = fleet::ask(&home, &["pools", &args.pool], Vec::new(), |pool| {
-        let mut found = view(pool);
-        found["configuration"] = fleet::value(&pool.configuration)?;
-        Ok(found)
-    })?;
+    let path = ["pools", &args.pool];
+    let found = fleet::ask(&home, &path, Vec::new(), |pool| fleet::value(&PoolView::whole(pool)))?;
     if args.at.json {
         say::json(&found)?;
         return Ok(ExitCode::SUCCESS);

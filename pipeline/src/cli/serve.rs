@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     if config.clock.mode == ClockMode::Service {
         engine.tick_every(Duration::from_millis(config.clock.tick_ms.into()))?;
     }
-    telemetry::metrics().watch(engine.handle());
+    telemetry::metrics().watch(engine.handle(), config.memory());
     telemetry::metrics().watch_snapshots(engine.snapshots())?;
     bus.start(&engine)?;
     bus.watch();

@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn readable(out: &mut impl Write, status: &Status) -> Result<(), Failure> {
     let clock = status.clock_ms.map_or_else(|| "no reading yet".into(), time_text);
-    writeln!(out, "{}  {clock}", tone(Tone::Bold, &status.user_id))?;
+    writeln!(out, "{}  {clock}", tone(Tone::Bold, &output::cell(&status.user_id)))?;
     writeln!(out, "{}", tone(Tone::Dim, &format!("up to event {}", status.as_of)))?;
     vitality(out, status)?;
     decisions(out, status)?;

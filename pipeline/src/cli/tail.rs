@@ -111,7 +111,19 @@ mod service {
         if !args.follow {
             return Ok(());
         }
-        let events = follow(client, last.last().map(|row| row.position.to_string()))?;
+        let mut after = last.last().map(|row| row.position);
+        // There is nothing to go on behind in an empty log, and what comes first must not be missed
+        // while the stream is being opened.
+        while after.is_none() && !stop.load(Ordering::Relaxed) {
+            client.events(&EventFilter::default(), u64::MAX, |row| {
+                after = Some(row.position);
+                events::print(&mut out, &row, args.json)?;
+                Ok(ControlFlow::Continue(()))
+            })?;
+            out.flush()?;
+            thread::sleep(LOOK_EVERY);
+        }
+        let events = follow(client, after.map(|after| after.to_string()))?;
         while !stop.load(Ordering::Relaxed) {
             let first = match events.recv_timeout(LOOK_EVERY) {
                 Ok(event) => event,

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
+use zeitgeber::query::TaskRow;
 use zeitgeber_processors::tasks::{Task, TaskState};
 use zeitgeber_schemas::Priority;
 
 use super::{
     Failure, Layers,
-    fleet::{self, InPool, When},
+    fleet::{self, InPool, Listed, When},
     output::{self, Tone, right, tone},
     say,
 };
@@ -100,9 +101,9 @@ struct List {
     /// Only those in this state
     #[arg(long, value_parser = states())]
     state: Option<String>,
-    /// At most this many
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000))]
-    limit: u64,
+    /// At most this many [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
 }
 
 /// Call a task off
@@ -319,50 +320,26 @@ fn readable(task: &Value) -> String {
 }
 
 fn list(args: &List) -> Result<ExitCode, Failure> {
-    let mut query = vec![("limit", args.limit.to_string())];
-    query.extend(args.state.iter().map(|state| ("state", state.clone())));
-    let found = fleet::ask(&args.home, &["tasks"], query, |pool| {
+    let query = args.state.iter().map(|state| ("state", state.clone())).collect();
+    let found = fleet::list(&args.home, "tasks", query, args.limit, |pool| {
         let wanted =
             |task: &&Task| args.state.as_ref().is_none_or(|state| task.state.as_str() == state);
-        let limit = args.limit as usize;
-        let mut rows: Vec<Value> = pool.tasks().filter(wanted).take(limit + 1).map(row).collect();
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        Ok(json!({ "tasks": rows, "more": more }))
+        Listed::of(pool.tasks().filter(wanted).map(TaskRow::from), args.limit)
     })?;
-    if args.home.at.json {
-        say::json(&found)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let headings = ["task", "state", "priority", "submitted", "failures", "agent", "lease"];
-    let mut table = output::table(&headings);
-    for task in fleet::rows(&found, "tasks") {
-        table.add_row([
-            right(fleet::text(&task["id"])),
-            right(fleet::text(&task["state"])),
-            right(fleet::text(&task["priority"])),
-            right(fleet::time(&task["submitted_ms"])),
-            right(fleet::text(&task["failures"])),
-            right(fleet::text(&task["agent"])),
-            right(fleet::text(&task["lease"])),
-        ]);
-    }
-    let more = if found["more"] == true { "there are more: raise --limit\n" } else { "" };
-    say::text(&format!("{table}\n{more}"))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A task in a list, as the service tells it.
-fn row(task: &Task) -> Value {
-    let held = task.current();
-    json!({
-        "id": task.id,
-        "state": task.state,
-        "priority": task.priority,
-        "submitted_ms": task.submitted_ms,
-        "deadline_ms": task.deadline_ms,
-        "failures": task.failures,
-        "agent": held.map(|attempt| &attempt.agent),
-        "lease": held.map(|attempt| attempt.lease),
+    found.print("tasks", args.home.at.json, |rows| {
+        let headings = ["task", "state", "priority", "submitted", "failures", "agent", "lease"];
+        let mut table = output::table(&headings);
+        for task in rows {
+            table.add_row([
+                right(fleet::text(&task["id"])),
+                right(fleet::text(&task["state"])),
+                right(fleet::text(&task["priority"])),
+                right(fleet::time(&task["submitted_ms"])),
+                right(fleet::text(&task["failures"])),
+                right(fleet::text(&task["agent"])),
+                right(fleet::text(&task["lease"])),
+            ]);
+        }
+        table
     })
 }

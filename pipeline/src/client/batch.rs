@@ -16,6 +16,7 @@ use crate::door::{
     files::{Content, FileLines, FileRecords, ReadError},
     json,
     lines::Line,
+    tasks,
 };
 
 /// Bytes at which a batch is full.
@@ -245,6 +246,17 @@ const ANY_TIME: Options = Options { backfill: false, door_now_ms: i64::MAX, stam
 pub(super) fn reading_who(line: &[u8], scratch: &mut json::Scratch) -> Who {
     let mut encoded = Vec::new();
     who(&json::reading(line, &ANY_TIME, scratch, &mut encoded))
+}
+
+/// Which pool a line of inputs is about.
+pub(super) fn command_who(line: &[u8], _: &mut json::Scratch) -> Who {
+    let at_any_time = tasks::Arrival { stamp_ms: None, door_now_ms: i64::MAX };
+    match tasks::command(line, at_any_time) {
+        Ok(read) => {
+            Who { user_id: Some(read.pool), kind: Some(read.body.schema().as_str().to_owned()) }
+        }
+        Err(refusal) => refused_who(&refusal),
+    }
 }
 
 /// Whom a line of feedback is about.

@@ -12,7 +12,7 @@ use zeitgeber_schemas::{FieldSet, FlagSet, Reason};
 
 use super::{
     ANSWER, Batch, Call, Client, ClientError, Who,
-    batch::{feedback_who, reading_who},
+    batch::{command_who, feedback_who, reading_who},
 };
 use crate::{
     cycle::{Counts, LineOutcome},
@@ -31,6 +31,8 @@ pub enum Door {
     Backfill,
     /// Feedback.
     Feedback,
+    /// Inputs of pools of agents.
+    Tasks,
 }
 
 /// What a service says of the inputs of one request.
@@ -93,6 +95,7 @@ impl Door {
         match self {
             Self::Readings | Self::Backfill => reading_who,
             Self::Feedback => feedback_who,
+            Self::Tasks => command_who,
         }
     }
 
@@ -100,12 +103,14 @@ impl Door {
         match self {
             Self::Readings | Self::Backfill => ["v1", "readings"],
             Self::Feedback => ["v1", "feedback"],
+            Self::Tasks => ["v1", "tasks"],
         }
     }
 
     fn query(self) -> Vec<(&'static str, String)> {
         match self {
             Self::Backfill => vec![("backfill", "true".into())],
+            Self::Tasks => vec![("as_sent", "true".into())],
             Self::Readings | Self::Feedback => Vec::new(),
         }
     }

@@ -1,11 +1,13 @@
 //! Pools, agents and tasks at a service: one input given, one answer asked for.
 
+use std::ops::ControlFlow;
+
 use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use zeitgeber_schemas::Reason;
 
-use super::{ANSWER, Call, Client, ClientError};
+use super::{ANSWER, Call, Client, ClientError, WalkError};
 
 /// What became of one input of a pool.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -79,6 +81,27 @@ impl Client {
     pub fn fleet(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, ClientError> {
         let whole: Vec<&str> = ["v1"].iter().chain(path).copied().collect();
         self.ask(&Call::get(&whole, query))
+    }
+}
+
+impl Client {
+    /// Lists pools, agents or tasks: the rows, at most `limit`, and whether that ended them.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::fleet`].
+    pub fn fleet_rows(
+        &self,
+        what: &str,
+        query: &[(&str, String)],
+        limit: u64,
+    ) -> Result<(Vec<Value>, bool), WalkError> {
+        let mut rows = Vec::new();
+        let more = self.pages(&["v1", what], query, limit, |row| {
+            rows.push(row);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((rows, more))
     }
 }
 

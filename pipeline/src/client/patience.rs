@@ -28,7 +28,7 @@ impl Patience {
 
     /// Tries until it succeeds, fails for good, or patience is over. Pauses grow by the factor
     /// two, each by a random part shorter, so that many clients do not come back at once; a
-    /// service that names a time is given at least that.
+    /// service that names a time is given that, up to the longest pause.
     pub(super) fn persist<T>(
         self,
         stop: &AtomicBool,

@@ -2,40 +2,16 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use serde::Deserialize;
 use zeitgeber_processors::rhythm::report::Report;
 
-use super::{Call, Client, ClientError};
+use super::{
+    Call, Client, ClientError,
+    pages::{Page, WalkError},
+};
 use crate::query::{
     DeadLetter, DeadLetterFilter, DeadLetters, EventFilter, EventRow, Explanation, Moment, Range,
     Rebuilt, Status, Verified,
 };
-
-/// Rows asked for at a time.
-const PAGE_ROWS: u64 = 1_000;
-
-#[derive(Deserialize)]
-struct EventPage {
-    events: Vec<EventRow>,
-    next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct DeadLetterPage {
-    dead_letters: Vec<DeadLetter>,
-    next: Option<String>,
-}
-
-/// What walks over rows stops with: an error of the service, or of whoever takes them.
-#[derive(Debug, thiserror::Error)]
-pub enum WalkError {
-    /// The service.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// Whoever takes the rows.
-    #[error(transparent)]
-    Output(#[from] std::io::Error),
-}
 
 impl Client {
     /// Where one person stands.
@@ -83,38 +59,21 @@ impl Client {
         &self,
         filter: &EventFilter,
         limit: u64,
-        mut each: impl FnMut(EventRow) -> std::io::Result<ControlFlow<()>>,
+        each: impl FnMut(EventRow) -> std::io::Result<ControlFlow<()>>,
     ) -> Result<(), WalkError> {
         let mut wanted = Vec::new();
         wanted.extend(filter.user.iter().map(|user| ("user", user.clone())));
         wanted.extend(filter.schema.map(|schema| ("type", schema.as_str().into())));
         wanted.extend(filter.topic.map(|topic| ("topic", topic.as_str().into())));
         wanted.extend(filter.from.as_ref().map(|from| ("from", moment_text(from))));
-        let (mut left, mut after) = (limit, None::<String>);
-        while left > 0 {
-            let mut query = wanted.clone();
-            query.push(("limit", left.min(PAGE_ROWS).to_string()));
-            query.extend(after.take().map(|after| ("after", after)));
-            let page: EventPage = self.ask(&Call::long(&["v1", "events"], &query))?;
-            for row in page.events {
-                left = left.saturating_sub(1);
-                if each(row)?.is_break() {
-                    return Ok(());
-                }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
-            }
-        }
-        Ok(())
+        self.pages(&["v1", "events"], &wanted, limit, each).map(drop)
     }
 
     /// The last events of the log, in order.
     pub fn last_events(&self, count: usize) -> Result<Vec<EventRow>, ClientError> {
         let query = [("last", count.to_string())];
-        let page: EventPage = self.ask(&Call::long(&["v1", "events"], &query))?;
-        Ok(page.events)
+        let page: Page<EventRow> = self.ask(&Call::long(&["v1", "events"], &query))?;
+        Ok(page.rows)
     }
 
     /// Streams the dead letters wanted, at most `limit`, until `each` breaks.
@@ -122,27 +81,9 @@ impl Client {
         &self,
         filter: &DeadLetterFilter,
         limit: u64,
-        mut each: impl FnMut(DeadLetter) -> std::io::Result<ControlFlow<()>>,
+        each: impl FnMut(DeadLetter) -> std::io::Result<ControlFlow<()>>,
     ) -> Result<(), WalkError> {
-        let wanted = letters_query(filter);
-        let (mut left, mut after) = (limit, None::<String>);
-        while left > 0 {
-            let mut query = wanted.clone();
-            query.push(("limit", left.min(PAGE_ROWS).to_string()));
-            query.extend(after.take().map(|after| ("after", after)));
-            let page: DeadLetterPage = self.ask(&Call::long(&["v1", "dead-letters"], &query))?;
-            for row in page.dead_letters {
-                left = left.saturating_sub(1);
-                if each(row)?.is_break() {
-                    return Ok(());
-                }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
-            }
-        }
-        Ok(())
+        self.pages(&["v1", "dead-letters"], &letters_query(filter), limit, each).map(drop)
     }
 
     /// How many dead letters there are, by reason.

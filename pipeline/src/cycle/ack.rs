@@ -214,6 +214,9 @@ pub struct LineOutcome {
     pub dropped_intervals: u32,
     /// Remarks on an accepted reading.
     pub flags: Vec<&'static str>,
+    /// It changed nothing and is not stored.
+    #[serde(skip)]
+    pub is_idle: bool,
 }
 
 impl LineOutcome {
@@ -246,6 +249,11 @@ impl LineOutcome {
             _ => None,
         };
         Self { detail, ..Self::of_events(line, None, None, events) }
+    }
+
+    /// The outcome of an input that changed nothing, for whoever sent it.
+    pub fn idle(line: u64) -> Self {
+        Self { is_idle: true, ..Self::of_events(line, None, None, &[]) }
     }
 
     /// The outcome of an input that caused nothing.
@@ -292,6 +300,7 @@ impl LineOutcome {
             dropped_fields: Vec::new(),
             dropped_intervals: 0,
             flags: Vec::new(),
+            is_idle: false,
         }
     }
 }

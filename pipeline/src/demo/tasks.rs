@@ -14,13 +14,14 @@ use zeitgeber_processors::{
     tasks::{Pool, default_configuration},
 };
 use zeitgeber_schemas::{
-    AgentBody, AgentCommand, AgentProfile, AssignmentPolicy, DecisionId, Envelope, PartitionId,
-    Payload, PoolBody, PoolPolicy, Priority, Resources, RetryPolicy, RewardWeights, TaskBody,
-    TaskInput, TaskResultBody, TaskStartBody, TickBody, Tier,
+    AgentBody, AgentCommand, AssignmentPolicy, DecisionId, Envelope, PartitionId, Payload,
+    PoolBody, PoolPolicy, Priority, RetryPolicy, RewardWeights, TaskInput, TaskResultBody,
+    TaskStartBody, TickBody,
 };
 
+use super::fleet::{self, registration, said};
 use crate::{
-    door::{DEFAULT_TENANT, tasks::PoolInput},
+    door::DEFAULT_TENANT,
     engine::{Handle, WaitError},
     ingest::{Intake, partition_of},
 };
@@ -153,7 +154,7 @@ pub fn play(engine: &Handle, stop: &AtomicBool) -> Result<Played, WaitError> {
         let mut take =
             |id: &str, body| intake.take_command(0, &said(pool, id, START_MS, body), &[]);
         take("", TaskInput::Pool(Box::new(configuration(policy))));
-        AGENTS.iter().for_each(|agent| take(agent.id, registration()));
+        AGENTS.iter().for_each(|agent| take(agent.id, registration(CAPACITY)));
     }
     engine.settle(intake)?;
     let mut runs: Vec<Run> = POOLS.into_iter().map(Run::new).collect();
@@ -197,17 +198,6 @@ impl Run {
     }
 }
 
-fn said(pool: &str, id: &str, at_ms: i64, body: TaskInput) -> PoolInput {
-    PoolInput {
-        tenant: DEFAULT_TENANT.into(),
-        pool: pool.into(),
-        id: id.into(),
-        ts: at_ms,
-        recv_ts: Some(at_ms),
-        body,
-    }
-}
-
 fn configuration(kind: AssignmentPolicy) -> PoolBody {
     let usual = default_configuration();
     PoolBody {
@@ -218,23 +208,6 @@ fn configuration(kind: AssignmentPolicy) -> PoolBody {
         reward: RewardWeights { success: HALF, quality: HALF, latency: 0.0, cost: 0.0 },
         ..usual
     }
-}
-
-fn registration() -> TaskInput {
-    let profile = AgentProfile {
-        capabilities: vec!["text".into()],
-        capacity: CAPACITY,
-        labels: Vec::new(),
-        tier: Tier::Basic,
-        weight: 1.0,
-        resources: nothing(),
-    };
-    let command = AgentCommand::Register;
-    TaskInput::Agent(AgentBody { command, profile: Some(profile), load: None, leases: None })
-}
-
-const fn nothing() -> Resources {
-    Resources { cpu_milli: 0, memory_mib: 0, gpu: 0 }
 }
 
 /// The time goes on, and every agent says that it is alive.
@@ -255,17 +228,7 @@ fn submission(task: u32) -> TaskInput {
         reference: None,
         inline: Some(format!("{} document {task}", KINDS[kind])),
     };
-    TaskInput::Task(Box::new(TaskBody {
-        priority: Priority::Normal,
-        capabilities: vec!["text".into()],
-        features: (0..KINDS.len()).map(|n| f64::from(u8::from(n == kind))).collect(),
-        complexity: 0.0,
-        deadline_ms: None,
-        timeout_ms: None,
-        retry: None,
-        needs: nothing(),
-        payload: Some(payload),
-    }))
+    fleet::submission(Priority::Normal, kind, KINDS.len(), Some(payload))
 }
 
 /// The kind of a task by its number.

@@ -10,6 +10,8 @@ pub(super) type Object = Map<String, Value>;
 /// Why a field could not be taken.
 pub(super) type Fault = (Reason, String);
 
+/// Below this a fraction's type tells every whole number from the next (2^53).
+const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
 /// Longest stretch of foreign text that a message repeats, characters.
 const QUOTED_CHARS_MAX: usize = 64;
 
@@ -64,6 +66,27 @@ pub(super) fn optional_text<'a>(object: &'a Object, name: &str) -> Result<Option
 /// A whole number written as one, within 64 bits.
 pub(super) fn integer(value: &Value, name: &str) -> Result<i64, Fault> {
     value.as_i64().ok_or_else(|| wrong_type(name, "a 64-bit integer", value))
+}
+
+/// A whole number within 64 bits, however it is written: programs without integers write `5.0` or
+/// `5e3` for one, which is taken where it is exact.
+pub(super) fn whole(value: &Value, name: &str) -> Result<i64, Fault> {
+    exact(value).ok_or_else(|| wrong_type(name, "a whole number within 64 bits", value))
+}
+
+/// An optional whole number, however it is written.
+pub(super) fn optional_whole(object: &Object, name: &str) -> Result<Option<i64>, Fault> {
+    optional(object, name).map(|value| whole(value, name)).transpose()
+}
+
+/// A whole number from 0 within 64 bits, however it is written.
+pub(super) fn unsigned(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| u64::try_from(exact(value)?).ok())
+}
+
+fn exact(value: &Value) -> Option<i64> {
+    let is_exact = |number: &f64| number.fract() == 0.0 && number.abs() < EXACT_BELOW;
+    value.as_i64().or_else(|| value.as_f64().filter(is_exact).map(|number| number as i64))
 }
 
 /// An optional whole number.

@@ -8,7 +8,7 @@ use zeitgeber_processors::tasks::default_configuration;
 use zeitgeber_schemas::{AssignmentPolicy, PoolBody, PoolPolicy, Reason, RetryPolicy};
 
 use super::{
-    fields::{Fault, Object, optional, optional_integer, optional_text, quoted, required, text},
+    fields::{Fault, Object, optional, optional_text, optional_whole, quoted, required, text},
     tasks::{optional_number, optional_u32, part, retry},
 };
 
@@ -31,15 +31,14 @@ pub(super) fn configuration(object: &Object) -> Result<PoolBody, Fault> {
             }
         }
     }
-    let span = |name: &str, default: i64| {
-        Ok::<_, Fault>(optional_integer(object, name)?.unwrap_or(default))
-    };
+    let span =
+        |name: &str, default: i64| Ok::<_, Fault>(optional_whole(object, name)?.unwrap_or(default));
     body.heartbeat_ttl_ms = span("heartbeat_ttl_ms", body.heartbeat_ttl_ms)?;
     body.timeout_ms = span("timeout_ms", body.timeout_ms)?;
     body.time_to_live_ms = span("time_to_live_ms", body.time_to_live_ms)?;
     // An explicit null means never.
     if object.contains_key("escalate_after_ms") {
-        body.escalate_after_ms = optional_integer(object, "escalate_after_ms")?;
+        body.escalate_after_ms = optional_whole(object, "escalate_after_ms")?;
     }
     if let Some(part) = part(object, "retry")? {
         body.retry = retry(part, &body.retry)?;
@@ -67,7 +66,7 @@ fn change_policy(part: &Object, policy: &mut PoolPolicy) -> Result<(), Fault> {
     policy.lambda = optional_number(part, "lambda")?.unwrap_or(policy.lambda);
     policy.epsilon = optional_number(part, "epsilon")?.unwrap_or(policy.epsilon);
     policy.features = optional_u32(part, "features")?.unwrap_or(policy.features);
-    policy.seed = optional_integer(part, "seed")?.unwrap_or(policy.seed);
+    policy.seed = optional_whole(part, "seed")?.unwrap_or(policy.seed);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! One JSON object is one input; its `type` says which: `submit`, `cancel`, `start` or `result` of
 //! a task, `register`, `heartbeat`, `drain` or `leave` of an agent, `pool` (its configuration) or
 //! `tick`. Types and texts are settled here; what a pool allows is decided by validation, from the
-//! journal alone. Keys that nobody knows are ignored.
+//! journal alone. Keys that nobody knows are ignored. A whole number may be written `5.0`.
 //!
 //! - every one: `pool`, and as it likes `tenant`, `ts`, `recv_ts`; `task` or `agent` names whom it
 //!   is about
@@ -23,8 +23,8 @@ use zeitgeber_schemas::{
 use super::{
     AHEAD_MAX_MS, DEFAULT_TENANT, Refusal, agents,
     fields::{
-        Fault, Object, integer, missing, number, object, optional, optional_integer, optional_text,
-        quoted, refusal, required, text, wrong_type,
+        Fault, Object, missing, number, object, optional, optional_text, optional_whole, quoted,
+        refusal, required, text, unsigned, whole, wrong_type,
     },
     pools,
 };
@@ -116,12 +116,12 @@ fn fields(object: &Object, arrival: Arrival) -> Result<PoolInput, Fault> {
         return Err((Reason::WrongType, detail.into()));
     }
     let (id, body) = body(object, kind)?;
-    let recv_ts = optional_integer(object, "recv_ts")?.or(arrival.stamp_ms);
+    let recv_ts = optional_whole(object, "recv_ts")?.or(arrival.stamp_ms);
     let at_ms = match &body {
         TaskInput::Tick(tick) => Some(tick.at_ms),
         _ => None,
     };
-    let ts = optional_integer(object, "ts")?.or(recv_ts).or(at_ms).ok_or_else(|| missing("ts"))?;
+    let ts = optional_whole(object, "ts")?.or(recv_ts).or(at_ms).ok_or_else(|| missing("ts"))?;
     let moves_to = at_ms.unwrap_or(recv_ts.unwrap_or(ts));
     if moves_to > arrival.door_now_ms.saturating_add(AHEAD_MAX_MS) {
         let detail = format!("arrival {moves_to} is more than 5 minutes ahead of the door's clock");
@@ -145,7 +145,7 @@ fn body(object: &Object, kind: &str) -> Result<(String, TaskInput), Fault> {
         "result" => (named("task")?, TaskInput::TaskResult(Box::new(result(object)?))),
         "pool" => (String::new(), TaskInput::Pool(Box::new(pools::configuration(object)?))),
         "tick" => {
-            let at_ms = integer(required(object, "at_ms")?, "at_ms")?;
+            let at_ms = whole(required(object, "at_ms")?, "at_ms")?;
             (String::new(), TaskInput::Tick(TickBody { at_ms }))
         }
         other => match agents::body(object, other)? {
@@ -173,8 +173,8 @@ fn submitted(object: &Object) -> Result<TaskBody, Fault> {
         capabilities: texts(object, "capabilities")?,
         features: numbers.collect::<Result<_, _>>()?,
         complexity: optional_number(object, "complexity")?.unwrap_or(0.0),
-        deadline_ms: optional_integer(object, "deadline_ms")?,
-        timeout_ms: optional_integer(object, "timeout_ms")?,
+        deadline_ms: optional_whole(object, "deadline_ms")?,
+        timeout_ms: optional_whole(object, "timeout_ms")?,
         retry: part(object, "retry")?
             .map(|part| retry(part, &pools::default_retry()))
             .transpose()?,
@@ -192,7 +192,7 @@ fn result(object: &Object) -> Result<TaskResultBody, Fault> {
             .as_bool()
             .ok_or_else(|| wrong_type("success", "true or false", success))?,
         error: content(object, "error")?,
-        latency_ms: optional_integer(object, "latency_ms")?,
+        latency_ms: optional_whole(object, "latency_ms")?,
         cost: optional_number(object, "cost")?,
         quality: optional_number(object, "quality")?,
         output: payload(object, "output")?,
@@ -201,15 +201,15 @@ fn result(object: &Object) -> Result<TaskResultBody, Fault> {
 
 fn lease(object: &Object) -> Result<u64, Fault> {
     let value = required(object, "lease")?;
-    value.as_u64().ok_or_else(|| wrong_type("lease", "a whole number from 0", value))
+    unsigned(value).ok_or_else(|| wrong_type("lease", "a whole number from 0", value))
 }
 
 /// When a failed task is tried again; what is not said stays as in `default`.
 pub(super) fn retry(part: &Object, default: &RetryPolicy) -> Result<RetryPolicy, Fault> {
     Ok(RetryPolicy {
         max_attempts: optional_u32(part, "max_attempts")?.unwrap_or(default.max_attempts),
-        backoff_ms: optional_integer(part, "backoff_ms")?.unwrap_or(default.backoff_ms),
-        backoff_max_ms: optional_integer(part, "backoff_max_ms")?.unwrap_or(default.backoff_max_ms),
+        backoff_ms: optional_whole(part, "backoff_ms")?.unwrap_or(default.backoff_ms),
+        backoff_max_ms: optional_whole(part, "backoff_max_ms")?.unwrap_or(default.backoff_max_ms),
         jitter: optional_number(part, "jitter")?.unwrap_or(default.jitter),
     })
 }
@@ -269,7 +269,7 @@ pub(super) fn leases(object: &Object, name: &str) -> Result<Option<Vec<u64>>, Fa
         return Ok(None);
     }
     let whole = |value: &Value| {
-        value.as_u64().ok_or_else(|| wrong_type(name, "a list of whole numbers from 0", value))
+        unsigned(value).ok_or_else(|| wrong_type(name, "a list of whole numbers from 0", value))
     };
     list(object, name)?.iter().map(whole).collect::<Result<_, _>>().map(Some)
 }
@@ -280,7 +280,7 @@ pub(super) fn optional_number(object: &Object, name: &str) -> Result<Option<f64>
 
 pub(super) fn optional_u32(object: &Object, name: &str) -> Result<Option<u32>, Fault> {
     let whole = |value: &Value| {
-        let found = value.as_u64().and_then(|found| u32::try_from(found).ok());
+        let found = unsigned(value).and_then(|found| u32::try_from(found).ok());
         found.ok_or_else(|| wrong_type(name, "a whole number from 0 to 4294967295", value))
     };
     optional(object, name).map(whole).transpose()

@@ -12,14 +12,12 @@ use zeitgeber_processors::tasks::Pool;
 
 use super::{
     App, Id, Kind, Params, Problem, ProblemBody, Received, Scope,
-    commands::{CommandOutcome, Fields, command, take},
+    commands::{CommandOutcome, Fields, Left, command, take},
     extract::{default_tenant, limit},
+    listed::{Listed, written},
     outcomes::{Outcomes, answer},
-    pools::{Home, InPool, ROWS, ROWS_MAX, default_pool, json, written},
+    pools::{Home, InPool, ROWS, ROWS_MAX, default_pool, json},
 };
-
-/// Bytes from which on a list of agents takes no further one.
-const LIST_BYTES: usize = 1 << 20;
 
 #[derive(OpenApi)]
 #[openapi(paths(post_agents, get_agents, get_agent, post_heartbeat, post_drain, post_leave))]
@@ -114,7 +112,8 @@ async fn post_agents(
     Params(home): Params<InPool>,
     received: Received,
 ) -> Result<Response, Problem> {
-    let taken = take(&app, &home.checked()?, received, "register").await?;
+    let home = home.checked()?;
+    let taken = take(&app, Left::Filled("register", &home), received).await?;
     answer(&taken.told, taken.carries)
 }
 
@@ -213,6 +212,9 @@ struct Which {
     #[serde(default = "default_tenant")]
     #[param(min_length = 1, max_length = 256, pattern = "^[^/]+$", required = false)]
     tenant: String,
+    /// Those behind this one: the `next` of the page before.
+    #[param(value_type = Option<String>, pattern = "^[0-9]{1,9}$", nullable = false)]
+    after: Option<u32>,
     /// At most this many.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -224,8 +226,9 @@ struct Which {
 struct Agents {
     /// In the order in which they joined.
     agents: Vec<Agent>,
-    /// Whether there are more.
-    more: bool,
+    /// The `after` of the next page; null: there is nothing more now.
+    #[schema(required = true)]
+    next: Option<String>,
 }
 
 /// An agent.
@@ -266,9 +269,11 @@ struct Agent {
 }
 
 /// The agents of a pool
+///
+/// In the order in which they joined, page by page.
 #[utoipa::path(get, path = "/v1/agents", tag = "tasks", params(Which),
     responses(
-        (status = 200, description = "In the order in which they joined.", body = Agents),
+        (status = 200, description = "One page.", body = Agents),
         (status = 404, description = "No such pool.",
          body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -279,25 +284,15 @@ async fn get_agents(
 ) -> Result<Response, Problem> {
     let limit = limit(which.limit, ROWS, ROWS_MAX)?;
     let home = Home::of(which.tenant, which.pool)?;
-    home.ask(&app, move |pool, _| list(pool, limit)).await.map(json)
+    let after = which.after;
+    home.ask(&app, move |pool, _| list(pool, after, limit)).await.map(json)
 }
 
-fn list(pool: &Pool, limit: usize) -> Vec<u8> {
-    let mut text = b"{\"agents\":[".to_vec();
-    let mut listed = 0;
-    for agent in pool.agents().iter().take(limit) {
-        if text.len() >= LIST_BYTES {
-            break;
-        }
-        if listed > 0 {
-            text.push(b',');
-        }
-        text.extend(written(&pool.agent_view(agent)));
-        listed += 1;
-    }
-    let more = listed < pool.agents().len();
-    text.extend_from_slice(format!("],\"more\":{more}}}").as_bytes());
-    text
+fn list(pool: &Pool, after: Option<u32>, limit: usize) -> Vec<u8> {
+    let first = after.map_or(0, |after| after.saturating_add(1));
+    let rest = pool.agents().get(first as usize..).unwrap_or_default();
+    let views = rest.iter().map(|agent| pool.agent_view(agent));
+    Listed::page("agents", limit, (first..).zip(views))
 }
 
 /// An agent

@@ -16,7 +16,7 @@ use http::{
 use tracing::Instrument;
 
 use super::{Answered, App, Kind, Problem, RequestId, Scope};
-use crate::telemetry::access;
+use crate::telemetry::{access, traces};
 
 /// The header that names a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,6 +39,7 @@ pub(super) async fn answer(State(app): State<App>, mut request: Request, next: N
     let method = request.method().clone();
     let template = route.as_ref().map(MatchedPath::as_str);
     let span = access::request(&text, method.as_str(), template);
+    traces::follow(&span, request.headers());
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
     let answered = handled.instrument(span.clone()).await;
     let response = answered.unwrap_or_else(|_| {

@@ -8,22 +8,21 @@
 use std::time::Duration;
 
 use axum::{Router, extract::State, response::Response, routing::get};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 use utoipa::{IntoParams, OpenApi, ToSchema};
-use zeitgeber_processors::tasks::{Held, Pool, TaskState};
-use zeitgeber_schemas::{Payload, Priority, Resources};
+use zeitgeber_processors::tasks::{Pool, TaskState};
 
 use super::{
     App, Id, Kind, Params, Problem, ProblemBody, Scope,
     extract::default_tenant,
-    pools::{Home, default_pool, json, written},
+    listed::Listed,
+    pools::{Home, default_pool, json},
 };
+use crate::query::Assignment;
 
 /// Longest wait, ms.
 const WAIT_MAX_MS: u64 = 60_000;
-/// Bytes from which on an answer takes no further assignment: they come with the next one.
-const ANSWER_BYTES: usize = 1 << 20;
 
 #[derive(OpenApi)]
 #[openapi(paths(get_assignments))]
@@ -65,62 +64,6 @@ struct Assignments<'a> {
     assignments: Vec<Assignment<'a>>,
 }
 
-/// A task that an agent has, and its lease.
-#[derive(Debug, Serialize, ToSchema)]
-struct Assignment<'a> {
-    /// The task.
-    task: &'a str,
-    /// Which assignment of the task it is, from 1.
-    #[schema(minimum = 1)]
-    attempt: u32,
-    /// The lease: to be named with start and result.
-    lease: u64,
-    /// When the lease runs out, ms UTC.
-    lease_until_ms: i64,
-    /// When it was assigned, ms UTC.
-    assigned_ms: i64,
-    /// When the agent started it, ms UTC; null: it has not.
-    #[schema(required = true)]
-    started_ms: Option<i64>,
-    /// When the task expires, ms UTC.
-    deadline_ms: i64,
-    /// How urgent it is.
-    #[schema(value_type = String)]
-    priority: Priority,
-    /// What it asks the agent to be able to do.
-    capabilities: &'a [String],
-    /// Its context.
-    features: &'a [f64],
-    /// Its score.
-    complexity: f64,
-    /// What it takes of the agent's quotas.
-    #[schema(value_type = Object)]
-    needs: &'a Resources,
-    /// What it is about: `content_type`, and `reference` or `inline`.
-    #[schema(value_type = Option<Object>, required = true)]
-    payload: Option<&'a Payload>,
-}
-
-impl<'a> From<Held<'a>> for Assignment<'a> {
-    fn from(Held { task, attempt }: Held<'a>) -> Self {
-        Self {
-            task: &task.id,
-            attempt: attempt.attempt,
-            lease: attempt.lease,
-            lease_until_ms: attempt.lease_until_ms,
-            assigned_ms: attempt.at_ms,
-            started_ms: attempt.started_ms,
-            deadline_ms: task.deadline_ms,
-            priority: task.priority,
-            capabilities: &task.body.capabilities,
-            features: &task.body.features,
-            complexity: task.body.complexity,
-            needs: &task.body.needs,
-            payload: task.body.payload.as_ref(),
-        }
-    }
-}
-
 /// What an agent has now.
 struct Found {
     pool: u64,
@@ -130,22 +73,16 @@ struct Found {
 
 fn found(pool: &Pool, number: u64, agent: &str, started: bool) -> Option<Found> {
     pool.agent(agent)?;
-    let mut text = b"{\"assignments\":[".to_vec();
-    let mut is_empty = true;
+    let mut list = Listed::new("assignments");
     for held in pool.assignments(agent) {
-        if text.len() >= ANSWER_BYTES {
+        let wanted = started || held.task.state == TaskState::Assigned;
+        // What does not fit any more comes with the next answer.
+        if wanted && !list.push(&Assignment::from(held)) {
             break;
         }
-        if started || held.task.state == TaskState::Assigned {
-            if !is_empty {
-                text.push(b',');
-            }
-            text.extend(written(&Assignment::from(held)));
-            is_empty = false;
-        }
     }
-    text.extend_from_slice(b"]}");
-    Some(Found { pool: number, is_empty, text })
+    let is_empty = list.is_empty();
+    Some(Found { pool: number, is_empty, text: list.finish() })
 }
 
 async fn ask(app: &App, home: &Home, agent: &str, started: bool) -> Result<Found, Problem> {

@@ -9,13 +9,17 @@ use std::{
 };
 
 use metrics::Counter;
+use tokio::time::sleep;
 
 use crate::{
     config::Service,
     measure::Histogram,
-    stream::{Ended, Frame, Subscription},
+    stream::{Ended, Frame, Subscription, Watch},
     telemetry::{Counted, Serving, Transport, metrics},
 };
+
+/// How often it is looked whether a client was cut off that takes nothing.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A subscription on its way to a client.
 pub(super) struct Carried {
@@ -41,6 +45,18 @@ impl Carried {
     /// As [`Subscription::take`].
     pub(super) async fn take(&self, bytes: usize) -> Result<Vec<Arc<Frame>>, Ended> {
         self.subscription.take(bytes).await
+    }
+
+    /// As [`Subscription::watch`].
+    pub(super) fn watch(&self) -> Watch {
+        self.subscription.watch()
+    }
+
+    /// Comes back once the hub has cut the client off, whatever the client does not take.
+    pub(super) async fn cut_off(&self) {
+        while self.subscription.ended() != Some(Ended::Slow) {
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// These are on their way to the client.

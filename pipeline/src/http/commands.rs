@@ -50,14 +50,17 @@ fn arrival(app: &App) -> Arrival {
     Arrival { stamp_ms: app.stamp_ms(), door_now_ms: now_ms() }
 }
 
-/// Takes a body of inputs, those without a `type` being of this one, those without a pool of
-/// `home`'s; returns once all are durable.
-pub(super) async fn take(
-    app: &App,
-    home: &Home,
-    received: Received,
-    kind: &str,
-) -> Result<Taken, Problem> {
+/// What stands in for what inputs leave out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Left<'a> {
+    /// The `type`, and pool and tenant of the address.
+    Filled(&'static str, &'a Home),
+    /// Nothing: each input is read as it is in a file.
+    Out,
+}
+
+/// Takes a body of inputs; returns once all are durable.
+pub(super) async fn take(app: &App, left: Left<'_>, received: Received) -> Result<Taken, Problem> {
     let received = received.only(&[Media::Json, Media::Ndjson])?;
     let (options, arrival) = (app.options(false), arrival(app));
     let mut intake = app.engine().intake();
@@ -68,7 +71,7 @@ pub(super) async fn take(
         if item.len() > limit {
             oversized(&mut intake, number, item, &options, limit);
         } else {
-            let (command, completed) = read(item, home, kind, arrival);
+            let (command, completed) = read(item, left, arrival);
             let raw = completed.as_ref().map_or(item, String::as_bytes);
             match command {
                 Ok(command) => {
@@ -83,16 +86,30 @@ pub(super) async fn take(
         }
         turn(number).await;
     }
-    Ok(Taken { told: settle(app, Sort::Tasks, intake).await?, carries, last })
+    let mut told = settle(app, Sort::Tasks, intake).await?;
+    if matches!(left, Left::Out) {
+        as_of_a_file(&mut told);
+    }
+    Ok(Taken { told, carries, last })
+}
+
+/// What changed nothing is told as a repeat, which is what it is of a file.
+fn as_of_a_file(told: &mut Told) {
+    told.counts.repeats += std::mem::take(&mut told.counts.idle);
+    for line in told.lines.iter_mut().filter(|line| line.is_idle) {
+        *line = LineOutcome::refused(line.line, None, None, Reason::Duplicate);
+    }
 }
 
 /// One input, and its text where something of the address had to be put in.
 fn read(
     item: &[u8],
-    home: &Home,
-    kind: &str,
+    left: Left<'_>,
     arrival: Arrival,
 ) -> (Result<PoolInput, Box<Refusal>>, Option<String>) {
+    let Left::Filled(kind, home) = left else {
+        return (tasks::command(item, arrival), None);
+    };
     let Ok(Value::Object(mut object)) = serde_json::from_slice(item) else {
         return (tasks::command(item, arrival), None);
     };
@@ -125,8 +142,10 @@ pub(super) async fn command(
     }
     let value = Value::Object(fields);
     let command = tasks::command_of(&value, arrival(app)).map_err(|refusal| refused(&refusal))?;
+    let line = value.to_string();
+    app.check_line(&line)?;
     let mut intake = app.engine().intake();
-    intake.take_command(1, &command, value.to_string().as_bytes());
+    intake.take_command(1, &command, line.as_bytes());
     let told = settle(app, Sort::Tasks, intake).await?;
     match told.lines.into_iter().next() {
         Some(LineOutcome { outcome: "rejected", detail: None, reason, .. }) => {

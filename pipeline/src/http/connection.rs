@@ -7,7 +7,7 @@ use std::{
     io,
     pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
@@ -32,7 +32,10 @@ use tokio::{
 use tower::ServiceExt;
 
 use super::App;
-use crate::config::Service;
+use crate::{
+    config::Service,
+    stream::{Ended, Watch},
+};
 
 /// Largest head of a request, bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -40,7 +43,7 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const STREAMS_MAX: u32 = 256;
 /// How often a quiet HTTP/2 connection is asked whether it lives.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// How often it is looked whether a connection is idle.
+/// How often it is looked whether a connection is idle, or a stream of it was cut off.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a connection that was told to end may take.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -64,8 +67,8 @@ where
         .max_header_list_size(HEAD_BYTES_MAX as u32)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_EVERY);
-    let under_way = Arc::new(AtomicUsize::new(0));
-    let guards = Arc::clone(&under_way);
+    let traffic = Arc::new(Traffic::default());
+    let guards = Arc::clone(&traffic);
     let service = service_fn(move |request: Request<Incoming>| {
         let guard = UnderWay::begin(&guards);
         let answer = router.clone().oneshot(request.map(Body::new));
@@ -77,7 +80,8 @@ where
         // What broke a connection is its client's to know.
         ended = connection.as_mut() => return drop(ended),
         () = app.stopping() => connection.as_mut().graceful_shutdown(),
-        () = idle(&under_way, Service::seconds(settings.idle_s)) => {
+        () = traffic.cut_off() => return,
+        () = traffic.idle(Service::seconds(settings.idle_s)) => {
             connection.as_mut().graceful_shutdown();
             drop(timeout(FAREWELL, connection).await);
             return;
@@ -87,35 +91,65 @@ where
     drop(connection.await);
 }
 
-/// Comes back once no request has been under way for `bound`.
-async fn idle(under_way: &AtomicUsize, bound: Duration) {
-    let mut since = Instant::now();
-    while since.elapsed() < bound {
-        sleep(LOOK_EVERY.min(bound)).await;
-        if under_way.load(Ordering::Relaxed) > 0 {
-            since = Instant::now();
+/// What goes on in a connection.
+#[derive(Debug, Default)]
+struct Traffic {
+    under_way: AtomicUsize,
+    streams: Mutex<Vec<Watch>>,
+}
+
+impl Traffic {
+    /// Comes back once no request has been under way for `bound`.
+    async fn idle(&self, bound: Duration) {
+        let mut since = Instant::now();
+        while since.elapsed() < bound {
+            sleep(LOOK_EVERY.min(bound)).await;
+            if self.under_way.load(Ordering::Relaxed) > 0 {
+                since = Instant::now();
+            }
         }
+    }
+
+    /// Comes back once one of its streams was cut off because the client takes nothing of it. The
+    /// connection must go with it: over HTTP/2 one stream can stand still on a connection that is
+    /// otherwise alive, and nothing but the end of the connection reaches its body.
+    async fn cut_off(&self) {
+        while !self.any_cut_off() {
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn any_cut_off(&self) -> bool {
+        let mut streams = self.streams();
+        let cut_off = streams.iter().any(|stream| stream.ended() == Some(Ended::Slow));
+        streams.retain(|stream| stream.ended() != Some(Ended::Dropped));
+        cut_off
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Vec<Watch>> {
+        self.streams.lock().expect("nothing panics while they are held")
     }
 }
 
 /// A request under way, until its answer's last byte is taken.
-struct UnderWay(Arc<AtomicUsize>);
+struct UnderWay(Arc<Traffic>);
 
 impl UnderWay {
-    fn begin(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
+    fn begin(traffic: &Arc<Traffic>) -> Self {
+        traffic.under_way.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(traffic))
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// The answer, whose body keeps its request under way.
-fn guarded(response: Response, guard: UnderWay) -> Response {
+fn guarded(mut response: Response, guard: UnderWay) -> Response {
+    guard.0.streams().extend(response.extensions_mut().remove::<Watch>());
     response.map(|body| {
         if body.is_end_stream() {
             return body;

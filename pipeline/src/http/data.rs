@@ -78,6 +78,7 @@ async fn post_data(
     let mut intake: Intake = app.engine().intake();
     let options = app.options(false);
     for (line, number) in lines.iter().zip(1..) {
+        app.check_line(line)?;
         let taken = intake.reading_if_readable(number, line.as_bytes(), &options);
         taken.map_err(|refusal| refused(&refusal))?;
     }

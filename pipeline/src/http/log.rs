@@ -165,24 +165,36 @@ async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
         None => app.long_read(move |journal, _| rows(journal, filter, to, limit)).await?,
         Some(last) => {
             let last = self::limit(Some(last), LIMIT, LIMIT_MAX)?;
-            app.long_read(move |journal, _| newest(journal, &filter, to, last)).await?
+            app.long_read(move |journal, _| newest(journal, filter, to, last)).await?
         }
     };
     let next = page.next.map(|next| next.to_string());
     Ok(Json(EventPage { events: page.rows, next }))
 }
 
-/// The last events, of inputs received before a time.
+/// The last events of inputs received before a time.
 fn newest(
     journal: &dyn Journal,
-    filter: &EventFilter,
+    mut filter: EventFilter,
     to: Option<i64>,
     last: usize,
 ) -> Result<query::EventPage, QueryError> {
-    let mut page = query::Scope::of(journal, filter)?.newest(journal, filter, last)?;
-    page.rows.retain(|row| to.is_none_or(|to| row.recv_ts.unwrap_or(row.ts) < to));
-    page.next = None;
-    Ok(page)
+    let scope = query::Scope::of(journal, &filter)?;
+    let mut rows: Vec<EventRow> = Vec::new();
+    loop {
+        let mut page = scope.newest(journal, &filter, last - rows.len())?;
+        page.rows.retain(|row| received_before(row, to));
+        page.rows.append(&mut rows);
+        rows = page.rows;
+        if page.next.is_none() || rows.len() == last {
+            return Ok(query::EventPage { rows, next: None });
+        }
+        filter.before = page.next;
+    }
+}
+
+fn received_before(row: &EventRow, to: Option<i64>) -> bool {
+    to.is_none_or(|to| row.recv_ts.unwrap_or(row.ts) < to)
 }
 
 /// The first events behind a position, of inputs received before a time.
@@ -196,8 +208,7 @@ fn rows(
     let mut found = query::EventPage { rows: Vec::new(), next: None };
     loop {
         let page = scope.page(journal, &filter, limit - found.rows.len())?;
-        let in_time = |row: &EventRow| to.is_none_or(|to| row.recv_ts.unwrap_or(row.ts) < to);
-        found.rows.extend(page.rows.into_iter().filter(in_time));
+        found.rows.extend(page.rows.into_iter().filter(|row| received_before(row, to)));
         found.next = page.next;
         if found.next.is_none() || found.rows.len() == limit {
             return Ok(found);
@@ -280,36 +291,26 @@ async fn get_dead_letters(
     let after = wanted.after.as_deref().map(position).transpose()?;
     let reason = wanted.reason.as_deref().map(reason).transpose()?;
     let filter = DeadLetterFilter { reason, user: wanted.user };
-    let letters = app.long_read(move |journal, _| letters(journal, &filter, after, limit)).await?;
-    let mut letters = letters.ok_or_else(|| {
-        Problem::new(Kind::UnknownPosition, "`after` is no dead letter of those that are wanted")
-    })?;
+    let read = app.long_read(move |journal, _| letters(journal, &filter, after, limit));
+    let mut letters = read.await?;
     let next = (letters.len() > limit).then(|| letters[limit - 1].position.to_string());
     letters.truncate(limit);
     Ok(Json(LetterPage { dead_letters: letters, next }))
 }
 
-/// The dead letters behind one, one more than are asked for where there are more; none where that
-/// one is not met.
+/// The dead letters behind an event, one more than are asked for where there are more.
 fn letters(
     journal: &dyn Journal,
     filter: &DeadLetterFilter,
     after: Option<Position>,
     limit: usize,
-) -> Result<Option<Vec<DeadLetter>>, QueryError> {
+) -> Result<Vec<DeadLetter>, QueryError> {
     let mut letters = Vec::new();
-    let mut passed = after.is_none();
-    query::dead_letters(journal, filter, |letter| {
-        // What is asked for comes behind a letter of the page before, which is met again.
-        if passed {
-            letters.push(letter);
-        } else {
-            passed = Some(letter.position) == after;
-        }
-        let enough = letters.len() > limit;
-        Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    query::dead_letters_behind(journal, filter, after, |letter| {
+        letters.push(letter);
+        if letters.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    Ok(passed.then_some(letters))
+    Ok(letters)
 }
 
 pub(super) fn reason(name: &str) -> Result<Reason, Problem> {
@@ -360,7 +361,10 @@ async fn get_report(
     app.long_read(move |journal, _| query::report(journal, range, user.as_deref())).await.map(Json)
 }
 
-/// One decision, from the readings behind it to the reward that it earned
+/// One decision, from what led to it to the reward that it earned
+///
+/// `about` says whether it is about a `person` (which intervention: readings, analysis, arms,
+/// feedback) or a `task` (which agent: what was asked, agents, assignment, result).
 #[utoipa::path(get, path = "/v1/decisions/{id}", tag = "log",
     params(("id" = String, Path, pattern = "^[0-9a-fA-F]{4,32}$",
             description = "The decision's id, or its beginning: at least 4 of its 32 digits.")),

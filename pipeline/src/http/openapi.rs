@@ -5,6 +5,8 @@
 
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
@@ -70,7 +72,29 @@ pub fn document() -> Document {
 /// The document as JSON, made once.
 pub(super) fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| document().to_json().expect("the document has a JSON form"))
+    TEXT.get_or_init(|| {
+        let document = serde_json::to_value(document());
+        let mut document = document.expect("the document has a JSON form");
+        say_bytes(&mut document);
+        document.to_string()
+    })
+}
+
+/// Says of every bounded text that its length is counted in bytes, which JSON Schema cannot:
+/// `maxLength` counts characters, of which at most as many fit.
+fn say_bytes(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(most) = fields.get("maxLength").and_then(Value::as_u64) {
+                let said = fields.get("description").and_then(Value::as_str).unwrap_or_default();
+                let said = format!("{said} At most {most} bytes in UTF-8.").trim_start().to_owned();
+                fields.insert("description".into(), said.into());
+            }
+            fields.values_mut().for_each(say_bytes);
+        }
+        Value::Array(items) => items.iter_mut().for_each(say_bytes),
+        _ => {}
+    }
 }
 
 /// A time as most write it; other forms of RFC 3339 are read as well.
@@ -143,7 +167,6 @@ fn parameter(parameter: &mut Parameter) {
         "reason" => text().enum_values(Some(Reason::ALL.iter().map(|reason| reason.as_str()))),
         "from" | "to" => text().pattern(Some(format!("^({TIME})$"))),
         "at" => text().pattern(Some(format!("^({TIME}|{POSITION}(,{POSITION}){{0,99}})$"))),
-        "after" => text().pattern(Some(format!("^{POSITION}$"))),
         _ => return,
     };
     parameter.schema = Some(schema.into());

@@ -26,6 +26,8 @@ use crate::{
 
 /// Most people of one answer.
 const LIMIT_MAX: usize = 10_000;
+/// People of each partition with whose ids one that nobody has is compared.
+const COMPARED_MAX: usize = 1_000;
 /// People of one answer, unless asked for otherwise.
 const LIMIT: usize = 1_000;
 
@@ -114,6 +116,7 @@ async fn put_profile(
     named(&mut document, "user_id", &id)?;
     named(&mut document, "tenant", &tenant)?;
     let document = Value::Object(document).to_string();
+    app.check_line(&document)?;
     let mut profile = profile::profile(document.as_bytes()).map_err(|refusal| refused(&refusal))?;
     profile.recv_ts = profile.recv_ts.or_else(|| app.stamp_ms());
     let mut intake = app.engine().intake();
@@ -208,7 +211,12 @@ fn profile_document(tenant: &str, id: &str, profile: &ProfileBody) -> Value {
 /// The problem of a person whom nobody knows, with the ids most like theirs.
 async fn unknown(app: &App, tenant: &str, id: &str) -> Problem {
     let key = person_key(tenant, id).into_owned();
-    match users(app, tenant, "", usize::MAX).await {
+    // Whoever asks for nobody over and over must not hold up the writers.
+    let known = match app.0.asks_for_nobody.try_acquire() {
+        Ok(_permit) => users(app, tenant, "", COMPARED_MAX).await,
+        Err(_) => Ok(Vec::new()),
+    };
+    match known {
         Ok(known) => {
             let keys: Vec<_> = known.iter().map(|user| person_key(tenant, user)).collect();
             query::unknown_user(&key, keys.iter().map(|key| &**key)).into()

@@ -5,7 +5,7 @@ use http::{HeaderValue, header::CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use zeitgeber_processors::tasks::Pool;
-use zeitgeber_schemas::{PartitionId, PoolBody};
+use zeitgeber_schemas::PartitionId;
 
 use super::{
     App, Id, Kind, Media, Params, Problem, ProblemBody, Received, Scope, Tenant,
@@ -13,6 +13,7 @@ use super::{
     extract::{check_id, checked_tenant, default_tenant},
     people::object,
 };
+use crate::query::PoolView;
 
 /// The pool where none is named.
 const DEFAULT_POOL: &str = "default";
@@ -141,74 +142,14 @@ pub(super) fn json(text: Vec<u8>) -> Response {
     response
 }
 
-/// What the state holds, as JSON.
-pub(super) fn written(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("texts and numbers have a JSON form")
-}
-
-/// How many of something, by name.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(value_type = std::collections::BTreeMap<String, u64>)]
-struct Numbers(serde_json::Map<String, serde_json::Value>);
-
-impl Numbers {
-    fn of(counts: impl Iterator<Item = (&'static str, u64)>) -> Self {
-        Self(counts.map(|(name, count)| (name.to_owned(), count.into())).collect())
-    }
-}
-
-/// How a pool is doing.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Pool)]
-struct PoolView {
-    /// Its name.
-    pool: String,
-    /// The tenant.
-    tenant: String,
-    /// The policy by which tasks find agents.
-    policy: String,
-    /// The instant that the pool has come to, ms UTC.
-    #[schema(required = true)]
-    clock_ms: Option<i64>,
-    /// When time alone will next change something, ms UTC.
-    #[schema(required = true)]
-    due_ms: Option<i64>,
-    /// Tasks submitted so far.
-    submitted: u64,
-    /// Outcomes learnt from so far.
-    rewards: u64,
-    /// Tasks that are remembered, by state.
-    tasks: Numbers,
-    /// Agents that are remembered, by health.
-    agents: Numbers,
-    /// How it works; told of one pool, not in a list.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object, required = false)]
-    configuration: Option<PoolBody>,
-}
-
-fn view(pool: &Pool) -> PoolView {
-    PoolView {
-        pool: pool.name.clone(),
-        tenant: pool.tenant.clone(),
-        policy: pool.configuration.policy.kind.as_str().into(),
-        clock_ms: pool.clock_ms(),
-        due_ms: pool.due_ms(),
-        submitted: pool.submitted(),
-        rewards: pool.rewards_taken,
-        tasks: Numbers::of(pool.tasks_by_state().map(|(state, n)| (state.as_str(), n))),
-        agents: Numbers::of(pool.agents_by_health().map(|(health, n)| (health.as_str(), n))),
-        configuration: None,
-    }
-}
-
 /// Some pools.
 #[derive(Debug, Serialize, ToSchema)]
 struct Pools {
     /// By name.
     pools: Vec<PoolView>,
-    /// Whether there are more.
-    more: bool,
+    /// The `after` of the next page; null: there is nothing more now.
+    #[schema(required = true)]
+    next: Option<String>,
 }
 
 /// Which pools.
@@ -220,14 +161,19 @@ struct Which {
     #[serde(default = "default_tenant")]
     #[param(min_length = 1, max_length = 256, pattern = "^[^/]+$", required = false)]
     tenant: String,
+    /// Those behind this name: the `next` of the page before.
+    #[param(min_length = 1, max_length = 256, nullable = false)]
+    after: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
 /// Which pools there are
+///
+/// The tenant's, by name, page by page.
 #[utoipa::path(get, path = "/v1/pools", tag = "tasks", params(Which),
-    responses((status = 200, description = "The tenant's pools, by name.", body = Pools)),
+    responses((status = 200, description = "One page.", body = Pools)),
 )]
 async fn get_pools(
     State(app): State<App>,
@@ -235,21 +181,25 @@ async fn get_pools(
 ) -> Result<Json<Pools>, Problem> {
     let tenant = checked_tenant(which.tenant)?;
     let limit = super::extract::limit(which.limit, ROWS, ROWS_MAX)?;
+    if let Some(after) = &which.after {
+        check_id("`after`", after)?;
+    }
     let mut pools = Vec::new();
     for partition in app.engine().store().partitions() {
-        let tenant = tenant.clone();
+        let (tenant, after) = (tenant.clone(), which.after.clone());
         let found = app.ask(partition, move |held, _| {
-            let mut own: Vec<&Pool> =
-                held.state().pools().iter().filter(|pool| pool.tenant == tenant).collect();
+            let behind = |pool: &&Pool| after.as_ref().is_none_or(|after| pool.name > *after);
+            let own = held.state().pools().iter().filter(|pool| pool.tenant == tenant);
+            let mut own: Vec<&Pool> = own.filter(behind).collect();
             own.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-            own.into_iter().take(limit + 1).map(view).collect::<Vec<_>>()
+            own.into_iter().take(limit + 1).map(PoolView::row).collect::<Vec<_>>()
         });
         pools.extend(found.await?);
     }
     pools.sort_unstable_by(|a, b| a.pool.cmp(&b.pool));
-    let more = pools.len() > limit;
+    let next = (pools.len() > limit).then(|| pools[limit - 1].pool.clone());
     pools.truncate(limit);
-    Ok(Json(Pools { pools, more }))
+    Ok(Json(Pools { pools, next }))
 }
 
 /// A pool: how it works and how it is doing
@@ -268,11 +218,7 @@ async fn get_pool(
     Params(tenant): Params<Tenant>,
 ) -> Result<Json<PoolView>, Problem> {
     let home = Home::of(tenant.checked()?, pool)?;
-    let found = home.ask(&app, |pool, _| PoolView {
-        configuration: Some(pool.configuration.clone()),
-        ..view(pool)
-    });
-    found.await.map(Json)
+    home.ask(&app, |pool, _| PoolView::whole(pool)).await.map(Json)
 }
 
 /// A policy by its name.

@@ -88,7 +88,7 @@ struct Wanted {
     tenant: String,
     /// What follows this event (`PARTITION:NUMBER`, an event's `id`) in the log's order; from now
     /// on where it is not given. The header `last-event-id` comes first.
-    #[param(pattern = "^[0-9]+:[0-9]+$", nullable = false)]
+    #[param(pattern = "^[0-9]{1,4}:[0-9]{1,18}$", nullable = false)]
     after: Option<String>,
 }
 
@@ -144,7 +144,13 @@ impl Wanted {
             match error {
                 SubscribeError::Busy { .. } => Problem::new(Kind::Busy, detail),
                 SubscribeError::Position(_) => Problem::new(Kind::Malformed, detail),
-                SubscribeError::Stopped => app.stopped(),
+                SubscribeError::Stopped => match app.streams().failure() {
+                    Some(failure) => {
+                        let detail = format!("the log could not be read: {failure}");
+                        Problem::new(Kind::JournalFailed, detail)
+                    }
+                    None => app.stopped(),
+                },
             }
         })?;
         subscription.joined().await;
@@ -175,8 +181,11 @@ async fn get_stream(
 ) -> Result<Response, Problem> {
     let carried = wanted.subscribe(&app, &headers, Transport::Sse).await?;
     let heartbeat = Service::seconds(app.service().heartbeat_s);
+    let watch = carried.watch();
     let events = Events { carried, heartbeat, stage: Stage::Begin };
     let mut response = Body::from_stream(unfold(events, Events::next)).into_response();
+    // Nobody asks the body for more while its client takes nothing, so the connection looks.
+    response.extensions_mut().insert(watch);
     let head = response.headers_mut();
     head.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     head.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -229,8 +238,9 @@ fn joined(frames: &[Arc<Frame>]) -> Bytes {
 /// The same events over WebSocket
 ///
 /// Each row is one text message: a JSON object as in `/v1/events`, with the event's `id` before
-/// all else. The service pings a quiet client. It closes with 1001 where it stops, with 1008 where
-/// the client takes nothing, with 1011 where the log cannot be read.
+/// all else. The service pings a quiet client. It closes with 1001 where it stops and with 1011
+/// where the log cannot be read. A client that takes nothing is cut off without a word, since it
+/// would not take that either.
 #[utoipa::path(get, path = "/v1/ws", tag = "streams",
     params(Wanted,
         ("last-event-id" = Option<String>, Header,
@@ -272,7 +282,10 @@ async fn talk(mut socket: WebSocket, carried: Carried, heartbeat: Duration) {
             taken = carried.take(WRITE_BYTES) => match taken {
                 Ok(frames) => {
                     pings.reset();
-                    let sent = send(&mut socket, &frames).await;
+                    let sent = tokio::select! {
+                        sent = send(&mut socket, &frames) => sent,
+                        () = carried.cut_off() => return,
+                    };
                     carried.written(&frames);
                     sent
                 }

@@ -1,18 +1,18 @@
 //! Where tasks stand: of a pool's state, and of the log where the pool has forgotten one.
 
 use axum::{Router, extract::State, response::Response, routing::get};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::{IntoParams, OpenApi, ToSchema};
-use zeitgeber_processors::tasks::{Pool, Task, TaskState};
-use zeitgeber_schemas::Priority;
+use zeitgeber_processors::tasks::{Pool, TaskState};
 
 use super::{
     App, Id, Kind, Params, Problem, ProblemBody, Scope,
     extract::{default_tenant, limit},
-    pools::{Home, InPool, ROWS, ROWS_MAX, default_pool, json as as_json, written},
+    listed::{Listed, written},
+    pools::{Home, InPool, ROWS, ROWS_MAX, default_pool, json as as_json},
 };
-use crate::query::{self, PoolPlace, Subject};
+use crate::query::{self, PoolPlace, Subject, TaskRow};
 
 #[derive(OpenApi)]
 #[openapi(paths(get_tasks, get_task))]
@@ -40,68 +40,32 @@ struct Which {
     /// Those in this state.
     #[param(value_type = Option<String>)]
     state: Option<TaskState>,
+    /// Those behind this one: the `next` of the page before.
+    #[param(value_type = Option<String>, pattern = "^[0-9]{1,9}$", nullable = false)]
+    after: Option<u32>,
     /// At most this many.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
 /// Some tasks.
-#[derive(Debug, Serialize, ToSchema)]
-struct Tasks {
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is written one by one")]
+struct Tasks<'a> {
     /// In a stable order, which is not that of submission.
-    tasks: Vec<Row>,
-    /// Whether there are more.
-    more: bool,
-}
-
-/// A task in a list.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = TaskRow)]
-struct Row {
-    /// Its id within the pool.
-    id: String,
-    /// Where it stands.
-    #[schema(value_type = String)]
-    state: TaskState,
-    /// Its priority now.
-    #[schema(value_type = String)]
-    priority: Priority,
-    /// When it was submitted, ms UTC.
-    submitted_ms: i64,
-    /// When it expires unless finished, ms UTC.
-    deadline_ms: i64,
-    /// Failed attempts so far.
-    failures: u32,
-    /// The agent that has it.
+    tasks: Vec<TaskRow<'a>>,
+    /// The `after` of the next page; null: there is nothing more now.
     #[schema(required = true)]
-    agent: Option<String>,
-    /// The lease under which that agent has it.
-    #[schema(required = true)]
-    lease: Option<u64>,
-}
-
-impl Row {
-    fn of(task: &Task) -> Self {
-        let held = task.current();
-        Self {
-            id: task.id.clone(),
-            state: task.state,
-            priority: task.priority,
-            submitted_ms: task.submitted_ms,
-            deadline_ms: task.deadline_ms,
-            failures: task.failures,
-            agent: held.map(|attempt| attempt.agent.clone()),
-            lease: held.map(|attempt| attempt.lease),
-        }
-    }
+    next: Option<String>,
 }
 
 /// The tasks of a pool
 ///
-/// Those that it remembers: all that are not finished, and the finished ones up to its bound.
+/// Those that it remembers: all that are not finished, and the finished ones up to its bound; page
+/// by page. A task that stays as it is between two pages stands in one of them.
 #[utoipa::path(get, path = "/v1/tasks", tag = "tasks", params(Which),
     responses(
-        (status = 200, description = "Some of the pool's tasks.", body = Tasks),
+        (status = 200, description = "One page.", body = Tasks),
         (status = 404, description = "No such pool.",
          body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -109,17 +73,15 @@ impl Row {
 async fn get_tasks(
     State(app): State<App>,
     Params(which): Params<Which>,
-) -> Result<axum::Json<Tasks>, Problem> {
-    let (limit, state) = (limit(which.limit, ROWS, ROWS_MAX)?, which.state);
+) -> Result<Response, Problem> {
+    let (limit, state, after) = (limit(which.limit, ROWS, ROWS_MAX)?, which.state, which.after);
     let home = Home::of(which.tenant, which.pool)?;
     let found = home.ask(&app, move |pool, _| {
-        let wanted = pool.tasks().filter(|task| state.is_none_or(|state| task.state == state));
-        let mut tasks: Vec<Row> = wanted.take(limit + 1).map(Row::of).collect();
-        let more = tasks.len() > limit;
-        tasks.truncate(limit);
-        Tasks { tasks, more }
+        let rows = pool.tasks_behind(after).map(|(at, task)| (at, TaskRow::from(task)));
+        let wanted = rows.filter(|(_, row)| state.is_none_or(|state| row.state == state));
+        Listed::page("tasks", limit, wanted)
     });
-    found.await.map(axum::Json)
+    found.await.map(as_json)
 }
 
 /// A task. One that the pool does not remember any more has `id`, `pool`, `tenant`, `state`,

@@ -5,16 +5,17 @@
 use axum::{Router, extract::State, response::Response, routing::post};
 use http::{HeaderValue, StatusCode, header::LOCATION};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
-use utoipa::{OpenApi, ToSchema};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 use zeitgeber_schemas::TaskInput;
 
 use super::{
     App, Id, Params, Problem, ProblemBody, Received, Scope,
     agents::{Amounts, Name},
-    commands::{CommandOutcome, Fields, command, take},
+    commands::{CommandOutcome, Fields, Left, command, take},
+    extract::default_tenant,
     outcomes::{Carries, Outcomes, answer},
-    pools::{InPool, Retry},
+    pools::{Home, InPool, Retry, default_pool},
 };
 use crate::door::tasks::PoolInput;
 
@@ -90,12 +91,32 @@ struct Content {
     inline: Option<serde_json::Value>,
 }
 
+/// How inputs are taken.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct How {
+    /// The pool; `default` where it is not given.
+    #[serde(default = "default_pool")]
+    #[param(min_length = 1, max_length = 256, required = false)]
+    pool: String,
+    /// The tenant; `default` where it is not given.
+    #[serde(default = "default_tenant")]
+    #[param(min_length = 1, max_length = 256, pattern = "^[^/]+$", required = false)]
+    tenant: String,
+    /// Each input is taken as it is from a file: nothing of the address stands in for a `type` or a
+    /// `pool` that it leaves out, and one that changes nothing is a repeat.
+    #[serde(default)]
+    #[param(required = false)]
+    as_sent: bool,
+}
+
 /// Submit tasks
 ///
 /// Answered when all of them are durable. A line of NDJSON, or an item of an array, has an outcome
 /// of its own, and may be any input of a pool by its `type`, as `zeitgeber ingest --as tasks` reads
-/// them; without one it is a task. One new task is answered by 201 and its address.
-#[utoipa::path(post, path = "/v1/tasks", tag = "tasks", params(InPool),
+/// them; without one it is a task, unless it is taken `as_sent`. One new task is answered by 201 and its address.
+#[utoipa::path(post, path = "/v1/tasks", tag = "tasks", params(How),
     request_body(description = "Tasks.", content(
         (Body = "application/json"),
         (String = "application/x-ndjson"),
@@ -114,10 +135,12 @@ struct Content {
 )]
 async fn post_tasks(
     State(app): State<App>,
-    Params(home): Params<InPool>,
+    Params(how): Params<How>,
     received: Received,
 ) -> Result<Response, Problem> {
-    let taken = take(&app, &home.checked()?, received, "submit").await?;
+    let home = Home::of(how.tenant, how.pool)?;
+    let left = if how.as_sent { Left::Out } else { Left::Filled("submit", &home) };
+    let taken = take(&app, left, received).await?;
     let mut response = answer(&taken.told, taken.carries)?;
     let is_new = taken.told.lines.first().is_some_and(|line| line.outcome == "accepted");
     if let (Carries::One, true, Some(input)) = (taken.carries, is_new, &taken.last)

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::{Event, Reason, SchemaId};
 
-use super::{Position, QueryError, Scope, Visit, Walk, hex};
+use super::{Names, Position, QueryError, Scope, Visit, Walk, hex};
 use crate::journal::{Journal, Key, Place, RawRef, ScanFrom};
 
 /// Which dead letters are wanted.
@@ -98,6 +98,43 @@ pub fn dead_letters(
         each(found)
     })?;
     Ok(counts)
+}
+
+/// Streams the dead letters wanted behind an event (none: from the first one on), in log order,
+/// until `each` breaks. Reads nothing before it but names.
+///
+/// # Errors
+///
+/// The log has no such position, or cannot be read.
+pub fn dead_letters_behind(
+    journal: &dyn Journal,
+    filter: &DeadLetterFilter,
+    after: Option<Position>,
+    mut each: impl FnMut(DeadLetter) -> ControlFlow<()>,
+) -> Result<(), QueryError> {
+    let scope = match &filter.user {
+        Some(user) => match Scope::person(journal, user) {
+            Ok(scope) => scope,
+            // Of somebody who only repeated what others sent no letter is stored.
+            Err(QueryError::UnknownUser { .. }) if !repeats(journal, filter)?.is_empty() => {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        },
+        None => Scope::everybody(Names::read(journal)?),
+    };
+    let mut walk = match after {
+        Some(after) => scope.walk_after(journal, after)?,
+        None => scope.walk(journal, Place::START..Place::END)?,
+    };
+    // The chunk that holds the event is read again.
+    let came = |at: Position| {
+        after.is_some_and(|after| after.partition == at.partition && at.n <= after.n)
+    };
+    walk.run(|met| match dead_letter(met, filter)? {
+        Some(found) if !came(found.position) => Ok(each(found)),
+        _ => Ok(ControlFlow::Continue(())),
+    })
 }
 
 fn dead_letter(

@@ -1,44 +1,25 @@
-//! One decision, from the readings that led to it to the reward that it earned.
+//! One decision, from what led to it to the reward that it earned.
+//!
+//! The learner decides for people (which intervention) and for pools of agents (who gets a task).
+//! Both kinds carry ids of one form and are found by them alike; what stands behind them differs,
+//! and so does what is told.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::ControlFlow,
-    sync::Arc,
-};
+mod person;
+mod task;
 
+use std::{ops::ControlFlow, sync::Arc};
+
+pub use person::{FeedbackTaken, PersonDecision, ReadingsUsed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zeitgeber_processors::routing::features::FEATURE_VERSION;
-use zeitgeber_schemas::{
-    DecisionId, DecisionMade, Event, FeedbackBody, FeedbackRecorded, FeedbackStatus,
-    InterventionIssued, InterventionSuppressed, Kind, OutcomeExpired, PartitionId, Policy,
-    RhythmAnalysed, SchemaId, Span,
-};
+pub use task::{Submitted, TaskDecision};
+use zeitgeber_schemas::{DecisionId, DecisionMade, Event, PartitionId, SchemaId};
 
-use super::{EventFilter, Position, QueryError, Scope, Visit, Walk, summary::reward_value};
-use crate::{
-    journal::{EventRef, Journal, Key, Place, ScanFrom},
-    record::Parsed,
-};
-
-/// Names of the features, by version of the transform (from 1), in its order.
-const FEATURE_NAMES: [&[&str]; FEATURE_VERSION as usize] = [&[
-    "bias",
-    "time of day (sin)",
-    "time of day (cos)",
-    "sleepiness",
-    "vitality",
-    "regularity",
-    "recent movement",
-    "recent light",
-    "since last intervention",
-    "weekend",
-]];
+use super::{EventFilter, QueryError, Visit, Walk};
+use crate::journal::{EventRef, Journal, Key, Place, ScanFrom};
 
 /// One of a feature's units on its grid.
 const GRID: f64 = 4_096.0;
-/// How many of the window's readings are told.
-const READINGS_TOLD: usize = 5;
 /// Fewest digits that may stand for a decision's id: they name its partition.
 const FEWEST_DIGITS: usize = 4;
 /// How many ids are listed where several fit.
@@ -46,48 +27,12 @@ const MOST_LISTED: usize = 5;
 
 /// Everything behind one decision, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// The decision.
-    pub decision: DecisionMade,
-    /// Where its event stands.
-    pub position: Position,
-    /// The person.
-    pub user_id: Option<String>,
-    /// The tenant.
-    pub tenant: String,
-    /// The input whose arrival sealed the hour.
-    pub trigger: Value,
-    /// The readings that took part.
-    pub readings: ReadingsUsed,
-    /// The analysis that led to it.
-    pub analysis: Option<RhythmAnalysed>,
-    /// The context as the policy saw it.
-    pub features: Vec<Feature>,
-    /// The policy in force.
-    pub policy: Option<Policy>,
-    /// What went to the person.
-    pub issued: Option<InterventionIssued>,
-    /// Or why nothing did.
-    pub suppressed: Option<InterventionSuppressed>,
-    /// Feedback on it, in order.
-    pub feedback: Vec<FeedbackTaken>,
-    /// Its window passed without an outcome.
-    pub expired: Option<OutcomeExpired>,
-    /// The reward that the learner holds for it.
-    pub learnt: Option<f64>,
-}
-
-/// The readings of an analysed window that had been accepted when it was analysed.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ReadingsUsed {
-    /// How many, by kind.
-    pub counts: BTreeMap<Kind, u64>,
-    /// Event time of the earliest, ms UTC.
-    pub first_ts: Option<i64>,
-    /// Event time of the latest, ms UTC.
-    pub last_ts: Option<i64>,
-    /// The last ones accepted, as `events` shows them.
-    pub last: VecDeque<Value>,
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Explanation {
+    /// Which intervention a person got.
+    Person(Box<PersonDecision>),
+    /// Which agent got a task.
+    Task(Box<TaskDecision>),
 }
 
 /// A feature of the context.
@@ -101,19 +46,6 @@ pub struct Feature {
     pub value: f64,
 }
 
-/// Feedback on the decision, and what it did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FeedbackTaken {
-    /// Where its event stands.
-    pub position: Position,
-    /// When it was given, ms UTC.
-    pub ts: i64,
-    /// What was answered.
-    pub answer: Option<FeedbackBody>,
-    /// What it did.
-    pub recorded: FeedbackRecorded,
-}
-
 /// Explains the decision whose id begins with `id` (at least 4 of its 32 hexadecimal digits). The
 /// whole id is found through the index; a beginning needs the whole log read once.
 ///
@@ -122,24 +54,10 @@ pub struct FeedbackTaken {
 /// No decision, or several, begin like that; the log cannot be read.
 pub fn explain(journal: &dyn Journal, id: &str) -> Result<Explanation, QueryError> {
     let made = find(journal, &Prefix::parse(id)?)?;
-    let (partition, subject) = (made.id.partition(), made.subject);
-    let keys = [Key::decision(made.id), Key::configurations(partition)];
-    let scope = Scope::subject(journal, partition, subject)?.and(keys);
-    let mut found = None;
-    scope.walk(journal, made.place..Place::END)?.run(|met| {
-        found = found_in(met, made.id)?;
-        let known = found.is_some();
-        Ok(if known { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })?;
-    let mut explanation =
-        found.ok_or_else(|| QueryError::UnknownDecision { id: made.id.to_string() })?;
-    scope.walk(journal, Place::START..Place::END)?.run(|met| {
-        if met.partition() == partition {
-            explanation.take(met, subject)?;
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(explanation)
+    Ok(match made.is_of_a_task {
+        true => Explanation::Task(Box::new(task::explain(journal, &made)?)),
+        false => Explanation::Person(Box::new(person::explain(journal, &made)?)),
+    })
 }
 
 struct Prefix {
@@ -174,7 +92,15 @@ impl Prefix {
 struct Made {
     id: DecisionId,
     place: Place,
+    /// A person's number in the partition, or a pool's: they are numbered apart.
     subject: u64,
+    is_of_a_task: bool,
+}
+
+impl Made {
+    fn unknown(&self) -> QueryError {
+        QueryError::UnknownDecision { id: self.id.to_string() }
+    }
 }
 
 fn find(journal: &dyn Journal, prefix: &Prefix) -> Result<Made, QueryError> {
@@ -192,7 +118,8 @@ fn find(journal: &dyn Journal, prefix: &Prefix) -> Result<Made, QueryError> {
             if prefix.fits(decision.decision_id) {
                 let (id, place) = (decision.decision_id, met.place);
                 fitting.push(id);
-                found.get_or_insert(Made { id, place, subject: met.entry.subject });
+                let (subject, is_of_a_task) = (met.entry.subject, met.entry.schema.is_task_input());
+                found.get_or_insert(Made { id, place, subject, is_of_a_task });
             }
         }
         let enough = fitting.len() >= most;
@@ -221,59 +148,24 @@ fn decisions(
     })
 }
 
-/// What the decision's own entry tells, if this is it.
-fn found_in(met: &Visit<'_>, id: DecisionId) -> Result<Option<Explanation>, QueryError> {
+/// A decision in its own entry, if this is it.
+fn found_in(
+    met: &Visit<'_>,
+    id: DecisionId,
+) -> Result<Option<(u64, Box<DecisionMade>)>, QueryError> {
     for decision in decisions(met) {
         let (index, decision) = decision?;
         if decision.decision_id == id {
-            return told_by(met, index, *decision).map(Some);
+            return Ok(Some((index, decision)));
         }
     }
     Ok(None)
 }
 
-fn told_by(met: &Visit<'_>, index: u64, made: DecisionMade) -> Result<Explanation, QueryError> {
-    let (id, end_ms) = (made.decision_id, made.analysis_end_ms);
-    let mut explanation = Explanation {
-        position: met.position(index),
-        user_id: met.user_id(),
-        tenant: met.entry.tenant.into(),
-        trigger: input_row(met)?.unwrap_or_default(),
-        readings: ReadingsUsed::default(),
-        analysis: None,
-        features: features(&made),
-        policy: None,
-        issued: None,
-        suppressed: None,
-        feedback: Vec::new(),
-        expired: None,
-        learnt: None,
-        decision: made,
-    };
-    for stored in met.entry.events.clone().filter(|stored| stored.seal == 0) {
-        match met.event(&stored)? {
-            Event::RhythmAnalysed(analysed)
-                if analysed.span == Span::Hour && analysed.window_end_ms == end_ms =>
-            {
-                explanation.analysis = Some(*analysed);
-            }
-            Event::InterventionIssued(issued) if issued.decision_id == id => {
-                explanation.issued = Some(issued);
-            }
-            Event::InterventionSuppressed(event) if event.decision_id == id => {
-                explanation.suppressed = Some(event);
-            }
-            _ => {}
-        }
-    }
-    Ok(explanation)
-}
-
-fn features(decision: &DecisionMade) -> Vec<Feature> {
-    let version = (decision.feature_version as usize).checked_sub(1);
-    let names = version.and_then(|version| FEATURE_NAMES.get(version)).copied().unwrap_or(&[]);
+/// The features of a decision, by these names where there are so many.
+fn features(decision: &DecisionMade, name: impl Fn(usize) -> String) -> Vec<Feature> {
     let named = |(index, grid): (usize, &i32)| Feature {
-        name: names.get(index).map_or_else(|| format!("x{index}"), |name| (*name).into()),
+        name: name(index),
         grid: *grid,
         value: f64::from(*grid) / GRID,
     };
@@ -287,105 +179,12 @@ fn input_row(met: &Visit<'_>) -> Result<Option<Value>, QueryError> {
     Ok(row.map(|row| serde_json::to_value(row).unwrap_or_default()))
 }
 
-impl Explanation {
-    /// Takes in an entry of the decision's partition.
-    fn take(&mut self, met: &Visit<'_>, subject: u64) -> Result<(), QueryError> {
-        if met.entry.seal != 0 {
-            return Ok(());
-        }
-        let is_before = met.first <= self.position.n;
-        match met.entry.schema {
-            SchemaId::Reading if is_before && met.entry.subject == subject => self.reading(met)?,
-            SchemaId::Configuration if is_before => {
-                let parsed = Parsed::from_payload(met.entry.schema, met.entry.payload);
-                if let Parsed::Configuration(body) = parsed.map_err(|error| met.fault(error))? {
-                    self.policy = Some(body.policy);
-                }
-            }
-            _ => {}
-        }
-        if !is_before {
-            self.outcome(met)?;
-        }
-        Ok(())
-    }
-
-    fn reading(&mut self, met: &Visit<'_>) -> Result<(), QueryError> {
-        let Some(analysis) = &self.analysis else {
-            return Ok(());
-        };
-        let ts = met.entry.ts;
-        let accepted = met.entry.events.clone().next();
-        let counts = accepted.is_some_and(|event| event.schema == SchemaId::ReadingAccepted);
-        if !counts || ts <= analysis.window_start_ms || ts > analysis.window_end_ms {
-            return Ok(());
-        }
-        let parsed = Parsed::from_payload(met.entry.schema, met.entry.payload);
-        let Parsed::Reading(body) = parsed.map_err(|error| met.fault(error))? else {
-            return Ok(());
-        };
-        let used = &mut self.readings;
-        *used.counts.entry(body.kind()).or_default() += 1;
-        used.first_ts = Some(used.first_ts.map_or(ts, |first| first.min(ts)));
-        used.last_ts = Some(used.last_ts.map_or(ts, |last| last.max(ts)));
-        if used.last.len() == READINGS_TOLD {
-            used.last.pop_front();
-        }
-        used.last.extend(input_row(met)?);
-        Ok(())
-    }
-
-    fn outcome(&mut self, met: &Visit<'_>) -> Result<(), QueryError> {
-        let id = self.decision.decision_id;
-        for (index, stored) in (0..).zip(met.entry.events.clone()) {
-            let tells =
-                matches!(stored.schema, SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired);
-            if !tells || stored.seal != 0 {
-                continue;
-            }
-            match met.event(&stored)? {
-                Event::FeedbackRecorded(recorded) if recorded.decision_id == id => {
-                    self.feedback(met, index, recorded)?;
-                }
-                Event::OutcomeExpired(expired) if expired.decision_id == id => {
-                    self.learnt = expired.imputed.map(reward_value).or(self.learnt);
-                    self.expired = Some(expired);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn feedback(
-        &mut self,
-        met: &Visit<'_>,
-        index: u64,
-        recorded: FeedbackRecorded,
-    ) -> Result<(), QueryError> {
-        let parsed = Parsed::from_payload(met.entry.schema, met.entry.payload);
-        let answer = match parsed.map_err(|error| met.fault(error))? {
-            Parsed::Feedback(body) => Some(body),
-            _ => None,
-        };
-        if matches!(recorded.status, FeedbackStatus::Applied | FeedbackStatus::Corrected) {
-            self.learnt = Some(reward_value(recorded.reward));
-        }
-        let position = met.position(index);
-        self.feedback.push(FeedbackTaken { position, ts: met.entry.ts, answer, recorded });
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use zeitgeber_processors::routing::features::DIMENSION;
-
     use super::*;
 
     #[test]
-    fn every_feature_has_a_name_and_a_prefix_needs_four_digits() {
-        assert_eq!(FEATURE_NAMES[FEATURE_VERSION as usize - 1].len(), DIMENSION);
+    fn a_prefix_needs_four_digits() {
         assert!(Prefix::parse("00f").is_err() && Prefix::parse("00fg").is_err());
         let prefix = Prefix::parse("000Fa").expect("five digits suffice");
         assert_eq!(prefix.partition, PartitionId(15));

@@ -73,7 +73,8 @@ pub fn task_history(
     Ok(history)
 }
 
-fn is_of_a_task(schema: SchemaId) -> bool {
+/// Whether an event of this schema is about one task.
+pub(super) fn is_of_a_task(schema: SchemaId) -> bool {
     Topic::of(schema) == Some(Topic::TaskAssignments) || schema == SchemaId::TaskDeadLettered
 }
 

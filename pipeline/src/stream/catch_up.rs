@@ -96,7 +96,7 @@ impl Pass {
         let lane = Lane::Pass(shared.number());
         Ok(Self {
             scan: shared.journal.scan(ScanFrom::places(start.place..Place::END))?,
-            registry: Registry::new(lane),
+            registry: Registry::new(lane, start),
             ahead: BTreeMap::new(),
             done: start,
             read_bytes: 0,
@@ -177,7 +177,7 @@ fn meet(
         let from = Spot { place, n: position.n }.behind();
         for outbox in outboxes {
             if outbox.change(Lane::Waiting, lane, Some(from)) {
-                registry.add(outbox);
+                registry.add_from(from, outbox);
             }
         }
     }

@@ -9,7 +9,7 @@ use zeitgeber_schemas::{SchemaId, person_key};
 
 use super::{
     filter::{About, Topics},
-    frame::Frame,
+    frame::{Frame, Spot},
     registry::Registry,
 };
 use crate::{
@@ -43,7 +43,9 @@ pub(super) fn dispatch(
             topics = topics.and(Topics::of(event.schema));
             events += 1;
         }
-        if registry.topics().meets(topics) {
+        // A pass may begin within a chunk whose beginning is rendered in vain.
+        let last = Spot { place, n: (first + events).saturating_sub(1) };
+        if registry.topics().meets(topics) && registry.reaches(last) {
             reached += offer(chunk, &entry, first, topics, names, registry)?;
         }
         first += events;

@@ -31,7 +31,7 @@ impl Live {
         while let Some(chunk) = scan.next_chunk()? {
             done = Spot::behind_chunk(chunk.place);
         }
-        Ok(Self { scan, registry: Registry::new(Lane::Live), done })
+        Ok(Self { scan, registry: Registry::new(Lane::Live, done), done })
     }
 
     /// Offers what became durable since, which was told at this moment.

@@ -20,6 +20,8 @@ type ByKey = HashMap<Box<str>, Vec<Arc<Outbox>>>;
 #[derive(Debug)]
 pub(super) struct Registry {
     lane: Lane,
+    /// Nobody wants anything from before here.
+    start: Spot,
     /// When what is offered was told to be durable; none where it has been for a while.
     pub(super) told: Option<Instant>,
     /// Those who want one person, by person key.
@@ -36,10 +38,11 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    /// Nobody, served on `lane`.
-    pub(super) fn new(lane: Lane) -> Self {
+    /// Nobody, served on `lane` from `start` on.
+    pub(super) fn new(lane: Lane, start: Spot) -> Self {
         Self {
             lane,
+            start,
             told: None,
             people: ByKey::new(),
             pools: ByKey::new(),
@@ -119,6 +122,17 @@ impl Registry {
         topics.fold(self.broad_topics, Topics::and)
     }
 
+    /// Whether anybody can want an event as late as this one.
+    pub(super) fn reaches(&self, last: Spot) -> bool {
+        self.start <= last
+    }
+
+    /// Lets one in who goes on at `from`, which may stand before everybody else.
+    pub(super) fn add_from(&mut self, from: Spot, outbox: Arc<Outbox>) {
+        self.start = self.start.min(from);
+        self.add(outbox);
+    }
+
     /// Whether anybody wants one person only.
     pub(super) fn by_person(&self) -> bool {
         !self.people.is_empty()
@@ -149,7 +163,7 @@ impl Registry {
     /// Lets everybody go who can change to another lane, going on at `from`.
     pub(super) fn move_to(&mut self, lane: Lane, from: Spot) -> Vec<Arc<Outbox>> {
         let own = self.lane;
-        let all = std::mem::replace(self, Self::new(own));
+        let all = std::mem::replace(self, Self::new(own, from));
         let named = all.people.into_values().chain(all.pools.into_values()).flatten();
         let all = named.chain(all.broad.into_values());
         all.filter(|outbox| outbox.change(own, lane, Some(from))).collect()

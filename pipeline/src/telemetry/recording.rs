@@ -5,7 +5,7 @@ use std::sync::Arc;
 use metrics::Counter;
 use zeitgeber_schemas::{Priority, Reason, SchemaId, Span, Suppression};
 
-use super::{Bounded, Registry, catalogue};
+use super::{Bounded, Registry, catalogue, sampled_people::Growth};
 use crate::{
     cycle::{
         Ack, Wants,
@@ -33,6 +33,7 @@ pub struct Recording {
     commit: Arc<Histogram>,
     /// By priority.
     task_wait: Vec<Arc<Histogram>>,
+    growth: Arc<Growth>,
 }
 
 impl std::fmt::Debug for Recording {
@@ -52,7 +53,12 @@ const fn buckets(tally: &Tally) -> [&Buckets; 5] {
 }
 
 impl Recording {
-    pub(super) fn new(registry: Arc<Registry>, arms: Arc<Bounded>, pools: Arc<Bounded>) -> Self {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        arms: Arc<Bounded>,
+        pools: Arc<Bounded>,
+        growth: Arc<Growth>,
+    ) -> Self {
         let counter = |metric, labels: &[&str]| registry.counter(metric, labels);
         let inputs = tally::KINDS.iter().flat_map(|kind| {
             tally::OUTCOMES.iter().map(|outcome| counter(&catalogue::INPUTS, &[kind, outcome]))
@@ -91,6 +97,7 @@ impl Recording {
             registry,
             arms,
             pools,
+            growth,
         }
     }
 
@@ -156,6 +163,8 @@ impl Listener for Recording {
                 self.commit.record_duration(commit);
             }
         }
+        let grown = acks.iter().filter_map(|ack| Some((ack.partition?, ack.counts.bytes)));
+        self.growth.add(grown);
         self.flush();
     }
 

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,10 +13,14 @@ use zeitgeber_schemas::PartitionId;
 
 use super::{
     Bounded, Registry, catalogue,
-    sampled_people::{self, ToldPeople},
+    sampled_people::{self, Growth, SnapshotAges, ToldPeople},
     sampled_pools::{self, ToldPool},
 };
-use crate::{engine::Handle, ingest::now_ms, state::Partition};
+use crate::{
+    engine::Handle,
+    ingest::now_ms,
+    state::{Memory, Partition},
+};
 
 /// Longest wait for the partitions' answers. Whoever has not answered keeps the value of before.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(250);
@@ -42,16 +47,15 @@ struct ToldArm {
 /// Keeps what partitions told last, and fills in the gauges.
 pub(super) struct Sampler {
     told: BTreeMap<PartitionId, Told>,
-    since: Instant,
-}
-
-impl Default for Sampler {
-    fn default() -> Self {
-        Self { told: BTreeMap::new(), since: Instant::now() }
-    }
+    ages: SnapshotAges,
 }
 
 impl Sampler {
+    /// Of an engine that was just opened.
+    pub(super) fn new(memory: Memory, growth: Arc<Growth>) -> Self {
+        Self { told: BTreeMap::new(), ages: SnapshotAges::new(memory, growth) }
+    }
+
     /// Fills in every gauge of an engine.
     pub(super) fn sample(
         &mut self,
@@ -71,7 +75,8 @@ impl Sampler {
         self.learner(registry, arms);
         sampled_pools::show(registry, pools, self.told.values().flat_map(|told| &told.pools));
         let people = self.told.values().map(|told| &told.people);
-        sampled_people::show(registry, engine, self.since, people);
+        sampled_people::show(registry, people.clone());
+        self.ages.show(registry, engine, people);
         let now_ms = now_ms();
         for told in self.told.values() {
             if let Some(newest_ms) = told.newest_ms {

@@ -9,13 +9,17 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use http::{HeaderMap, HeaderName};
+use opentelemetry::{propagation::TextMapPropagator, trace::TracerProvider};
+use opentelemetry_http::{Bytes, HeaderExtractor, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{ExporterBuildError, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
+    propagation::TraceContextPropagator,
     trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider},
 };
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use ureq::Agent;
 
 use super::logs::Boxed;
@@ -23,6 +27,8 @@ use crate::config::Traces;
 
 /// What the service is called in traces.
 const SERVICE: &str = "zeitgeber";
+/// The header that names a trace.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Spans that may wait; further ones are dropped.
 const QUEUE_SPANS: usize = 4_096;
 /// How often what waits is sent.
@@ -83,6 +89,18 @@ pub(super) fn layer(settings: &Traces) -> Result<Option<(Sending, Boxed)>, Trace
         .with_location(false)
         .with_threads(false);
     Ok(Some((Sending(provider), Box::new(layer))))
+}
+
+/// Lets a request's span go on with the trace that its client names (W3C Trace Context:
+/// `traceparent`, `tracestate`). A client that has its trace sampled, or not, decides it for this
+/// part of it as well.
+pub(crate) fn follow(request: &Span, headers: &HeaderMap) {
+    if !headers.contains_key(TRACEPARENT) {
+        return;
+    }
+    let parent = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
+    // Where no spans are sent, nobody asks what they belong to.
+    drop(request.set_parent(parent));
 }
 
 /// Posts to the collector, on the thread that sends.
@@ -156,6 +174,7 @@ mod tests {
         time::Instant,
     };
 
+    use http::HeaderValue;
     use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
     use super::*;
@@ -228,7 +247,9 @@ mod tests {
         })
     }
 
-    fn trace(endpoint: String, requests: usize) -> Duration {
+    fn trace(endpoint: String, requests: usize, traceparent: Option<&'static str>) -> Duration {
+        let parent = traceparent.map(|parent| (TRACEPARENT, HeaderValue::from_static(parent)));
+        let headers: HeaderMap = parent.into_iter().collect();
         let settings = Traces { endpoint, sample_ratio: 1.0 };
         let (sending, layer) = layer(&settings).expect("it is an endpoint").expect("it is given");
         let subscriber =
@@ -237,6 +258,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             for _ in 0..requests {
                 let span = access::request("r1", "POST", Some("/v1/readings"));
+                follow(&span, &headers);
                 span.in_scope(|| tracing::info_span!("commit").in_scope(|| {}));
                 access::answered(&span, Some("/v1/readings"), 200, Duration::from_millis(1));
             }
@@ -249,7 +271,7 @@ mod tests {
     #[test]
     fn spans_of_a_request_reach_a_collector_under_the_name_of_the_service() {
         let (address, collected) = collector();
-        trace(format!("http://{address}/v1/traces"), 1);
+        trace(format!("http://{address}/v1/traces"), 1, None);
         let (head, body) = collected.join().expect("the collector got a request");
         assert!(head.starts_with("post /v1/traces http/1.1"), "{head}");
         assert!(head.contains("content-type: application/x-protobuf"), "{head}");
@@ -263,13 +285,36 @@ mod tests {
         assert_eq!(names, [b"commit".as_slice(), b"POST /v1/readings"]);
     }
 
+    /// Trace id and parent of the request's span at a collector.
+    fn ids(traceparent: &'static str) -> (Vec<u8>, Vec<u8>) {
+        let (address, collected) = collector();
+        trace(format!("http://{address}/v1/traces"), 1, Some(traceparent));
+        let (_, body) = collected.join().expect("the collector got a request");
+        let spans = below(&body, &[1, 2, 2]);
+        let is_request = |span: &&[u8]| below(span, &[5]) == [b"POST /v1/readings".as_slice()];
+        let span = spans.iter().copied().find(is_request).expect("the request has a span");
+        let id = |number| below(span, &[number]).concat();
+        (id(1), id(4))
+    }
+
+    #[test]
+    fn a_request_goes_on_with_the_trace_that_its_client_names() {
+        let named = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let (trace, parent) = ids(named);
+        assert_eq!(crate::query::hex(&trace), "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(crate::query::hex(&parent), "b7ad6b7169203331");
+        let (trace, parent) = ids("00-00000000000000000000000000000000-b7ad6b7169203331-01");
+        assert_ne!(trace, [0; 16], "what names no trace begins a new one");
+        assert!(parent.iter().all(|byte| *byte == 0), "{parent:?}");
+    }
+
     #[test]
     fn a_collector_that_is_gone_holds_nobody_up() {
         let gone = TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr());
         let endpoint = format!("http://{}/v1/traces", gone.expect("a loopback port is free"));
         let begun = Instant::now();
         // More than the queue holds: what is beyond is dropped.
-        let took = trace(endpoint, QUEUE_SPANS * 2);
+        let took = trace(endpoint, QUEUE_SPANS * 2, None);
         assert!(took < Duration::from_secs(2), "{took:?}");
         assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     }

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 
 use zeitgeber::{
     journal::{Journal, Key, Scan, ScanFrom},
-    query::{self, DeadLetterFilter, EventFilter, EventRow, Names, QueryError, Scope, Topic},
+    query::{
+        self, DeadLetterFilter, EventFilter, EventRow, Explanation, Names, QueryError, Scope, Topic,
+    },
     store::Store,
 };
 
@@ -82,6 +84,7 @@ fn an_index_changes_what_is_read_and_nothing_that_is_answered() {
         let told = query::explain(&*journal, &id).unwrap();
         let by_prefix = query::explain(&*journal, &id[..12]).unwrap();
         assert_eq!(told, by_prefix);
+        let Explanation::Person(told) = told else { panic!("it is about a person") };
         assert_eq!(told.user_id.as_deref(), Some("u1"));
         assert_eq!((told.trigger["user_id"].as_str(), told.learnt), (Some("u1"), Some(0.75)));
         assert_eq!((letters.len(), told.policy.is_some()), (1, true));

@@ -7,7 +7,6 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::channel,
     },
     task::{Context, Poll, Wake},
     thread::{self, Thread},
@@ -16,14 +15,14 @@ use std::{
 
 use tempfile::TempDir;
 use zeitgeber::{
-    config::Config,
-    cycle::OutcomeDetail,
     door::{Options, profile},
-    engine::{Engine, EngineSettings, Handle},
-    ingest::{Configure, Intake, SessionSettings},
+    engine::{Engine, Handle},
+    ingest::{Intake, SessionSettings},
     query::{EventFilter, Position, Walk, events},
     stream::{Bell, Filter, Hub, StreamSettings, Subscription},
 };
+
+use super::engine::{self, SETTINGS};
 
 const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
 
@@ -43,33 +42,18 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn open(streams: StreamSettings) -> Self {
         let dir = TempDir::new().expect("there is room for a directory");
-        let config = Config::layered(None, [], &[]).expect("the defaults fit together");
-        let settings = SessionSettings {
-            partitions: 4,
-            // Small, so that streams resume in earlier segments too.
-            segment_bytes: 256 << 10,
-            threads: 2,
-            chunk_bytes: 4 << 10,
-            outcomes: OutcomeDetail::Counts,
-            announce: false,
-            memory: zeitgeber::state::Memory::UNBOUNDED,
-        };
-        let bounds = EngineSettings { pending_bytes: 1 << 20, pending_requests: 64 };
-        let (bell, keep) = (Bell::new(), Configure::Keep);
-        let body = config.configuration();
-        let engine = Engine::open(dir.path(), &settings, bounds, &body, keep, bell.clone())
-            .expect("an empty directory opens");
+        // Small, so that streams resume in earlier segments too.
+        let settings =
+            SessionSettings { segment_bytes: 256 << 10, chunk_bytes: 4 << 10, ..SETTINGS };
+        let bell = Bell::new();
+        let engine = engine::open(dir.path(), &settings, engine::AMPLE, bell.clone());
         let handle = engine.handle();
         let hub = Hub::start(handle.journal(), bell, streams).expect("the log can be read");
         Self { hub, engine: Some(engine), handle, quiet: AtomicBool::new(false), _dir: dir }
     }
 
     fn submit(&self, intake: Intake) {
-        let (sender, receiver) = channel();
-        self.handle
-            .submit(intake, move |told| sender.send(told).expect("the request waits"))
-            .expect("there is room");
-        receiver.recv().expect("it is answered").expect("it is durable");
+        self.handle.settle(intake).expect("it is durable");
     }
 
     /// Sets a profile for each of these people; durable on return, as everything here.

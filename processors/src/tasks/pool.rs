@@ -93,6 +93,12 @@ impl Pool {
         self.tasks.iter()
     }
 
+    /// Those of them behind the place of `after` (from the first one where there is none), each
+    /// with its place, which it keeps as long as it is remembered.
+    pub fn tasks_behind(&self, after: Option<u32>) -> impl Iterator<Item = (u32, &Task)> {
+        self.tasks.behind(after)
+    }
+
     /// Tasks that are remembered, by state.
     pub fn tasks_by_state(&self) -> impl Iterator<Item = (TaskState, u64)> {
         TaskState::ALL.into_iter().zip(*self.tasks.counts())

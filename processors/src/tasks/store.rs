@@ -98,6 +98,12 @@ impl Tasks {
         self.slots.iter().flatten().map(|task| &**task)
     }
 
+    pub(super) fn behind(&self, after: Option<u32>) -> impl Iterator<Item = (u32, &Task)> {
+        let first = after.map_or(0, |after| after as usize + 1).min(self.slots.len());
+        let slots = self.slots[first..].iter().zip(first as u32..);
+        slots.filter_map(|(task, slot)| Some((slot, task.as_deref()?)))
+    }
+
     /// Tasks in each state, in the order of [`TaskState`].
     pub(super) const fn counts(&self) -> &[u64; TASK_STATES] {
         &self.counts

@@ -74,11 +74,24 @@ fn each_line_has_its_outcome_and_one_refused_object_is_a_problem() {
     assert_eq!(problem(&truncated), is(400, "malformed"));
 
     let letters = get(at, "/v1/dead-letters?limit=100").json();
-    let found = letters["dead_letters"].as_array().expect("a list").len();
+    let letters = letters["dead_letters"].as_array().expect("a list").clone();
+    let found = letters.len();
+    assert_eq!(pages(at, "/v1/dead-letters?limit=1", "dead_letters"), letters);
     let reasons = get(at, "/v1/dead-letters?reason=not_json").json();
     service.stop();
     assert_eq!(json_lines(command("deadletters", dir.path()).arg("--json")).len(), found);
     assert_eq!(reasons["dead_letters"].as_array().map(Vec::len), Some(3));
+}
+
+/// The rows of all pages of a list.
+fn pages(at: std::net::SocketAddr, path: &str, list: &str) -> Vec<Value> {
+    let (mut rows, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = get(at, &format!("{path}{next}")).json();
+        rows.extend(page[list].as_array().expect("a list").iter().cloned());
+        let Some(after) = page["next"].as_str() else { return rows };
+        next = format!("&after={after}");
+    }
 }
 
 #[test]
@@ -105,15 +118,13 @@ fn a_persons_readings_come_together_and_are_read_back_page_by_page() {
 
     let all = get(at, "/v1/users/ada/events").json();
     let all = all["events"].as_array().expect("a list").clone();
-    let mut paged: Vec<Value> = Vec::new();
-    let mut next = String::new();
-    loop {
-        let page = get(at, &format!("/v1/users/ada/events?limit=1{next}")).json();
-        paged.extend(page["events"].as_array().expect("a list").iter().cloned());
-        let Some(after) = page["next"].as_str() else { break };
-        next = format!("&after={after}");
-    }
-    assert_eq!(paged, all);
+    assert_eq!(pages(at, "/v1/users/ada/events?limit=1", "events"), all);
+    let later = json!({"ts": NOON_MS + 60_000, "id": "y", "imu": {"steps": 4}});
+    assert_eq!(post(at, path, JSON, later.to_string().as_bytes()).json()["accepted"], 1);
+    let noon = NOON_MS + 1;
+    let last = get(at, &format!("/v1/events?user=ada&last=2&to={noon}")).json();
+    let last: Vec<_> = last["events"].as_array().expect("a list").iter().collect();
+    assert_eq!(last, all.iter().skip(all.len() - 2).collect::<Vec<_>>(), "the last before then");
     let accepted = all.iter().filter(|row| row["type"] == "reading_accepted").count();
     assert_eq!(accepted, 2, "what came with a part that cannot be read was not taken");
     assert_eq!(get(at, "/v1/users?prefix=ad").json(), json!({"users": ["ada"], "more": false}));

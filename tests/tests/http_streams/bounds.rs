@@ -1,39 +1,13 @@
 //! Bounds: silence, more streams than there may be; and what is counted.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use zeitgeber_tests::{
     Service, dir,
     http::{Answer, get},
 };
 
-use crate::kit::{Block, Stream, log, position, readings};
-
-/// Longest wait for a number to come about.
-const COMES_ABOUT: Duration = Duration::from_secs(60);
-
-/// The value of a metric with its labels, now.
-fn metric(service: &Service, name: &str) -> f64 {
-    let answer = get(service.address(), "/metrics");
-    let text = String::from_utf8(answer.body).expect("metrics are text");
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    value.unwrap_or_else(|| panic!("{name} is missing: {text}"))
-}
-
-fn wait_for(service: &Service, name: &str, enough: impl Fn(f64) -> bool) -> f64 {
-    let began = Instant::now();
-    loop {
-        let value = metric(service, name);
-        if enough(value) {
-            return value;
-        }
-        assert!(began.elapsed() < COMES_ABOUT, "{name} is {value}: {}", service.said());
-        thread::sleep(Duration::from_millis(50));
-    }
-}
+use crate::kit::{Block, Stream, log, metric, position, readings, wait_for};
 
 #[test]
 fn a_quiet_stream_shows_that_it_lives() {

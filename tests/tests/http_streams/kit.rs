@@ -4,18 +4,21 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use zeitgeber_tests::{
     Service, command,
-    http::{post, request},
+    http::{get, post, request},
     json_lines,
 };
 
 /// Longest silence that is waited for.
 const SILENCE: Duration = Duration::from_secs(60);
+/// Longest wait for a number to come about.
+const COMES_ABOUT: Duration = Duration::from_secs(60);
 
 /// What one block of a stream says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,4 +182,25 @@ pub(crate) fn post_lines(service: &Service, lines: &str) {
     let address = service.address();
     let answer = post(address, "/v1/readings", "application/x-ndjson", lines.as_bytes());
     assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// The value of a metric with its labels, now.
+pub(crate) fn metric(service: &Service, name: &str) -> f64 {
+    let answer = get(service.address(), "/metrics");
+    let text = String::from_utf8(answer.body).expect("metrics are text");
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{name} is missing: {text}"))
+}
+
+/// Waits until a metric has a value that is enough.
+pub(crate) fn wait_for(service: &Service, name: &str, enough: impl Fn(f64) -> bool) -> f64 {
+    let began = Instant::now();
+    loop {
+        let value = metric(service, name);
+        if enough(value) {
+            return value;
+        }
+        assert!(began.elapsed() < COMES_ABOUT, "{name} is {value}: {}", service.said());
+        thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -134,7 +134,7 @@ fn failed_tasks_are_tried_again_and_agents_that_go_give_theirs_back() {
     let health = |n: usize| agents["agents"][n]["health"].clone();
     assert_eq!([health(0), health(1)].iter().filter(|health| **health == "left").count(), 1);
     let list = get(pool.at, "/v1/tasks?state=cancelled").json();
-    assert_eq!((&list["tasks"][0]["id"], &list["more"]), (&json!("moves"), &json!(false)));
+    assert_eq!((&list["tasks"][0]["id"], &list["next"]), (&json!("moves"), &Value::Null));
     let pools = get(pool.at, "/v1/pools").json();
     assert_eq!(pools["pools"][0]["tasks"]["cancelled"], 1);
     service.stop();

@@ -84,11 +84,7 @@ impl Sending<'_> {
                     self.file(path, Door::Backfill, reports)?;
                 }
                 InputKind::Readings => self.file(path, Door::Readings, reports)?,
-                InputKind::Tasks => {
-                    return Err("commands of pools are taken from files with --data-dir alone; a \
-                                service takes them one by one under /v1/tasks and /v1/agents"
-                        .into());
-                }
+                InputKind::Tasks => self.file(path, Door::Tasks, reports)?,
             }
         }
         Ok(profiles)
@@ -117,7 +113,8 @@ impl Sending<'_> {
             files::open(path, LINE_BYTES_MAX)
         };
         let file = file.map_err(FileError::from)?;
-        if door == Door::Feedback && matches!(file.content, Content::Records(_)) {
+        let of_lines_alone = matches!(door, Door::Feedback | Door::Tasks);
+        if of_lines_alone && matches!(file.content, Content::Records(_)) {
             return Err(FileError::NotLines.into());
         }
         if let Some(outcomes) = &mut self.outcomes {
@@ -125,6 +122,7 @@ impl Sending<'_> {
                 Door::Feedback => ReadAs::Feedback,
                 Door::Backfill => ReadAs::Backfill,
                 Door::Readings => ReadAs::Readings,
+                Door::Tasks => ReadAs::Tasks,
             };
             outcomes.begin(&source_of(&file, read_as), true)?;
         }

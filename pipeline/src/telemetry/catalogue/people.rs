@@ -23,8 +23,8 @@ metrics! { PEOPLE_METRICS:
         "People who stayed in memory because they could not be written down",
         by "sampler, from the states";
     SNAPSHOT_AGE = Gauge, "zeitgeber_snapshot_age_seconds", [],
-        "Age of the oldest snapshot that its partition's log has gone beyond; from the start where \
-         there is none yet, 0 where every snapshot is up to date",
+        "Age of the oldest snapshot whose partition's log grew in this run by more than makes a new \
+         one due; from the start where there is none yet, 0 where no snapshot is due",
         by "sampler, from the states and their files";
     SNAPSHOTS = Counter, "zeitgeber_snapshots_total",
         [of("result", || SNAPSHOT_RESULTS.to_vec())],
