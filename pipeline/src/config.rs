@@ -5,6 +5,7 @@
 //! as a whole). Nothing is ever ignored: a key that does not exist is an error that names it,
 //! where it stands and the nearest one that does.
 
+mod cql;
 mod kafka;
 mod keys;
 mod layers;
@@ -22,6 +23,7 @@ use zeitgeber_schemas::{Arm, ConfigurationBody, FeedbackPolicy, Missing, Policy}
 
 use crate::state::Memory;
 
+pub use cql::{Cql, Reach};
 pub use kafka::{Format, Kafka, Misplaced, Publish, TopicSetting};
 pub use layers::{Origin, Setting};
 pub use pools::PoolSetting;
@@ -38,6 +40,8 @@ pub struct Config {
     pub pools: Vec<PoolSetting>,
     /// The journal.
     pub log: Log,
+    /// A log in a database.
+    pub cql: Cql,
     /// The process.
     pub runtime: Runtime,
     /// What is kept in memory.

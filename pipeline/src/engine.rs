@@ -7,7 +7,6 @@
 //! No async here: answers go to callbacks, and the service wraps them.
 
 use std::{
-    path::Path,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -26,7 +25,7 @@ use crate::{
     measure::{Histogram, LATENCY_S},
     runtime::{CoreDoors, CoreLoad, Report, Runtime},
     state::{Partition, SnapshotError, Written},
-    store::{Recovered, Store},
+    store::{LogPlace, Recovered, Store},
 };
 
 mod ownership;
@@ -160,7 +159,7 @@ impl Engine {
     /// Opens a data directory and starts its writer. `configuration` is put in force as in
     /// [`crate::ingest::Session::open`]; the call returns once it is durable.
     pub fn open(
-        dir: &Path,
+        place: impl Into<LogPlace>,
         settings: &SessionSettings,
         bounds: EngineSettings,
         configuration: &ConfigurationBody,
@@ -168,7 +167,7 @@ impl Engine {
         listener: impl Listener + 'static,
     ) -> Result<Self, SessionError> {
         let opened = open_runtime(
-            dir,
+            &place.into(),
             settings,
             bounds.queue_shares(),
             listener.wants(),

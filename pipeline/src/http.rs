@@ -140,8 +140,8 @@ pub struct Parts {
     pub line_bytes_max: usize,
     /// Who may do what; none: everybody may do everything.
     pub tokens: Option<Tokens>,
-    /// Who is subscribed to events.
-    pub streams: Hub,
+    /// Live streams of events; none where chunks of different partitions stand in no order.
+    pub streams: Option<Hub>,
     /// Who waits for a task; it listens to the engine.
     pub waiters: Waiters,
     /// Where inputs are handed on to; none: the engine writes them.
@@ -198,9 +198,9 @@ impl App {
         &self.0.parts.service
     }
 
-    /// Live streams of events.
-    pub fn streams(&self) -> &Hub {
-        &self.0.parts.streams
+    /// Live streams of events, where the log has an order that they can be resumed in.
+    pub fn streams(&self) -> Option<&Hub> {
+        self.0.parts.streams.as_ref()
     }
 
     /// Agents that wait for tasks.

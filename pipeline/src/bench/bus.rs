@@ -304,7 +304,7 @@ impl Pipe {
         let configuration = config.configuration();
         for partition in handle.store().partitions() {
             let journal = handle.journal();
-            let (held, tail, _) = handle.store().open_partition(partition, Memory::UNBOUNDED)?;
+            let (tail, held, _) = handle.store().open_partition(partition, Memory::UNBOUNDED)?;
             publisher.open(partition, &journal)?;
             handle.adopt(held, tail, &configuration)?;
         }

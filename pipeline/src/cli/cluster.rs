@@ -6,7 +6,8 @@ use clap::Subcommand;
 use zeitgeber::{cluster, store::Store};
 
 use super::{
-    DataDir, Failure, Layers,
+    Failure, Layers,
+    database::log_at,
     output::{self, right},
     session,
 };
@@ -14,7 +15,7 @@ use super::{
 /// Show which worker owns which partition, and how far each is
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  zeitgeber cluster status --data-dir DIR --set kafka.brokers=127.0.0.1:9092
+  zeitgeber cluster status --journal scylla://127.0.0.1:9042/zeitgeber --config cluster.toml
   zeitgeber cluster status --config zeitgeber.toml --json")]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -29,10 +30,11 @@ enum What {
 /// Owners, positions in the log, and records that are not in it yet
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  zeitgeber cluster status --data-dir DIR --set kafka.brokers=127.0.0.1:9092 --json")]
+  zeitgeber cluster status --journal scylla://127.0.0.1:9042/zeitgeber --config cluster.toml --json")]
 struct Status {
-    #[command(flatten)]
-    data: DataDir,
+    /// The log that the workers share, `scylla://HOST:PORT[,HOST:PORT…]/KEYSPACE`
+    #[arg(long, value_name = "URL")]
+    journal: String,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -44,7 +46,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     if !config.kafka.is_set() {
         return Err("no Kafka is configured: set kafka.brokers=HOST:PORT".into());
     }
-    let store = Store::read(&args.data.dir)?;
+    let store = Store::read_at(&log_at(&args.journal)?)?;
     let status = cluster::status(&config.kafka, &*store.journal())?;
     let mut out = output::stdout();
     if args.json {

@@ -89,7 +89,7 @@ pub(super) fn give(
 ) -> Result<ExitCode, Failure> {
     let document = Value::Object(document);
     let fate = match at.target.place()? {
-        Place::Directory(dir) => {
+        Place::Log(dir) => {
             let now_ms = now_ms();
             let arrival = Arrival { stamp_ms: Some(now_ms), door_now_ms: now_ms };
             let command = command_of(&document, arrival)
@@ -153,7 +153,7 @@ pub(super) fn ask(
     local: impl FnOnce(&Pool) -> Result<Value, Failure>,
 ) -> Result<Value, Failure> {
     match &at.at.target.source()? {
-        Source::Directory(store) => {
+        Source::Log(store) => {
             let found = query::pool(store, &at.at.tenant, &at.pool, local)?;
             found.unwrap_or_else(|| Err(unknown_pool(store, at)))
         }
@@ -228,7 +228,7 @@ pub(super) fn list(
     local: impl FnOnce(&Pool) -> Result<Listed, Failure>,
 ) -> Result<Listed, Failure> {
     match &at.at.target.source()? {
-        Source::Directory(store) => {
+        Source::Log(store) => {
             let found = query::pool(store, &at.at.tenant, &at.pool, local)?;
             found.unwrap_or_else(|| Err(unknown_pool(store, at)))
         }
@@ -250,7 +250,7 @@ pub(super) fn list(
 /// Every pool of a tenant.
 pub(super) fn all(at: &Where) -> Result<Listed, Failure> {
     match &at.target.source()? {
-        Source::Directory(store) => {
+        Source::Log(store) => {
             Listed::of(query::pools(store, &at.tenant, query::PoolView::row)?.into_iter(), None)
         }
         #[cfg(feature = "service")]

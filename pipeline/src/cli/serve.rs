@@ -1,10 +1,6 @@
 //! `zeitgeber serve`.
 
-use std::{
-    io,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeitgeber::{
@@ -12,11 +8,12 @@ use zeitgeber::{
     cycle::OutcomeDetail,
     engine::{Engine, EngineSettings, Listener},
     http::{App, Listening, Parts, Tokens, Waiters, raise_open_files, tls},
+    store::{LogPlace, Store},
     stream::{Bell, Hub, StreamSettings},
     telemetry::{self, logs},
 };
 
-use super::{DataDir, Failure, Layers, session};
+use super::{Failure, Layers, database::log_at, session};
 
 #[cfg(feature = "cluster")]
 mod bus;
@@ -37,11 +34,16 @@ const INTERRUPTED: i32 = 130;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   zeitgeber serve --data-dir DIR
+  zeitgeber serve --journal scylla://127.0.0.1:9042/zeitgeber
   zeitgeber serve --data-dir DIR --listen 127.0.0.1:9000
   zeitgeber serve --data-dir DIR --listen 0.0.0.0:8787 --set service.tokens_file=tokens.txt")]
 pub(super) struct Args {
-    #[command(flatten)]
-    data: DataDir,
+    /// Data directory: the log under `journal/`, and what is derived from it
+    #[arg(long = "data-dir", value_name = "DIR", required_unless_present = "journal")]
+    dir: Option<PathBuf>,
+    /// A log in a database, `scylla://HOST:PORT[,HOST:PORT…]/KEYSPACE`, instead
+    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    journal: Option<String>,
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:8787]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
@@ -101,16 +103,27 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let waiters = Waiters::new();
     let mut bus = Bus::prepare(&config)?;
     let listener = ((bell.clone(), waiters.clone()), bus.listener());
-    let mut engine = open(args, &config, &listening, tls.is_some(), listener)?;
+    let place = place(args)?;
+    let shares = bus.is_there() && place.is_database();
+    let mut engine = match shares {
+        true => start(&place, &config, listener)?,
+        false => open(&place, &config, listener)?,
+    };
+    say_where(&engine, &place, &listening, tls.is_some());
     if config.clock.mode == ClockMode::Service {
         engine.tick_every(Duration::from_millis(config.clock.tick_ms.into()))?;
     }
     telemetry::metrics().watch(engine.handle(), config.memory());
     telemetry::metrics().watch_snapshots(engine.snapshots())?;
-    bus.start(&engine)?;
+    let onward = match shares {
+        true => bus.join(&engine, &config, roles)?,
+        false => bus.start(&engine).map(|()| None)?,
+    };
     bus.watch();
-    let onward = None;
-    let streams = streams(&engine, bell, &config.service)?;
+    let streams = match place.is_database() {
+        true => None,
+        false => Some(streams(&engine, bell, &config.service)?),
+    };
     let app = App::new(Parts {
         engine: engine.handle(),
         service: config.service.clone(),
@@ -134,7 +147,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     bus.stop_inputs();
     telemetry::metrics().unwatch();
     // It reads the log that the engine closes.
-    streams.stop();
+    streams.iter().for_each(Hub::stop);
     let counts = engine.close()?;
     bus.stop();
     runtime.shutdown_background();
@@ -142,29 +155,53 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the log and says what was found.
-fn open(
-    args: &Args,
-    config: &Config,
-    listening: &Listening,
-    has_tls: bool,
-    listener: impl Listener + 'static,
-) -> Result<Engine, Failure> {
-    let started = Instant::now();
-    let bounds = EngineSettings {
+fn place(args: &Args) -> Result<LogPlace, Failure> {
+    match (&args.dir, &args.journal) {
+        (Some(dir), _) => Ok(dir.into()),
+        (None, url) => log_at(url.as_deref().unwrap_or_default()),
+    }
+}
+
+fn bounds(config: &Config) -> EngineSettings {
+    EngineSettings {
         pending_bytes: Service::bytes(config.service.pending_mib),
         pending_requests: config.service.pending_requests as usize,
-    };
+    }
+}
+
+/// Starts on a log that others share: partitions come and go.
+fn start(
+    place: &LogPlace,
+    config: &Config,
+    listener: impl Listener + 'static,
+) -> Result<Engine, Failure> {
+    let settings = session::settings(config, OutcomeDetail::Counts);
+    let recording = telemetry::metrics().recording().enabled(config.metrics.enabled);
+    let store = Store::write_at(place, settings.partitions, settings.segment_bytes)?;
+    Ok(Engine::start(store, &settings, bounds(config), (recording, listener))?)
+}
+
+/// Opens a log with all its partitions.
+fn open(
+    place: &LogPlace,
+    config: &Config,
+    listener: impl Listener + 'static,
+) -> Result<Engine, Failure> {
     let settings = session::settings(config, OutcomeDetail::Counts);
     let (body, configure) = (config.configuration(), session::configure(config));
     let recording = telemetry::metrics().recording().enabled(config.metrics.enabled);
     let listener = (recording, listener);
-    let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, listener)?;
-    let handle = engine.handle();
-    let pools = handle.set_pools(&config.pools)?;
+    let engine = Engine::open(place, &settings, bounds(config), &body, configure, listener)?;
+    let pools = engine.handle().set_pools(&config.pools)?;
     if pools > 0 {
         tracing::info!(pools, "pools work as configured from here on");
     }
+    Ok(engine)
+}
+
+/// Says where it listens, and what was found.
+fn say_where(engine: &Engine, place: &LogPlace, listening: &Listening, has_tls: bool) {
+    let handle = engine.handle();
     let store = handle.store();
     let events: u64 = store.tails().iter().map(|tail| tail.next_position).sum();
     let recovered = engine.recovered();
@@ -173,16 +210,15 @@ fn open(
     }
     tracing::info!(
         url = format!("{}://{}", if has_tls { "https" } else { "http" }, listening.address()),
-        data = %args.data.dir.display(),
+        data = %place,
         events,
         // What a crash left half written, and nobody had been told of.
         cut_bytes = store.cut().map_or(0, |cut| cut.bytes),
         partitions_from_snapshot = recovered.from_snapshot,
         folded_events = recovered.folded_events,
-        ready_s = started.elapsed().as_secs_f64(),
+        ready_s = recovered.seconds,
         "listening"
     );
-    Ok(engine)
 }
 
 /// Serves streams from the engine's log, which rings the bell.
@@ -198,7 +234,7 @@ fn streams(engine: &Engine, bell: Bell, service: &Service) -> Result<Hub, Failur
 async fn end_streams(app: App) {
     app.stopping().await;
     // It waits for the hub's threads, which may be reading.
-    tokio::task::spawn_blocking(move || app.streams().stop());
+    tokio::task::spawn_blocking(move || app.streams().map(Hub::stop));
 }
 
 /// SIGTERM and SIGINT.

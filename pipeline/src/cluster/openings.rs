@@ -113,7 +113,7 @@ fn open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError> {
     let Opener { memory, configuration, pools } = &shared.opener;
     let store = shared.handle.store();
     let journal = store.journal();
-    let (held, tail, recovered) = store.open_partition(partition, *memory)?;
+    let (tail, held, recovered) = store.open_partition(partition, *memory)?;
     let opened = Opened {
         position: tail.next_position,
         folded_events: recovered.folded_events,

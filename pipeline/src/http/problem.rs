@@ -60,6 +60,8 @@ pub enum Kind {
     Unprocessable,
     /// Too much waits already.
     Busy,
+    /// This service does not offer it, as it is set up.
+    NotOffered,
     /// Another worker writes the partition.
     Elsewhere,
     /// The bus could not keep it.
@@ -124,6 +126,7 @@ impl Kind {
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::Unprocessable => "unprocessable",
             Self::Busy => "busy",
+            Self::NotOffered => "not-offered",
             Self::Elsewhere => "elsewhere",
             Self::NotKept => "not-kept",
             Self::Stopping => "stopping",
@@ -153,6 +156,7 @@ impl Kind {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotOffered => StatusCode::NOT_IMPLEMENTED,
             Self::Elsewhere | Self::NotKept | Self::Stopping | Self::JournalFailed => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -182,6 +186,7 @@ impl Kind {
             Self::UnsupportedMediaType => "The body is of a type that is not taken here",
             Self::Unprocessable => "The input was read and refused",
             Self::Busy => "Too much waits already",
+            Self::NotOffered => "This service does not offer it",
             Self::Elsewhere => "Another worker writes this partition",
             Self::NotKept => "The bus could not keep it",
             Self::Stopping => "The service is stopping",

@@ -139,12 +139,18 @@ impl Wanted {
     ) -> Result<Carried, Problem> {
         app.check_running()?;
         let (filter, begin) = (self.filter()?, self.begin(headers)?);
-        let subscription = app.streams().subscribe(filter, begin).map_err(|error| {
+        let Some(hub) = app.streams() else {
+            let detail = "a log in a database has no order over its partitions that a stream could \
+                          be resumed in: consume the output topics, or ask /v1/users/{id}/events";
+            return Err(Problem::new(Kind::NotOffered, detail));
+        };
+        let subscription = hub.subscribe(filter, begin).map_err(|error| {
             let detail = error.to_string();
             match error {
                 SubscribeError::Busy { .. } => Problem::new(Kind::Busy, detail),
+                SubscribeError::NoOrder => Problem::new(Kind::NotOffered, detail),
                 SubscribeError::Position(_) => Problem::new(Kind::Malformed, detail),
-                SubscribeError::Stopped => match app.streams().failure() {
+                SubscribeError::Stopped => match hub.failure() {
                     Some(failure) => {
                         let detail = format!("the log could not be read: {failure}");
                         Problem::new(Kind::JournalFailed, detail)

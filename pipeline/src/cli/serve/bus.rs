@@ -11,9 +11,8 @@ use zeitgeber::{
     },
     cluster::{self, Figures, Losses, Opener, Worker},
     config::Config,
-    engine::Engine,
+    engine::{Engine, Handle},
     http::Onward,
-    state::Memory,
     telemetry,
 };
 use zeitgeber_schemas::PartitionId;
@@ -94,42 +93,22 @@ impl Bus {
         Ok(())
     }
 
-    /// Takes the partitions that the group gives to this node, and gives up those that it takes.
+    /// Takes the partitions that the group gives to this node, and gives up those that it takes,
+    /// where it is a worker; where inputs over HTTP are handed on to, where it is a door.
     pub(super) fn join(
         &mut self,
         engine: &Engine,
         config: &Config,
-        memory: Memory,
-    ) -> Result<(), Failure> {
-        let Some(bus) = &mut self.0 else { return Ok(()) };
-        let handle = engine.handle();
-        kafka::counts(&bus.settings.kafka, handle.layout().partitions)?;
-        let Some(publisher) = bus.publisher.take() else { return Ok(()) };
-        let members = Members::join(&bus.settings.kafka, &bus.meter)?;
-        let parts = cluster::Parts {
-            inputs: Inputs::start(&bus.settings, handle.clone(), &bus.meter)?,
-            handle,
-            opener: Opener {
-                memory,
-                configuration: config.configuration(),
-                pools: config.pools.clone(),
-            },
-            members,
-            publisher,
-            lost: bus.losses.1.clone(),
-        };
-        bus.at_work = AtWork::Shared(Worker::start(parts)?);
-        tracing::info!(
-            brokers = bus.settings.kafka.brokers,
-            group = bus.settings.kafka.group,
-            "joined"
-        );
-        Ok(())
-    }
-
-    /// Where inputs over HTTP are handed on to, where this node is a door to others.
-    pub(super) fn door(&mut self, roles: Roles) -> Result<Option<Arc<dyn Onward>>, Failure> {
-        let Some(bus) = self.0.as_mut().filter(|_| roles.door) else { return Ok(None) };
+        roles: Roles,
+    ) -> Result<Option<Arc<dyn Onward>>, Failure> {
+        let Some(bus) = &mut self.0 else { return Ok(None) };
+        kafka::counts(&bus.settings.kafka, engine.handle().layout().partitions)?;
+        if roles.worker {
+            bus.work(engine.handle(), config)?;
+        }
+        if !roles.door {
+            return Ok(None);
+        }
         let (door, thread) = Door::start(&bus.settings.kafka)?;
         bus.door = Some(thread);
         Ok(Some(Arc::new(door)))
@@ -170,5 +149,28 @@ impl Bus {
         {
             std::panic::resume_unwind(panic);
         }
+    }
+}
+
+impl Kafka {
+    fn work(&mut self, handle: Handle, config: &Config) -> Result<(), Failure> {
+        let Some(publisher) = self.publisher.take() else { return Ok(()) };
+        let members = Members::join(&self.settings.kafka, &self.meter)?;
+        let parts = cluster::Parts {
+            inputs: Inputs::start(&self.settings, handle.clone(), &self.meter)?,
+            handle,
+            opener: Opener {
+                memory: config.memory(),
+                configuration: config.configuration(),
+                pools: config.pools.clone(),
+            },
+            members,
+            publisher,
+            lost: self.losses.1.clone(),
+        };
+        self.at_work = AtWork::Shared(Worker::start(parts)?);
+        let kafka = &self.settings.kafka;
+        tracing::info!(brokers = kafka.brokers, group = kafka.group, "joined");
+        Ok(())
     }
 }

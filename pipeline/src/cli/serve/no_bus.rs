@@ -1,8 +1,10 @@
 //! A service of a program that was built without `cluster`: there is no Kafka.
 
-use zeitgeber::{config::Config, engine::Engine};
+use std::sync::Arc;
 
-use super::super::Failure;
+use zeitgeber::{config::Config, engine::Engine, http::Onward};
+
+use super::{super::Failure, Roles};
 
 /// No bus.
 pub(super) struct Bus;
@@ -15,10 +17,23 @@ impl Bus {
         Ok(Self)
     }
 
+    pub(super) const fn is_there(&self) -> bool {
+        false
+    }
+
     pub(super) const fn listener(&self) {}
 
     pub(super) fn start(&mut self, _: &Engine) -> Result<(), Failure> {
         Ok(())
+    }
+
+    pub(super) fn join(
+        &mut self,
+        _: &Engine,
+        _: &Config,
+        _: Roles,
+    ) -> Result<Option<Arc<dyn Onward>>, Failure> {
+        Ok(None)
     }
 
     pub(super) const fn watch(&self) {}
