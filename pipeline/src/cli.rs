@@ -8,6 +8,7 @@ mod agents;
 mod bench;
 mod completions;
 mod config;
+mod database;
 mod deadletters;
 mod demo;
 mod events;
@@ -22,6 +23,8 @@ mod profile;
 mod replay;
 mod report;
 mod say;
+#[cfg(feature = "cluster")]
+mod schema;
 #[cfg(feature = "service")]
 mod serve;
 mod session;
@@ -37,6 +40,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    sync::OnceLock,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -54,6 +58,14 @@ struct Cli {
     command: Command,
 }
 
+/// The layers of this command line, for what is opened far below it.
+static LAYERS: OnceLock<Layers> = OnceLock::new();
+
+#[cfg(feature = "cluster")]
+fn layers() -> &'static Layers {
+    LAYERS.get().expect("they are set before a command runs")
+}
+
 /// Where configuration comes from, besides the defaults and the environment.
 #[derive(Debug, Clone, Args)]
 struct Layers {
@@ -63,14 +75,6 @@ struct Layers {
     /// Set one configuration key, for example `decisions.policy.epsilon=0.05` (repeatable)
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
-}
-
-/// The data directory.
-#[derive(Debug, Clone, Args)]
-struct DataDir {
-    /// Data directory: the log under `journal/`, and what is derived from it
-    #[arg(long = "data-dir", value_name = "DIR")]
-    dir: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,6 +95,8 @@ enum Command {
     Replay(replay::Args),
     Verify(verify::Args),
     Config(config::Args),
+    #[cfg(feature = "cluster")]
+    Schema(schema::Args),
     Export(export::Args),
     #[cfg(feature = "service")]
     Serve(serve::Args),
@@ -126,7 +132,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    let layers = &cli.layers;
+    let layers = LAYERS.get_or_init(|| cli.layers.clone());
     match cli.command {
         Command::Demo(args) => demo::run(&args, layers),
         Command::Ingest(args) => ingest::run(&args, layers),
@@ -144,6 +150,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Replay(args) => replay::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Config(args) => config::run(&args, layers),
+        #[cfg(feature = "cluster")]
+        Command::Schema(args) => schema::run(&args, layers),
         Command::Export(args) => export::run(&args),
         #[cfg(feature = "service")]
         Command::Serve(args) => serve::run(&args, layers),

@@ -5,6 +5,7 @@
 //! as a whole). Nothing is ever ignored: a key that does not exist is an error that names it,
 //! where it stands and the nearest one that does.
 
+mod cql;
 mod keys;
 mod layers;
 mod pools;
@@ -21,6 +22,7 @@ use zeitgeber_schemas::{Arm, ConfigurationBody, FeedbackPolicy, Missing, Policy}
 
 use crate::state::Memory;
 
+pub use cql::{Cql, Reach};
 pub use layers::{Origin, Setting};
 pub use pools::PoolSetting;
 pub use service::Service;
@@ -36,6 +38,8 @@ pub struct Config {
     pub pools: Vec<PoolSetting>,
     /// The journal.
     pub log: Log,
+    /// A log in a database.
+    pub cql: Cql,
     /// The process.
     pub runtime: Runtime,
     /// What is kept in memory.

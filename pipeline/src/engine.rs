@@ -7,7 +7,6 @@
 //! No async here: answers go to callbacks, and the service wraps them.
 
 use std::{
-    path::Path,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -26,7 +25,7 @@ use crate::{
     measure::{Histogram, LATENCY_S},
     runtime::{CoreDoors, CoreLoad, Runtime},
     state::{Partition, SnapshotError, Written},
-    store::{Recovered, Store},
+    store::{LogPlace, Recovered, Store},
 };
 
 mod wait;
@@ -123,7 +122,7 @@ impl Engine {
     /// Opens a data directory and starts its writer. `configuration` is put in force as in
     /// [`crate::ingest::Session::open`]; the call returns once it is durable.
     pub fn open(
-        dir: &Path,
+        place: impl Into<LogPlace>,
         settings: &SessionSettings,
         bounds: EngineSettings,
         configuration: &ConfigurationBody,
@@ -132,8 +131,14 @@ impl Engine {
     ) -> Result<Self, SessionError> {
         // Every request may have a share at every core; the engine's own bounds come first.
         let queue_shares = bounds.pending_requests + 1;
-        let Opened { store, runtime, stale, recovered } =
-            open_runtime(dir, settings, queue_shares, listener.wants(), configuration, configure)?;
+        let Opened { store, runtime, stale, recovered } = open_runtime(
+            &place.into(),
+            settings,
+            queue_shares,
+            listener.wants(),
+            configuration,
+            configure,
+        )?;
         let acks = runtime.acks().clone();
         let handle = Handle(Arc::new(Shared {
             store,

@@ -4,7 +4,6 @@
 
 use std::{
     collections::BTreeSet,
-    path::Path,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -18,7 +17,7 @@ use crate::{
     journal::{AppendError, Tail},
     runtime::{CoreDoors, QUEUE_SHARES, Runtime, Sizing, Stopped},
     state::{Memory, Partition},
-    store::{Recovered, Store, StoreError},
+    store::{LogPlace, Recovered, Store, StoreError},
 };
 
 mod file;
@@ -35,7 +34,7 @@ const HAND_OVER_BYTES: usize = 1 << 20;
 /// Inputs of pending batches at which they are handed over.
 const HAND_OVER_ITEMS: usize = 4_096;
 
-/// One writer's stay in a data directory.
+/// One writer's stay in a log.
 #[derive(Debug)]
 pub struct Session {
     store: Store,
@@ -85,7 +84,7 @@ pub enum Configure {
 /// Why a session could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The data directory.
+    /// The log.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An append failed.
@@ -111,17 +110,17 @@ pub struct Summary {
 }
 
 impl Session {
-    /// Opens a data directory for writing. `configuration` is put in force where a partition has
+    /// Opens a log for writing. `configuration` is put in force where a partition has
     /// none yet, and with [`Configure::Replace`] where another one is.
     pub fn open(
-        dir: &Path,
+        place: impl Into<LogPlace>,
         settings: &SessionSettings,
         configuration: &ConfigurationBody,
         configure: Configure,
     ) -> Result<Self, SessionError> {
         let wants = Wants { decisions: settings.announce, ..Wants::default() };
         let Opened { store, runtime, stale, recovered } =
-            open_runtime(dir, settings, QUEUE_SHARES, wants, configuration, configure)?;
+            open_runtime(&place.into(), settings, QUEUE_SHARES, wants, configuration, configure)?;
         let mut session = Self {
             known: store.tails(),
             begun: BTreeSet::new(),
@@ -274,7 +273,7 @@ impl Session {
     }
 }
 
-/// A data directory with its cores running.
+/// A log with its cores running.
 pub(crate) struct Opened {
     pub(crate) store: Store,
     pub(crate) runtime: Runtime,
@@ -283,16 +282,16 @@ pub(crate) struct Opened {
     pub(crate) recovered: Recovered,
 }
 
-/// Opens a data directory and starts the cores on what it holds.
+/// Opens a log and starts the cores on what it holds.
 pub(crate) fn open_runtime(
-    dir: &Path,
+    place: &LogPlace,
     settings: &SessionSettings,
     queue_shares: usize,
     wants: Wants,
     configuration: &ConfigurationBody,
     configure: Configure,
 ) -> Result<Opened, SessionError> {
-    let store = Store::write(dir, settings.partitions, settings.segment_bytes)?;
+    let store = Store::write_at(place, settings.partitions, settings.segment_bytes)?;
     let (held, recovered) = store.hold(settings.memory)?;
     let differs = |held: &&Partition| match &held.state().routing.configuration {
         None => true,

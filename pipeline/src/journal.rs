@@ -50,11 +50,13 @@ pub struct Layout {
 ///   appends come in the order of submission within a partition. A completion may come before
 ///   `submit` returns, and on any thread.
 /// - **JOURNAL-3** `Ok` is reported only when the chunk, and every one accepted before it in any
-///   partition, is as durable as the implementation can make it.
+///   partition (in its own, where several processes share the log), is as durable as the
+///   implementation can make it.
 /// - **JOURNAL-4** Several appends to a partition may be in flight. When one fails, so do all
 ///   that were accepted after it.
 /// - **JOURNAL-5** After a failed write or sync the journal is poisoned: every pending and later
-///   append fails, and only opening the log again tells what it holds.
+///   append fails, and only opening the log again tells what it holds. A journal in a database
+///   makes the same write again instead, until it succeeds or the partition is another's.
 /// - **JOURNAL-6** A scan yields the bytes that were appended, each chunk once, each partition's
 ///   in order and without a gap, starting where it was asked to.
 /// - **JOURNAL-7** A tail describes the last durable chunk of a partition, the same after opening
@@ -62,6 +64,8 @@ pub struct Layout {
 /// - **JOURNAL-8** A chunk that does not continue its partition's chain (first position, hash of
 ///   the chunk before) or is longer than [`MAX_CHUNK_BYTES`] is refused and changes nothing.
 /// - **JOURNAL-9** After `close` the journal refuses appends and can still be scanned.
+/// - **JOURNAL-14** A search yields, as a scan does, at least every chunk that holds one of its
+///   keys; it may yield others. No state of an index changes that.
 /// - **JOURNAL-15** Appends are accepted only between `claim` and `release` of their partition,
 ///   where several processes share the log; a journal that one process holds has everything
 ///   claimed when it is opened. Before `claim` returns, whatever an earlier owner had acknowledged
@@ -69,10 +73,8 @@ pub struct Layout {
 ///   the chain behind it.
 /// - **JOURNAL-16** An append to a partition that is not claimed, or that somebody else claimed
 ///   since, is a [`AppendError::Conflict`], and so are all that were accepted after it in that
-///   partition. Nothing of them was acknowledged. Other partitions go on, and claiming again
-///   begins anew.
-/// - **JOURNAL-14** A search yields, as a scan does, at least every chunk that holds one of its
-///   keys; it may yield others. No state of an index changes that.
+///   partition. Nothing of them was acknowledged; the tail that the next claim returns tells
+///   whether it stands all the same. Other partitions go on, and claiming again begins anew.
 ///
 /// For journals on disk moreover:
 ///
@@ -137,6 +139,13 @@ pub trait Journal: Send + Sync {
     fn place_of(&self, partition: PartitionId, n: u64) -> Result<Place, SeekError> {
         seek_tail(self.layout(), self.tail(partition), partition, n)?;
         seek(&mut *self.scan(ScanFrom::default())?, partition, n)
+    }
+
+    /// Whether what is appended later always stands behind what was stored before, whatever their
+    /// partitions. Where not, places order each partition by itself, and a place in one says
+    /// nothing of what was read of another.
+    fn has_one_order(&self) -> bool {
+        true
     }
 
     /// How many segments the log has: [`Place::segment`] counts them from 0.
@@ -258,7 +267,8 @@ impl<'a> StoredChunk<'a> {
     }
 }
 
-/// A place in the log: a segment and a byte in its file.
+/// A place in the log: a segment and a byte in its file; in a database a partition and a chunk's
+/// number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The segment's number.

@@ -34,8 +34,10 @@ mod partition;
 mod residents;
 mod snapshot;
 
-pub(crate) use partition::{Home, Rebuild};
+pub(crate) use partition::{HandOn, Home, Rebuild};
 pub use partition::{Memory, Partition};
+#[cfg(feature = "cluster")]
+pub(crate) use snapshot::saved_before;
 pub use snapshot::{Cut, Written};
 pub(crate) use snapshot::{Found, find};
 

@@ -1,4 +1,4 @@
-//! A data directory: its journal, its snapshots, and the states they fold to.
+//! A log with what is derived from it: its journal, its snapshots, and the states they fold to.
 
 use std::{
     fs, io,
@@ -13,67 +13,47 @@ use zeitgeber_schemas::PartitionId;
 use crate::{
     fold::{Fold, FoldError},
     journal::{
-        AppendError, BuildError, Built, Cut, FileJournal, Journal, Layout, Meter, Mode, OpenError,
-        Place, ReadError, Scan, ScanFrom, Settings, Tail,
+        BuildError, Built, Cut, FileJournal, Journal, Layout, Meter, Mode, OpenError, Scan,
+        ScanFrom, Settings, Tail,
     },
-    state::{Memory, Partition, SnapshotError},
+    state::{HandOn, Home, Memory, Partition},
 };
 
+#[cfg(feature = "cluster")]
+mod cache;
+#[cfg(feature = "cluster")]
+mod database;
+mod error;
 mod opening;
+mod place;
 
+pub use error::StoreError;
 pub use opening::Recovered;
 use opening::{Opening, whole_state};
+pub use place::LogPlace;
 
 /// How long a clean stop builds the index.
 const INDEX_AT_CLOSE: Duration = Duration::from_secs(1);
 
-/// A data directory opened for reading or writing.
-#[derive(Debug)]
+/// A log opened for reading or writing.
 pub struct Store {
+    /// Where snapshots and people's records are.
     dir: PathBuf,
-    journal: Arc<FileJournal>,
+    journal: Arc<dyn Journal>,
+    meter: Arc<Meter>,
+    /// The journal, where it is one of files.
+    files: Option<Arc<FileJournal>>,
+    /// The journal, where it is in a database.
+    #[cfg(feature = "cluster")]
+    database: Option<database::Shelf>,
     cut: Option<Cut>,
     writable: bool,
 }
 
-/// Why a data directory could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The journal could not be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The journal could not be read on.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The journal could not be closed.
-    #[error("could not stop cleanly: {0}")]
-    Close(#[from] AppendError),
-    /// A stored entry could not be folded.
-    #[error("could not fold the chunk at {place}: {source}")]
-    Fold {
-        /// Where the chunk stands.
-        place: Place,
-        /// Why.
-        source: FoldError,
-    },
-    /// A snapshot could not be written.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// The log does not tell of somebody who was known.
-    #[error("the log does not tell of person {subject}, who was known from it")]
-    Lost {
-        /// The person's subject number.
-        subject: u64,
-    },
-    /// There is no log.
-    #[error("{} holds no log: `zeitgeber ingest FILE --data-dir {}` makes one", dir.display(), dir.display())]
-    NoLog {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// No random bytes for a new log's id.
-    #[error("could not draw an id for the new log: {0}")]
-    NoId(io::Error),
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -101,11 +81,52 @@ impl Store {
         }
     }
 
-    fn of(dir: &Path, journal: FileJournal, cut: Option<Cut>, writable: bool) -> Self {
-        Self { dir: dir.into(), journal: Arc::new(journal), cut, writable }
+    /// Opens a log for reading, wherever it is.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it cannot be opened.
+    pub fn read_at(place: &LogPlace) -> Result<Self, StoreError> {
+        match place {
+            LogPlace::Directory(dir) => Self::read(dir),
+            #[cfg(feature = "cluster")]
+            LogPlace::Database { connect, cache } => database::read(connect, cache),
+        }
     }
 
-    /// The directory.
+    /// Opens a log for writing, wherever it is; makes one of `partitions` partitions where there
+    /// is none.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened or made.
+    pub fn write_at(
+        place: &LogPlace,
+        partitions: u16,
+        segment_bytes: u64,
+    ) -> Result<Self, StoreError> {
+        match place {
+            LogPlace::Directory(dir) => Self::write(dir, partitions, segment_bytes),
+            #[cfg(feature = "cluster")]
+            LogPlace::Database { connect, cache } => database::write(connect, cache, partitions),
+        }
+    }
+
+    fn of(dir: &Path, journal: FileJournal, cut: Option<Cut>, writable: bool) -> Self {
+        let files = Arc::new(journal);
+        Self {
+            dir: dir.into(),
+            journal: Arc::clone(&files) as Arc<dyn Journal>,
+            meter: files.meter(),
+            files: Some(files),
+            #[cfg(feature = "cluster")]
+            database: None,
+            cut,
+            writable,
+        }
+    }
+
+    /// The directory of snapshots and people's records; the data directory of a log of files.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -117,7 +138,7 @@ impl Store {
 
     /// The journal as the port that the runtime takes.
     pub fn journal(&self) -> Arc<dyn Journal> {
-        Arc::clone(&self.journal) as Arc<dyn Journal>
+        Arc::clone(&self.journal)
     }
 
     /// What was fixed when the log was created.
@@ -142,12 +163,12 @@ impl Store {
 
     /// What the log measures about its writing.
     pub fn meter(&self) -> Arc<Meter> {
-        self.journal.meter()
+        Arc::clone(&self.meter)
     }
 
-    /// How many segments the log has, and their bytes on disk.
+    /// How many segments the log has, and their bytes on disk; nothing of one in a database.
     pub fn disk_use(&self) -> io::Result<(u64, u64)> {
-        self.journal.disk_use()
+        self.files.as_ref().map_or(Ok((0, 0)), |files| files.disk_use())
     }
 
     /// Scans the log.
@@ -170,11 +191,51 @@ impl Store {
             .collect()
     }
 
-    /// Every partition for a writer: the newest snapshot that fits, then the log's tail. People
-    /// leave memory where they take more than they may.
+    /// Who gets a copy of each snapshot, where others may need it.
+    fn hand_on(&self) -> Option<HandOn> {
+        #[cfg(feature = "cluster")]
+        return self.database.as_ref().filter(|_| self.writable).map(database::Shelf::hand_on);
+        #[cfg(not(feature = "cluster"))]
+        None
+    }
+
+    /// Brings a newer snapshot here, where somebody left one.
+    fn fetch(&self, home: &Home) -> Result<(), String> {
+        #[cfg(feature = "cluster")]
+        if let Some(shelf) = &self.database {
+            return shelf.fetch(home);
+        }
+        let _ = home;
+        Ok(())
+    }
+
+    /// Every partition for a writer: claimed, then the newest snapshot that fits and the log's
+    /// tail. People leave memory where they take more than they may.
     pub fn hold(&self, memory: Memory) -> Result<(Vec<Partition>, Recovered), StoreError> {
+        for partition in self.partitions().filter(|_| self.writable) {
+            self.journal.claim(partition)?;
+        }
         let (folds, recovered) = Opening::of(self, None, memory, self.writable)?.run(self)?;
         Ok((folds.into_iter().map(Fold::into_partition).collect(), recovered))
+    }
+
+    /// Takes one partition over for a writer: claimed, then the newest snapshot that fits and the
+    /// log's tail. `memory` is that of all partitions, of which each has an equal share.
+    ///
+    /// # Errors
+    ///
+    /// The partition cannot be claimed, or its log not be folded. It may then be claimed all the
+    /// same: [`Journal::release`] gives it up.
+    pub fn open_partition(
+        &self,
+        partition: PartitionId,
+        memory: Memory,
+    ) -> Result<(Tail, Partition, Recovered), StoreError> {
+        let tail = self.journal.claim(partition)?;
+        let opening = Opening::of(self, Some(partition), memory, self.writable)?;
+        let (mut folds, recovered) = opening.run(self)?;
+        let fold = folds.swap_remove(usize::from(partition.0));
+        Ok((tail, fold.into_partition(), recovered))
     }
 
     /// One partition to read, and the position of its next event. People of its snapshot are read
@@ -195,7 +256,7 @@ impl Store {
     /// What builds the missing index of sealed segments, from any thread: whenever
     /// [`Journal::segments`] has grown there is something to do.
     pub fn indexer(&self) -> Indexer {
-        Indexer(Arc::clone(&self.journal))
+        Indexer(self.files.clone())
     }
 
     /// Stops cleanly: leaves the durable mark, then snapshots, and as much of the index as is
@@ -212,9 +273,9 @@ impl Store {
     }
 }
 
-/// Builds the index beside a running writer.
+/// Builds the index of a log of files beside a running writer; one in a database indexes itself.
 #[derive(Debug, Clone)]
-pub struct Indexer(Arc<FileJournal>);
+pub struct Indexer(Option<Arc<FileJournal>>);
 
 impl Indexer {
     /// Indexes every sealed segment that has no sound index, newest first, until `stop`.
@@ -223,7 +284,7 @@ impl Indexer {
     ///
     /// A segment cannot be read, or an index cannot be written. Nothing else depends on it.
     pub fn build_missing(&self, stop: &dyn Fn() -> bool) -> Result<Built, BuildError> {
-        self.0.build_missing(stop)
+        self.0.as_ref().map_or_else(|| Ok(Built::default()), |files| files.build_missing(stop))
     }
 }
 

@@ -96,6 +96,12 @@ pub enum SubscribeError {
     /// The log has no such position.
     #[error(transparent)]
     Position(SeekError),
+    /// The log's partitions have no common order, so one position cannot resume all of them.
+    #[error(
+        "this log is in a database, where partitions have no common order: streams need one; read \
+         events instead"
+    )]
+    NoOrder,
     /// The hub stops, or the log could not be read.
     #[error("the service is stopping")]
     Stopped,
@@ -185,6 +191,9 @@ impl Hub {
         let shared = &self.0;
         if shared.is_stopping() || shared.failure.get().is_some() {
             return Err(SubscribeError::Stopped);
+        }
+        if !shared.journal.has_one_order() {
+            return Err(SubscribeError::NoOrder);
         }
         let (lane, from) = match from {
             Begin::Now => (Lane::Joining, Next::Spot(frame::Spot::START)),

@@ -8,6 +8,10 @@
 //! `ZEITGEBER_MODEL=3,2,3` checks more epochs, chunks and attempts.
 #![cfg(feature = "cluster")]
 
+#[path = "epoch_protocol/checks.rs"]
+mod checks;
+#[path = "epoch_protocol/steps.rs"]
+mod steps;
 #[path = "epoch_protocol/world.rs"]
 mod world;
 
@@ -29,8 +33,8 @@ impl Model for Protocol {
     fn next_state(&self, world: &World, action: Action) -> Option<World> {
         let mut next = *world;
         world::act(self, &mut next, action).then(|| {
-            world::settle(self, &mut next);
-            world::follow(self, &mut next);
+            steps::settle(self, &mut next);
+            checks::follow(self, &mut next);
             next.in_order()
         })
     }

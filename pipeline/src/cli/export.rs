@@ -83,13 +83,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let filter = EventFilter { user, schema, inputs, ..EventFilter::default() };
     let mut rows = 0u64;
     match (args.format, schema, &source) {
-        (Format::Avro, Some(schema), Source::Directory(store)) => {
+        (Format::Avro, Some(schema), Source::Log(store)) => {
             let mut walk = Walk::start(&*store.journal())?;
             let export = AvroExport::new(schema)?;
             rows = query::export_avro(&mut walk, &export, filter.user.as_deref(), &mut out)?;
         }
         (Format::Avro, None, _) => return Err("--format avro needs --type".into()),
-        (Format::Ndjson, _, Source::Directory(_)) => {}
+        (Format::Ndjson, _, Source::Log(_)) => {}
         (Format::Ndjson, schema, Source::Service(_))
             if !args.inputs && schema.is_none_or(is_event) => {}
         (_, _, Source::Service(_)) => {

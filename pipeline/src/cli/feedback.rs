@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let (decision_id, decided_at) = (found.decision.decision_id, found.decision.at_ms);
     let feedback = feedback(args, decision_id, decided_at, response);
     let fate = match args.target.place()? {
-        Place::Directory(dir) => {
+        Place::Log(dir) => {
             let mut writer = session::open(&dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
             writer.take(|intake| intake.take_feedback(0, &feedback, &[]))?;
             writer.settle()?;

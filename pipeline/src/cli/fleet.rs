@@ -89,7 +89,7 @@ pub(super) fn give(
 ) -> Result<ExitCode, Failure> {
     let document = Value::Object(document);
     let fate = match at.target.place()? {
-        Place::Directory(dir) => {
+        Place::Log(dir) => {
             let now_ms = now_ms();
             let arrival = Arrival { stamp_ms: Some(now_ms), door_now_ms: now_ms };
             let command = command_of(&document, arrival)
@@ -153,7 +153,7 @@ pub(super) fn ask(
     local: impl FnOnce(&Pool) -> Result<Value, Failure>,
 ) -> Result<Value, Failure> {
     match &at.at.target.source()? {
-        Source::Directory(store) => {
+        Source::Log(store) => {
             let found = query::pool(store, &at.at.tenant, &at.pool, local)?;
             found.unwrap_or_else(|| Err(unknown_pool(store, at)))
         }
@@ -186,7 +186,7 @@ fn unknown_pool(store: &zeitgeber::store::Store, at: &InPool) -> Failure {
 /// Every pool of a tenant.
 pub(super) fn all(at: &Where, view: impl Fn(&Pool) -> Value) -> Result<Value, Failure> {
     match &at.target.source()? {
-        Source::Directory(store) => {
+        Source::Log(store) => {
             let pools = query::pools(store, &at.tenant, view)?;
             Ok(json!({ "pools": pools, "more": false }))
         }

@@ -22,6 +22,7 @@ use zeitgeber::{
         source_of,
     },
     query,
+    store::LogPlace,
 };
 
 use super::{
@@ -141,7 +142,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     }
     let stop = session::stop_flag()?;
     match args.target.place()? {
-        Place::Directory(dir) => directory(args, &dir, &config, &stop),
+        Place::Log(place) => log(args, &place, &config, &stop),
         #[cfg(feature = "service")]
         Place::Service(client) => remote::run(args, client, &stop),
         #[cfg(not(feature = "service"))]
@@ -149,9 +150,9 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     }
 }
 
-fn directory(
+fn log(
     args: &Args,
-    dir: &Path,
+    place: &LogPlace,
     config: &Config,
     stop: &Arc<AtomicBool>,
 ) -> Result<ExitCode, Failure> {
@@ -161,7 +162,7 @@ fn directory(
     };
     let started = Instant::now();
     let configure = session::configure(config);
-    let mut session = session::open(dir, config, detail, configure)?;
+    let mut session = session::open(place, config, detail, configure)?;
     session::set_pools(&mut session, config)?;
     // Only who holds the log's lock may touch the outcomes that go with it.
     let mut outcomes = match args.outcomes.as_deref().map(OutcomeLog::open).transpose() {
@@ -190,7 +191,11 @@ fn directory(
     let seconds = started.elapsed().as_secs_f64();
     let counts = Counted::Here(summary.counts);
     let threads = Some(summary.threads);
-    let place = format!("--data-dir {}", dir.display());
+    let place = match place {
+        LogPlace::Directory(dir) => format!("--data-dir {}", dir.display()),
+        #[cfg(feature = "cluster")]
+        LogPlace::Database { .. } => format!("--journal {place}"),
+    };
     conclude(args, &Summary { files: &reports, profiles, threads, seconds, counts }, &place, stop)
 }
 

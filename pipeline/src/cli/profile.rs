@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let profile = door::profile::profile(document.to_string().as_bytes())
         .map_err(|refusal| format!("{} ({})", refusal.detail, refusal.reason))?;
     let changed = match args.target.place()? {
-        Place::Directory(dir) => {
+        Place::Log(dir) => {
             let config = session::config(layers)?;
             let mut writer = session::open(&dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
             writer.take(|intake| intake.take_profile(0, &profile))?;

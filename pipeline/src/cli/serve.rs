@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ use zeitgeber::{
     telemetry::{self, logs},
 };
 
-use super::{DataDir, Failure, Layers, session};
+use super::{Failure, Layers, database::log_at, session};
 
 /// What a process that was told twice to end exits with, as one that a signal ended.
 const INTERRUPTED: i32 = 130;
@@ -29,11 +30,16 @@ const INTERRUPTED: i32 = 130;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   zeitgeber serve --data-dir DIR
+  zeitgeber serve --journal scylla://127.0.0.1:9042/zeitgeber
   zeitgeber serve --data-dir DIR --listen 127.0.0.1:9000
   zeitgeber serve --data-dir DIR --listen 0.0.0.0:8787 --set service.tokens_file=tokens.txt")]
 pub(super) struct Args {
-    #[command(flatten)]
-    data: DataDir,
+    /// Data directory: the log under `journal/`, and what is derived from it
+    #[arg(long = "data-dir", value_name = "DIR", required_unless_present = "journal")]
+    dir: Option<PathBuf>,
+    /// A log in a database, `scylla://HOST:PORT[,HOST:PORT…]/KEYSPACE`, instead
+    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    journal: Option<String>,
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:8787]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
@@ -103,6 +109,10 @@ fn open(
     listener: impl Listener + 'static,
 ) -> Result<Engine, Failure> {
     let started = Instant::now();
+    let place = match (&args.dir, &args.journal) {
+        (Some(dir), _) => dir.into(),
+        (None, url) => log_at(url.as_deref().unwrap_or_default())?,
+    };
     let bounds = EngineSettings {
         pending_bytes: Service::bytes(config.service.pending_mib),
         pending_requests: config.service.pending_requests as usize,
@@ -111,7 +121,7 @@ fn open(
     let (body, configure) = (config.configuration(), session::configure(config));
     let recording = telemetry::metrics().recording().enabled(config.metrics.enabled);
     let listener = (recording, listener);
-    let engine = Engine::open(&args.data.dir, &settings, bounds, &body, configure, listener)?;
+    let engine = Engine::open(&place, &settings, bounds, &body, configure, listener)?;
     let handle = engine.handle();
     let pools = handle.set_pools(&config.pools)?;
     if pools > 0 {
@@ -125,7 +135,7 @@ fn open(
     }
     tracing::info!(
         url = format!("{}://{}", if has_tls { "https" } else { "http" }, listening.address()),
-        data = %args.data.dir.display(),
+        data = %place,
         events,
         // What a crash left half written, and nobody had been told of.
         cut_bytes = store.cut().map_or(0, |cut| cut.bytes),

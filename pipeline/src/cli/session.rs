@@ -1,15 +1,13 @@
 //! What the writing commands share: a session under the configuration, stopped by signals.
 
-use std::{
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use zeitgeber::{
     config::{Config, Origin, Setting},
     cycle::OutcomeDetail,
     ingest::{Configure, Session, SessionSettings},
+    store::LogPlace,
 };
 
 use super::{Failure, Layers, say};
@@ -32,15 +30,15 @@ pub(super) fn settings(config: &Config, outcomes: OutcomeDetail) -> SessionSetti
     }
 }
 
-/// Opens a data directory for writing and tells what a crash left behind.
+/// Opens a log for writing and tells what a crash left behind.
 pub(super) fn open(
-    dir: &Path,
+    place: impl Into<LogPlace>,
     config: &Config,
     outcomes: OutcomeDetail,
     configure: Configure,
 ) -> Result<Session, Failure> {
     let session =
-        Session::open(dir, &settings(config, outcomes), &config.configuration(), configure)?;
+        Session::open(place, &settings(config, outcomes), &config.configuration(), configure)?;
     if let Some(cut) = session.store().cut() {
         say::note(&format!(
             "recovered: cut {} bytes that were never acknowledged from byte {} of {}",

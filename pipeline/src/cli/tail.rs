@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
     }
     match &source {
-        Source::Directory(store) => directory(args, store, &stop)?,
+        Source::Log(store) => directory(args, store, &stop)?,
         #[cfg(feature = "service")]
         Source::Service(client) => service::tail(args, client, &stop)?,
         #[cfg(not(feature = "service"))]

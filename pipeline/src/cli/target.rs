@@ -1,6 +1,6 @@
-//! What a command asks or writes: a data directory, or a running service.
+//! What a command asks or writes: a data directory, a log in a database, or a running service.
 //!
-//! Flags come before variables, and exactly one of both is meant. So that an answer is printed the
+//! Flags come before variables, and exactly one of them is meant. So that an answer is printed the
 //! same wherever it came from, commands ask a [`Source`] and never look behind it.
 
 #[cfg(not(feature = "service"))]
@@ -16,20 +16,23 @@ use zeitgeber::{
         self, DeadLetter, DeadLetterFilter, DeadLetters, EventFilter, EventRow, Explanation,
         Moment, Range, Rebuilt, Scope, Status, Until, Verified, Walk,
     },
-    store::Store,
+    store::{LogPlace, Store},
 };
 use zeitgeber_processors::rhythm::report::Report;
 
-use super::{Cli, Failure};
+use super::{Cli, Failure, database::log_at};
 
 /// Where the log is.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Where the log is (one of --data-dir and --to)")]
+#[command(next_help_heading = "Where the log is (one of --data-dir, --journal and --to)")]
 pub(super) struct Target {
     /// Data directory: the log under `journal/`, and what is derived from it [env:
     /// ZEITGEBER_DATA_DIR]
     #[arg(long = "data-dir", value_name = "DIR", conflicts_with = "to")]
     dir: Option<PathBuf>,
+    /// A log in a database, `scylla://HOST:PORT[,HOST:PORT…]/KEYSPACE` [env: ZEITGEBER_JOURNAL]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["dir", "to"])]
+    journal: Option<String>,
     /// A running service, `http://HOST:PORT` [env: ZEITGEBER_URL]
     #[arg(long, value_name = "URL")]
     to: Option<String>,
@@ -43,8 +46,8 @@ pub(super) struct Target {
 
 /// A place that is meant.
 pub(super) enum Place {
-    /// A data directory.
-    Directory(PathBuf),
+    /// The log itself.
+    Log(LogPlace),
     /// A running service.
     #[cfg_attr(
         not(feature = "service"),
@@ -55,8 +58,8 @@ pub(super) enum Place {
 
 /// Where answers come from.
 pub(super) enum Source {
-    /// A data directory, opened for reading.
-    Directory(Store),
+    /// The log itself, opened for reading.
+    Log(Store),
     /// A running service.
     Service(Client),
 }
@@ -66,25 +69,33 @@ impl Target {
     pub(super) fn place(&self) -> Result<Place, Failure> {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         if let Some(dir) = &self.dir {
-            return Ok(Place::Directory(dir.clone()));
+            return Ok(Place::Log(dir.into()));
+        }
+        if let Some(url) = &self.journal {
+            return Ok(Place::Log(log_at(url)?));
         }
         if let Some(url) = &self.to {
             return self.service(url);
         }
-        match (set("ZEITGEBER_DATA_DIR"), set("ZEITGEBER_URL")) {
-            (Some(dir), None) => Ok(Place::Directory(dir.into())),
-            (None, Some(url)) => self.service(&url.to_string_lossy()),
-            (None, None) => wrong("name the log: --data-dir DIR, or --to URL of a running service"),
-            (Some(_), Some(_)) => {
-                wrong("both ZEITGEBER_DATA_DIR and ZEITGEBER_URL are set: say --data-dir or --to")
-            }
+        match (set("ZEITGEBER_DATA_DIR"), set("ZEITGEBER_JOURNAL"), set("ZEITGEBER_URL")) {
+            (Some(dir), None, None) => Ok(Place::Log((&PathBuf::from(dir)).into())),
+            (None, Some(url), None) => Ok(Place::Log(log_at(&url.to_string_lossy())?)),
+            (None, None, Some(url)) => self.service(&url.to_string_lossy()),
+            (None, None, None) => wrong(
+                "name the log: --data-dir DIR, --journal scylla://HOST:PORT/KEYSPACE, or --to URL \
+                 of a running service",
+            ),
+            _ => wrong(
+                "more than one of ZEITGEBER_DATA_DIR, ZEITGEBER_JOURNAL and ZEITGEBER_URL is set: \
+                 say --data-dir, --journal or --to",
+            ),
         }
     }
 
     /// The place, opened for reading.
     pub(super) fn source(&self) -> Result<Source, Failure> {
         Ok(match self.place()? {
-            Place::Directory(dir) => Source::Directory(Store::read(&dir)?),
+            Place::Log(place) => Source::Log(Store::read_at(&place)?),
             Place::Service(client) => Source::Service(client),
         })
     }
@@ -152,7 +163,7 @@ impl Source {
     /// Where a person stands.
     pub(super) fn status(&self, tenant: &str, user: &str) -> Result<Status, Failure> {
         match self {
-            Self::Directory(store) => Ok(query::status(store, tenant, user)?),
+            Self::Log(store) => Ok(query::status(store, tenant, user)?),
             Self::Service(client) => remote!(client, Ok(client.status(tenant, user)?)),
         }
     }
@@ -160,7 +171,7 @@ impl Source {
     /// A decision and all behind it.
     pub(super) fn explain(&self, id: &str) -> Result<Explanation, Failure> {
         match self {
-            Self::Directory(store) => Ok(query::explain(&*store.journal(), id)?),
+            Self::Log(store) => Ok(query::explain(&*store.journal(), id)?),
             Self::Service(client) => remote!(client, Ok(client.explain(id)?)),
         }
     }
@@ -172,7 +183,7 @@ impl Source {
         user: Option<&str>,
     ) -> Result<BTreeMap<String, Report>, Failure> {
         match self {
-            Self::Directory(store) => Ok(query::report(&*store.journal(), range, user)?),
+            Self::Log(store) => Ok(query::report(&*store.journal(), range, user)?),
             Self::Service(client) => remote!(client, Ok(client.report(range, user)?)),
         }
     }
@@ -180,7 +191,7 @@ impl Source {
     /// Whether the log is sound.
     pub(super) fn verify(&self) -> Result<Verified, Failure> {
         match self {
-            Self::Directory(store) => Ok(query::verify(&*store.journal())?),
+            Self::Log(store) => Ok(query::verify(&*store.journal())?),
             Self::Service(client) => remote!(client, Ok(client.verify()?)),
         }
     }
@@ -188,7 +199,7 @@ impl Source {
     /// The state rebuilt from the log.
     pub(super) fn replay(&self, at: Option<&Moment>) -> Result<Rebuilt, Failure> {
         match self {
-            Self::Directory(store) => {
+            Self::Log(store) => {
                 let until = at.cloned().map_or(Until::End, Until::Moment);
                 Ok(query::replay(&*store.journal(), &until)?)
             }
@@ -207,7 +218,7 @@ impl Source {
             return Ok(());
         }
         match self {
-            Self::Directory(store) => {
+            Self::Log(store) => {
                 let mut left = limit;
                 let journal = store.journal();
                 let mut walk = match &filter.user {
@@ -239,7 +250,7 @@ impl Source {
         mut each: impl FnMut(DeadLetter) -> io::Result<()>,
     ) -> Result<DeadLetters, Failure> {
         match self {
-            Self::Directory(store) => {
+            Self::Log(store) => {
                 let mut left = limit;
                 Ok(query::dead_letters(&*store.journal(), filter, |letter| {
                     if left > 0 {

@@ -24,6 +24,8 @@ pub(super) enum Rule {
     Flag,
     OneOf(&'static [&'static str]),
     Text,
+    /// A text; empty: none.
+    Words,
     /// A path; empty: none.
     Path,
     /// An address of the web; empty: none.
@@ -55,6 +57,16 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ("log.partitions", Rule::Integer(1, 1_024)),
     ("log.segment_mib", Rule::Integer(1, 4_096)),
     ("log.chunk_kib", Rule::Integer(16, 1_024)),
+    ("cql.user", Rule::Words),
+    ("cql.password_file", Rule::Path),
+    ("cql.tls", Rule::Flag),
+    ("cql.ca_file", Rule::Path),
+    ("cql.datacenter", Rule::Words),
+    ("cql.reach", Rule::OneOf(&["local", "global"])),
+    ("cql.cache_dir", Rule::Path),
+    ("cql.replication", Rule::Integer(1, 9)),
+    ("cql.keyspace_options", Rule::Words),
+    ("cql.table_options", Rule::Words),
     ("runtime.threads", Rule::Integer(0, 256)),
     ("memory.people_mib", Rule::Integer(1, 1 << 20)),
     ("snapshots.every_mib", Rule::Integer(1, 1 << 20)),
@@ -158,6 +170,7 @@ impl Rule {
             (Self::Flag, Value::Boolean(_)) => true,
             (Self::OneOf(known), Value::String(found)) => known.contains(&found.as_str()),
             (Self::Text, Value::String(found)) => (1..=TEXT_BYTES_MAX).contains(&found.len()),
+            (Self::Words, Value::String(found)) => found.len() <= TEXT_BYTES_MAX,
             (Self::Path, Value::String(found)) => found.len() <= PATH_BYTES_MAX,
             (Self::Url, Value::String(found)) => is_url(found),
             (Self::Name, Value::String(found)) => is_name(found),
@@ -184,12 +197,12 @@ impl Rule {
         let literal = || Value::String(text.into());
         match self {
             // As it stands, or as it would in a file, within its quotes.
-            Self::OneOf(_) | Self::Text | Self::Path | Self::Url | Self::Name
+            Self::OneOf(_) | Self::Text | Self::Words | Self::Path | Self::Url | Self::Name
                 if !text.starts_with('"') =>
             {
                 literal()
             }
-            Self::OneOf(_) | Self::Text | Self::Path | Self::Url | Self::Name => {
+            Self::OneOf(_) | Self::Text | Self::Words | Self::Path | Self::Url | Self::Name => {
                 Self::Flag.parse(text)
             }
             Self::Integer(..) | Self::Float(..) | Self::Flag | Self::Arms | Self::Pools => {
@@ -212,6 +225,7 @@ impl std::fmt::Display for Rule {
                 f.write_str(&known.join(" or "))
             }
             Self::Text => write!(f, "a text of 1 to {TEXT_BYTES_MAX} bytes"),
+            Self::Words => write!(f, "a text of at most {TEXT_BYTES_MAX} bytes"),
             Self::Url => f.write_str("empty, or an address that begins with http:// or https://"),
             Self::Path => write!(f, "a path of at most {PATH_BYTES_MAX} bytes"),
             Self::Pools => f.write_str(&pools::wanted()),

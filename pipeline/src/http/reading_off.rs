@@ -137,6 +137,10 @@ impl Journal for Cancellable {
         self.journal.place_of(partition, n)
     }
 
+    fn has_one_order(&self) -> bool {
+        self.journal.has_one_order()
+    }
+
     fn segments(&self) -> u32 {
         self.journal.segments()
     }

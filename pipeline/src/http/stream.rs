@@ -143,6 +143,7 @@ impl Wanted {
             let detail = error.to_string();
             match error {
                 SubscribeError::Busy { .. } => Problem::new(Kind::Busy, detail),
+                SubscribeError::NoOrder => Problem::new(Kind::Conflict, detail),
                 SubscribeError::Position(_) => Problem::new(Kind::Malformed, detail),
                 SubscribeError::Stopped => app.stopped(),
             }

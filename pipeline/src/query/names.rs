@@ -34,8 +34,9 @@ impl Subject {
 pub struct Names {
     people: Numbered,
     pools: Numbered,
-    /// Behind the last chunk that was read for its names.
-    next: Option<Place>,
+    /// The last chunk that was read for its names, in the log and in each partition.
+    last: Option<Place>,
+    last_of: Vec<u64>,
 }
 
 /// By partition and number, from 1.
@@ -51,16 +52,25 @@ impl Names {
 
     /// Reads the names of those who came since the names were read.
     pub fn catch_up(names: &mut Arc<Self>, journal: &dyn Journal) -> Result<(), QueryError> {
-        let from = names.next.unwrap_or(Place::START);
-        let mut scan = journal.find(&[Key::openings()], ScanFrom::places(from..Place::END))?;
+        let from = if journal.has_one_order() {
+            ScanFrom::places(names.last.unwrap_or(Place::START)..Place::END)
+        } else {
+            ScanFrom { chunks: names.last_of.clone(), ..ScanFrom::default() }
+        };
+        let mut scan = journal.find(&[Key::openings()], from)?;
         while let Some(chunk) = scan.next_chunk()? {
             let (place, partition) = (chunk.place, chunk.header.partition);
+            let number = chunk.header.number;
             let fault = |source| QueryError::Entry { place, source };
             for entry in chunk.entries() {
                 let entry = entry.map_err(|error| fault(error.into()))?;
                 Self::fold(names, partition, &entry).map_err(|error| fault(error.into()))?;
             }
-            Arc::make_mut(names).next = Some(place);
+            let names = Arc::make_mut(names);
+            names.last = Some(place);
+            let index = usize::from(partition.0);
+            names.last_of.resize(names.last_of.len().max(index + 1), 0);
+            names.last_of[index] = number;
         }
         Ok(())
     }

@@ -118,6 +118,15 @@ impl PeopleFile {
         self.number
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How much of the file belongs to a snapshot that points into it up to `end`.
+    pub(super) fn used(&self, end: u64) -> u64 {
+        end.max(HEAD_BYTES)
+    }
+
     /// Bytes that were reserved, dead or alive.
     pub(super) fn end(&self) -> u64 {
         self.end.load(Ordering::Acquire)

@@ -53,6 +53,19 @@ impl std::fmt::Debug for Rebuild {
     }
 }
 
+/// Hands on a copy of a snapshot that was written: its partition, the chunk it stands before, and
+/// its files with how much of each belongs to it, in the order in which they are to be put back.
+#[derive(Clone)]
+pub(crate) struct HandOn(pub(crate) Arc<HandOnFn>);
+
+pub(crate) type HandOnFn = dyn Fn(PartitionId, u64, &[(PathBuf, u64)]) + Send + Sync;
+
+impl std::fmt::Debug for HandOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HandOn").finish_non_exhaustive()
+    }
+}
+
 /// Where a partition's people are kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Home {
@@ -63,6 +76,8 @@ pub(crate) struct Home {
     /// Bytes of states in memory.
     pub(crate) budget: u64,
     pub(crate) rebuild: Rebuild,
+    /// Who gets a copy of each snapshot.
+    pub(crate) hand_on: Option<HandOn>,
 }
 
 /// A partition's state: what the people share, who is in memory, and where the others are.
@@ -351,6 +366,7 @@ impl Kept {
             files: self.files.clone(),
             target,
             mailbox: Arc::clone(&self.mailbox),
+            hand_on: self.home.hand_on.clone(),
         }
     }
 

@@ -16,7 +16,7 @@ use zeitgeber_schemas::PartitionId;
 use super::{
     SnapshotError,
     file::{self, Named, Packer, PeopleFile, Place},
-    partition::{Home, Partition},
+    partition::{HandOn, Home, Partition},
     residents::Residents,
 };
 use crate::journal::Tail;
@@ -54,6 +54,7 @@ pub struct Cut {
     /// to write.
     pub(super) target: Result<Option<Arc<PeopleFile>>, SnapshotError>,
     pub(super) mailbox: Arc<Mutex<Option<Done>>>,
+    pub(super) hand_on: Option<HandOn>,
 }
 
 /// What the writer of a cut reports to the partition.
@@ -119,6 +120,9 @@ impl Cut {
         }
         bytes += self.write_snapshot(&done.emptied)?;
         done.saved = Some(self.tail.next_chunk);
+        if let Some(hand_on) = &self.hand_on {
+            (hand_on.0)(self.partition(), self.tail.next_chunk, &self.belonging(&done.emptied)?);
+        }
         for file in self.files.iter().filter(|file| done.emptied.contains(&file.number())) {
             file.remove();
         }
@@ -169,6 +173,19 @@ impl Cut {
         ends.max().unwrap_or(0)
     }
 
+    /// The snapshot's files: first what it points into, then itself.
+    fn belonging(&self, emptied: &[u32]) -> Result<Vec<(PathBuf, u64)>, SnapshotError> {
+        let files = self.files.iter().filter(|file| !emptied.contains(&file.number()));
+        let people =
+            files.map(|file| (file.path().to_owned(), file.used(self.used(file.number()))));
+        let mut belonging: Vec<_> = people.collect();
+        let path = path(&self.dir, self.partition());
+        let length = fs::metadata(&path).map(|found| found.len());
+        let length = length.map_err(|source| SnapshotError::Io { file: path.clone(), source })?;
+        belonging.push((path, length));
+        Ok(belonging)
+    }
+
     fn write_snapshot(&self, emptied: &[u32]) -> Result<u64, SnapshotError> {
         let tail = &self.tail;
         let files = self.files.iter().filter(|file| !emptied.contains(&file.number()));
@@ -216,6 +233,16 @@ pub(crate) enum Found {
     Ignored(String),
     /// The state at this tail, with everybody cold.
     Fits(Box<(Tail, Partition)>),
+}
+
+/// The chunk that the snapshot of a partition stands before, as far as its head tells.
+#[cfg(feature = "cluster")]
+pub(crate) fn saved_before(dir: &Path, log_id: [u8; 16], partition: PartitionId) -> Option<u64> {
+    let bytes = fs::read(path(dir, partition)).ok()?;
+    let rest = bytes.strip_prefix(MAGIC.as_slice())?.get(32..)?;
+    let (version, _) = postcard::take_from_bytes::<u32>(rest).ok()?;
+    let (head, _) = postcard::take_from_bytes::<Head>(rest).ok()?;
+    (version == FOLD_VERSION && head.log_id == log_id).then_some(head.next_chunk)
 }
 
 /// The snapshot of a partition, whose log ends at `now`.

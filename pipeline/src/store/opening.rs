@@ -75,6 +75,7 @@ impl Opening {
                 writable,
                 budget,
                 rebuild: rebuild.clone(),
+                hand_on: store.hand_on(),
             };
             let is_wanted = wanted.is_none_or(|wanted| wanted == partition);
             opening.begin(store, &home, is_wanted);
@@ -88,6 +89,9 @@ impl Opening {
             self.starts.push((u64::MAX, [0; 32]));
             self.folds.push(Fold::resume(State::initial(home.partition), 0));
             return;
+        }
+        if let Err(why) = store.fetch(home) {
+            self.recovered.ignored_snapshots.push(why);
         }
         match state::find(home.clone(), &store.journal.tail(home.partition)) {
             Found::Fits(found) => {

@@ -4,22 +4,22 @@
 //! outcome reaches each replica on its own. A plain write reaches each replica at any later
 //! moment, or never; arriving again changes nothing. A read at a quorum asks two replicas, one
 //! after the other. A chunk's content is who wrote it: its epoch. What a writer can do on its own
-//! it does at once ([`settle`]): waiting would only take possibilities away, and all that others
+//! it does at once ([`crate::steps::settle`]): waiting would only take possibilities away, and all that others
 //! see of it comes late anyway.
 
-use zeitgeber::journal::cql::epoch::{
-    Epoch, is_ours, may_acknowledge, next_epoch, run_end, trusted_end, unresolved,
-};
+use zeitgeber::journal::cql::epoch::{Epoch, unresolved};
+
+use crate::steps::{ask, claim, insert, send_end};
 
 /// Most epochs, chunks and attempts that fit the state.
-const EPOCHS: usize = 4;
-const CHUNKS: usize = 4;
+pub(crate) const EPOCHS: usize = 4;
+pub(crate) const CHUNKS: usize = 4;
 const ATTEMPTS: usize = 6;
-const WRITERS: usize = 2;
-const REPLICAS: usize = 3;
-const QUORUM: u32 = 2;
+pub(crate) const WRITERS: usize = 2;
+pub(crate) const REPLICAS: usize = 3;
+pub(crate) const QUORUM: u32 = 2;
 /// Appends of one owner that may be under way together.
-const IN_FLIGHT: u8 = 2;
+pub(crate) const IN_FLIGHT: u8 = 2;
 pub(crate) const NONE: u8 = u8::MAX;
 
 /// Bounds, and which of the protocol's parts are there.
@@ -78,31 +78,31 @@ pub(crate) enum Writer {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-struct Attempt {
-    epoch: u8,
+pub(crate) struct Attempt {
+    pub(crate) epoch: u8,
     /// It may still be decided.
-    open: bool,
+    pub(crate) open: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct World {
     pub(crate) replicas: [Replica; REPLICAS],
     pub(crate) writers: [Writer; WRITERS],
-    attempts: [Attempt; ATTEMPTS],
-    made: u8,
+    pub(crate) attempts: [Attempt; ATTEMPTS],
+    pub(crate) made: u8,
     /// The nonce that stands in each epoch.
-    owners: [u8; EPOCHS],
+    pub(crate) owners: [u8; EPOCHS],
     pub(crate) decided: u8,
     pub(crate) ends: [u8; EPOCHS],
     /// Ends that may still be decided: bit `epoch * CHUNKS + end`, ends below CHUNKS.
-    late_ends: u32,
-    sent: u16,
+    pub(crate) late_ends: u32,
+    pub(crate) sent: u16,
     /// Rows written when everything before them was acknowledged.
-    vouching: u16,
+    pub(crate) vouching: u16,
     /// Whose content each chunk was acknowledged with, and trusted with.
-    told: [[u8; CHUNKS]; 2],
+    pub(crate) told: [[u8; CHUNKS]; 2],
     /// Told two things of one chunk: acknowledged, trusted.
-    contradicted: [bool; 2],
+    pub(crate) contradicted: [bool; 2],
 }
 
 impl Default for World {
@@ -148,7 +148,7 @@ pub(crate) enum Action {
     Die(usize),
 }
 
-const fn row(epoch: u8, chunk: u8) -> u16 {
+pub(crate) const fn row(epoch: u8, chunk: u8) -> u16 {
     1 << (epoch as usize * CHUNKS + chunk as usize)
 }
 
@@ -225,183 +225,6 @@ pub(crate) fn act(protocol: &Protocol, world: &mut World, action: Action) -> boo
     }
 }
 
-/// Lets writers do what they can do on their own.
-pub(crate) fn settle(protocol: &Protocol, world: &mut World) {
-    for writer in 0..WRITERS {
-        while answer(protocol, world, writer)
-            || ended(world, writer)
-            || acknowledge(protocol, world, writer)
-            || (world.has_acknowledged_all(writer) && insert(protocol, world, writer))
-        {}
-    }
-}
-
-fn ended(world: &mut World, writer: usize) -> bool {
-    let Writer::Ending { epoch, nonce, target, early, .. } = world.writers[writer] else {
-        return false;
-    };
-    let ended = world.ends[target as usize] != NONE;
-    if ended {
-        world.writers[writer] = world.resolve_next(epoch, nonce, early);
-    }
-    ended
-}
-
-fn claim(protocol: &Protocol, world: &mut World, writer: usize, without: usize) -> bool {
-    let known =
-        (0..REPLICAS).filter(|r| *r != without).fold(0, |all, r| all | world.replicas[r].claims);
-    let latest = (known != 0).then(|| u64::from(known.ilog2()));
-    let epoch = next_epoch(latest) as u8;
-    // An epoch that is decided would only be refused.
-    if epoch >= protocol.epochs || world.owners[epoch as usize] != NONE {
-        return false;
-    }
-    let nonce = world.made;
-    world.made += 1;
-    world.attempts[nonce as usize] = Attempt { epoch, open: true };
-    let rows =
-        (0..REPLICAS).filter(|r| *r != without).fold(0, |all, r| all | world.replicas[r].rows);
-    let early = if protocol.claims_first { 0 } else { rows };
-    world.writers[writer] = Writer::Claiming { epoch, nonce, early };
-    true
-}
-
-fn answer(protocol: &Protocol, world: &mut World, writer: usize) -> bool {
-    let Writer::Claiming { epoch, nonce, early } = world.writers[writer] else { return false };
-    let standing = world.owners[epoch as usize];
-    if standing == NONE {
-        return false;
-    }
-    if !is_ours(&standing, &nonce) {
-        world.writers[writer] = Writer::Idle;
-        return true;
-    }
-    if world.count(|replica| replica.claims & (1 << epoch) != 0) < QUORUM {
-        return false;
-    }
-    let next = world.resolve_next(epoch, nonce, early);
-    world.writers[writer] = match next {
-        Writer::Resolving { epoch, nonce, target, early, .. } if !protocol.claims_first => {
-            Writer::Resolving { epoch, nonce, target, found: early, asked: 0b11, early }
-        }
-        next => next,
-    };
-    true
-}
-
-fn ask(protocol: &Protocol, world: &mut World, writer: usize, replica: usize) -> bool {
-    let Replica { rows, claims } = world.replicas[replica];
-    match world.writers[writer] {
-        Writer::Resolving { epoch, nonce, target, found, asked, early } => {
-            if asked.count_ones() >= QUORUM {
-                return false;
-            }
-            let (found, asked) = (found | rows, asked | 1 << replica);
-            world.writers[writer] = Writer::Resolving { epoch, nonce, target, found, asked, early };
-        }
-        Writer::Owning { epoch, nonce, acknowledged, next, asked, latest } => {
-            // The read begins when the insert has succeeded, not before.
-            let stands = world.count(|r| r.rows & row(epoch, acknowledged) != 0) >= QUORUM;
-            let is_due = acknowledged < next && stands && asked.count_ones() < QUORUM;
-            if !protocol.reads_the_epoch || !is_due {
-                return false;
-            }
-            let told = (claims != 0).then(|| claims.ilog2() as u8);
-            let known = (latest != NONE).then_some(latest);
-            let latest = known.max(told).unwrap_or(NONE);
-            let asked = asked | 1 << replica;
-            world.writers[writer] =
-                Writer::Owning { epoch, nonce, acknowledged, next, asked, latest };
-        }
-        _ => return false,
-    }
-    true
-}
-
-fn send_end(protocol: &Protocol, world: &mut World, writer: usize) -> bool {
-    let Writer::Resolving { epoch, nonce, target, found, asked, early } = world.writers[writer]
-    else {
-        return false;
-    };
-    if asked.count_ones() < QUORUM {
-        return false;
-    }
-    let start = world.start_of(target);
-    let stands = |chunk: u64| chunk < CHUNKS as u64 && found & row(target, chunk as u8) != 0;
-    let end = run_end(start.into(), stands) as u8;
-    let at_quorum = |chunk| world.count(|r| r.rows & row(target, chunk) != 0) >= QUORUM;
-    if protocol.writes_back && !(start..end).all(at_quorum) {
-        return false;
-    }
-    if world.ends[target as usize] == NONE {
-        world.late_ends |= 1 << (target * 8 + end);
-    }
-    world.writers[writer] = Writer::Ending { epoch, nonce, target, end, early };
-    true
-}
-
-fn insert(protocol: &Protocol, world: &mut World, writer: usize) -> bool {
-    let Writer::Owning { epoch, acknowledged, next, .. } = &mut world.writers[writer] else {
-        return false;
-    };
-    if *next >= protocol.chunks || *next - *acknowledged >= IN_FLIGHT {
-        return false;
-    }
-    let row = row(*epoch, *next);
-    world.sent |= row;
-    if acknowledged == next {
-        world.vouching |= row;
-    }
-    *next += 1;
-    true
-}
-
-fn acknowledge(protocol: &Protocol, world: &mut World, writer: usize) -> bool {
-    let Writer::Owning { epoch, nonce, acknowledged, next, asked, latest } = world.writers[writer]
-    else {
-        return false;
-    };
-    let stands = world.count(|r| r.rows & row(epoch, acknowledged) != 0) >= QUORUM;
-    let read = !protocol.reads_the_epoch || asked.count_ones() >= QUORUM;
-    if acknowledged >= next || !stands || !read {
-        return false;
-    }
-    let latest = (latest != NONE).then(|| u64::from(latest));
-    if protocol.reads_the_epoch && !may_acknowledge(epoch.into(), latest) {
-        world.writers[writer] = Writer::Idle;
-        return true;
-    }
-    world.tell(0, acknowledged, epoch);
-    let acknowledged = acknowledged + 1;
-    world.writers[writer] =
-        Writer::Owning { epoch, nonce, acknowledged, next, asked: 0, latest: NONE };
-    true
-}
-
-/// A follower reads at each quorum and remembers what it trusted.
-pub(crate) fn follow(protocol: &Protocol, world: &mut World) {
-    for without in 0..REPLICAS {
-        let seen =
-            (0..REPLICAS).filter(|r| *r != without).fold(0, |all, r| all | world.replicas[r].rows);
-        for epoch in 0..world.decided {
-            let start = world.start_of(epoch);
-            let end = world.ends[epoch as usize];
-            let recorded = (end != NONE).then(|| u64::from(end));
-            let stands = |chunk: u64| {
-                let is_there =
-                    chunk < u64::from(protocol.chunks) && seen & row(epoch, chunk as u8) != 0;
-                let vouches = || world.vouching & row(epoch, chunk as u8) != 0;
-                is_there.then(|| if vouches() { chunk } else { chunk.saturating_sub(1) })
-            };
-            let trusted = trusted_end(start.into(), recorded, None, stands) as u8;
-            (start..trusted).for_each(|chunk| world.tell(1, chunk, epoch));
-            if end == NONE {
-                break;
-            }
-        }
-    }
-}
-
 impl World {
     /// The same world with its replicas and writers in order: which is which does not matter.
     pub(crate) fn in_order(mut self) -> Self {
@@ -427,11 +250,11 @@ impl World {
         self
     }
 
-    fn count(&self, holds: impl Fn(&Replica) -> bool) -> u32 {
+    pub(crate) fn count(&self, holds: impl Fn(&Replica) -> bool) -> u32 {
         self.replicas.iter().filter(|replica| holds(replica)).count() as u32
     }
 
-    fn has_acknowledged_all(&self, writer: usize) -> bool {
+    pub(crate) fn has_acknowledged_all(&self, writer: usize) -> bool {
         matches!(self.writers[writer], Writer::Owning { acknowledged, next, .. } if acknowledged == next)
     }
 
@@ -444,11 +267,11 @@ impl World {
         (0..self.decided).map(of).collect()
     }
 
-    fn start_of(&self, epoch: u8) -> u8 {
+    pub(crate) fn start_of(&self, epoch: u8) -> u8 {
         if epoch == 0 { 0 } else { self.ends[epoch as usize - 1] }
     }
 
-    fn resolve_next(&self, epoch: u8, nonce: u8, early: u16) -> Writer {
+    pub(crate) fn resolve_next(&self, epoch: u8, nonce: u8, early: u16) -> Writer {
         match unresolved(&self.epochs(), epoch.into()) {
             Some((target, _)) => {
                 let target = target.number as u8;
@@ -461,64 +284,9 @@ impl World {
         }
     }
 
-    fn tell(&mut self, whom: usize, chunk: u8, epoch: u8) {
+    pub(crate) fn tell(&mut self, whom: usize, chunk: u8, epoch: u8) {
         let told = &mut self.told[whom][chunk as usize];
         self.contradicted[whom] |= *told != NONE && *told != epoch;
         *told = epoch;
-    }
-
-    pub(crate) fn acknowledged(&self) -> [u8; CHUNKS] {
-        self.told[0]
-    }
-
-    pub(crate) fn trusted(&self) -> [u8; CHUNKS] {
-        self.told[1]
-    }
-
-    pub(crate) fn owners_hold_their_epochs(&self) -> bool {
-        self.writers.iter().all(|writer| match writer {
-            Writer::Resolving { epoch, nonce, .. }
-            | Writer::Ending { epoch, nonce, .. }
-            | Writer::Owning { epoch, nonce, .. } => self.owners[*epoch as usize] == *nonce,
-            Writer::Idle | Writer::Claiming { .. } => true,
-        })
-    }
-
-    /// Nothing that was told contradicts the recorded ends, or itself.
-    fn stays(&self, whom: usize) -> bool {
-        let fits = |chunk: u8, epoch: u8| {
-            let begun = self.start_of(epoch);
-            let end = self.ends[epoch as usize];
-            begun != NONE && begun <= chunk && (end == NONE || end > chunk)
-        };
-        !self.contradicted[whom]
-            && (0..CHUNKS as u8).all(|chunk| match self.told[whom][chunk as usize] {
-                NONE => true,
-                epoch => fits(chunk, epoch),
-            })
-    }
-
-    pub(crate) fn acknowledged_stays(&self) -> bool {
-        self.stays(0)
-    }
-
-    pub(crate) fn trusted_stays(&self) -> bool {
-        let agree = |(acknowledged, trusted): (&u8, &u8)| {
-            *acknowledged == NONE || *trusted == NONE || acknowledged == trusted
-        };
-        self.stays(1) && self.told[0].iter().zip(&self.told[1]).all(agree)
-    }
-
-    pub(crate) fn ended_stands_at_a_quorum(&self) -> bool {
-        (0..self.decided).filter(|epoch| self.ends[*epoch as usize] != NONE).all(|epoch| {
-            let mut chunks = self.start_of(epoch)..self.ends[epoch as usize];
-            chunks.all(|chunk| self.count(|r| r.rows & row(epoch, chunk) != 0) >= QUORUM)
-        })
-    }
-
-    pub(crate) fn ends_are_in_order(&self) -> bool {
-        let ended = self.ends.iter().take_while(|end| **end != NONE).count();
-        self.ends[ended..].iter().all(|end| *end == NONE)
-            && self.ends[..ended].windows(2).all(|ends| ends[0] <= ends[1])
     }
 }

@@ -18,28 +18,28 @@ use crate::kit::{Hand, LAYOUT, add, append, entry, open, settings};
 /// Small, so that a few entries fill several segments.
 const SEGMENT_BYTES: u64 = 2_000;
 /// Subjects and decisions that the drawn entries are about.
-const THINGS: u64 = 6;
+pub(crate) const THINGS: u64 = 6;
 
-fn decision(n: u64) -> DecisionId {
+pub(crate) fn decision(n: u64) -> DecisionId {
     DecisionId(u128::from(n) << 64 | 7)
 }
 
 /// An entry about one subject (0: nobody), with an event of a decision.
-fn about(n: u64, subject: u64, decided: u64) -> Entry {
+pub(crate) fn about(n: u64, subject: u64, decided: u64) -> Entry {
     let payload = Bytes(to_bytes(&decision(decided)));
     let event = Recorded { schema: SchemaId::OutcomeExpired, seal: 0, payload };
     Entry { subject, events: vec![event], raw: None, ..entry(n) }
 }
 
 /// Entries chunk by chunk: partition, then subject and decision of each entry.
-type Drawn = Vec<(u16, Vec<(u64, u64)>)>;
+pub(crate) type Drawn = Vec<(u16, Vec<(u64, u64)>)>;
 
 fn drawn() -> impl Strategy<Value = Drawn> {
     let entries = prop::collection::vec((0..THINGS, 0..THINGS), 0..6);
     prop::collection::vec((0..LAYOUT.partitions, entries), 1..40)
 }
 
-fn write(journal: &dyn Journal, drawn: &Drawn) {
+pub(crate) fn write(journal: &dyn Journal, drawn: &Drawn) {
     for (number, (partition, entries)) in (0..).zip(drawn) {
         let partition = PartitionId(*partition);
         let tail = journal.tail(partition);
@@ -91,7 +91,7 @@ fn searches() -> Vec<Vec<Key>> {
     searches
 }
 
-fn agrees(journal: &dyn Journal) {
+pub(crate) fn agrees(journal: &dyn Journal) {
     for keys in searches() {
         let all = |search| found(journal, &keys, ScanFrom::default(), search);
         assert_eq!(all(Search::ByKey), all(Search::ByReading), "{keys:?}");
@@ -245,7 +245,7 @@ fn positions(journal: &dyn Journal) -> Vec<(PartitionId, u64, Place)> {
     rows
 }
 
-fn resumes_everywhere(journal: &dyn Journal) {
+pub(crate) fn resumes_everywhere(journal: &dyn Journal) {
     let all = positions(journal);
     assert!(all.len() > 30);
     for (index, (partition, n, at)) in all.iter().enumerate() {

@@ -35,7 +35,7 @@ pub const fn next_epoch(latest: Option<u64>) -> u64 {
 
 /// EPOCH-1: whether an attempt owns the epoch it claimed, by the nonce that stands there. An
 /// attempt whose answer was lost is settled by making it again with the same nonce.
-pub fn is_ours<N: PartialEq>(standing: &N, ours: &N) -> bool {
+pub fn is_ours<N: PartialEq + ?Sized>(standing: &N, ours: &N) -> bool {
     standing == ours
 }
 
