@@ -13,7 +13,7 @@ use zeitgeber_processors::tasks::Pool;
 use super::{
     App, Id, Kind, Params, Problem, ProblemBody, Received, Scope,
     commands::{CommandOutcome, Fields, Left, command, take},
-    extract::{default_tenant, limit},
+    extract::{default_tenant, limit, place},
     listed::{Listed, written},
     outcomes::{Outcomes, answer},
     pools::{Home, InPool, ROWS, ROWS_MAX, default_pool, json},
@@ -213,8 +213,8 @@ struct Which {
     #[param(min_length = 1, max_length = 256, pattern = "^[^/]+$", required = false)]
     tenant: String,
     /// Those behind this one: the `next` of the page before.
-    #[param(value_type = Option<String>, pattern = "^[0-9]{1,9}$", nullable = false)]
-    after: Option<u32>,
+    #[param(pattern = "^[0-9]{1,9}$", nullable = false)]
+    after: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -284,7 +284,7 @@ async fn get_agents(
 ) -> Result<Response, Problem> {
     let limit = limit(which.limit, ROWS, ROWS_MAX)?;
     let home = Home::of(which.tenant, which.pool)?;
-    let after = which.after;
+    let after = place(which.after.as_deref())?;
     home.ask(&app, move |pool, _| list(pool, after, limit)).await.map(json)
 }
 

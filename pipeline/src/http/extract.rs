@@ -103,6 +103,16 @@ pub(super) fn default_tenant() -> String {
     DEFAULT_TENANT.into()
 }
 
+/// The place in a list that an `after` names: the `next` of the page before.
+pub(super) fn place(after: Option<&str>) -> Result<Option<u32>, Problem> {
+    let Some(text) = after else { return Ok(None) };
+    let is_plain = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(place) if is_plain => Ok(Some(place)),
+        _ => Err(Problem::new(Kind::Malformed, "`after` must be the `next` of the page before")),
+    }
+}
+
 /// A `limit` within its bounds.
 pub(super) fn limit(given: Option<usize>, default: usize, most: usize) -> Result<usize, Problem> {
     match given {

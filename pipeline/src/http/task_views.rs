@@ -8,7 +8,7 @@ use zeitgeber_processors::tasks::{Pool, TaskState};
 
 use super::{
     App, Id, Kind, Params, Problem, ProblemBody, Scope,
-    extract::{default_tenant, limit},
+    extract::{default_tenant, limit, place},
     listed::{Listed, written},
     pools::{Home, InPool, ROWS, ROWS_MAX, default_pool, json as as_json},
 };
@@ -41,8 +41,8 @@ struct Which {
     #[param(value_type = Option<String>)]
     state: Option<TaskState>,
     /// Those behind this one: the `next` of the page before.
-    #[param(value_type = Option<String>, pattern = "^[0-9]{1,9}$", nullable = false)]
-    after: Option<u32>,
+    #[param(pattern = "^[0-9]{1,9}$", nullable = false)]
+    after: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -74,7 +74,8 @@ async fn get_tasks(
     State(app): State<App>,
     Params(which): Params<Which>,
 ) -> Result<Response, Problem> {
-    let (limit, state, after) = (limit(which.limit, ROWS, ROWS_MAX)?, which.state, which.after);
+    let (limit, state) = (limit(which.limit, ROWS, ROWS_MAX)?, which.state);
+    let after = place(which.after.as_deref())?;
     let home = Home::of(which.tenant, which.pool)?;
     let found = home.ask(&app, move |pool, _| {
         let rows = pool.tasks_behind(after).map(|(at, task)| (at, TaskRow::from(task)));

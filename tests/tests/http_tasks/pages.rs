@@ -75,7 +75,12 @@ fn pages_of_a_list_hold_each_row_once() {
     let (pools, asked) = pages(at, "/v1/pools?limit=1", "pools", "pool");
     assert_eq!((pools, asked), (vec!["o1".into(), "o2".into(), "p".into()], 3));
     assert_eq!(get(at, "/v1/agents?pool=p&after=9999").json(), json!({"agents": [], "next": null}));
-    for wrong in ["tasks?pool=p&after=x", "agents?pool=p&after=-1", "pools?after="] {
+    for wrong in [
+        "tasks?pool=p&after=x",
+        "tasks?pool=p&after=%2B5",
+        "agents?pool=p&after=-1",
+        "pools?after=",
+    ] {
         is_problem(&get(at, &format!("/v1/{wrong}")), 400, "malformed");
     }
     service.stop();
