@@ -20,7 +20,12 @@ bash infra/prometheus/check.sh
 step "contract"
 bash infra/contract/setup.sh
 step "tests"
-services="${CARGO_TARGET_DIR:-target}/services"
+# The tests of the crate that has the binary build it, with the same features as everything else.
+cargo test --workspace --no-run
+target="${CARGO_TARGET_DIR:-target}"
+ZEITGEBER_TEST_BINARY=$(realpath "$target/debug/zeitgeber")
+export ZEITGEBER_TEST_BINARY
+services="$target/services"
 trap '[ ! -d "$services" ] || bash infra/services/down.sh "$services" --wipe' EXIT
 cargo test --workspace --no-fail-fast
 step "fixtures"

@@ -29,9 +29,13 @@ use crate::{
 };
 
 mod ownership;
+mod room;
+mod teller;
 mod wait;
 
 pub use ownership::StillHeld;
+use room::Room;
+pub use teller::Listener;
 pub use wait::WaitError;
 
 /// Spent intakes that wait to be filled again.
@@ -65,57 +69,6 @@ pub enum NotTaken {
     /// Another worker owns the partition, or nobody does yet.
     #[error("partition {0} has its writer elsewhere: try again in a moment, or ask another worker")]
     Elsewhere(PartitionId),
-}
-
-/// What an engine tells whoever runs it, from its own thread.
-pub trait Listener: Send {
-    /// These became durable.
-    fn durable(&mut self, acks: &[Ack]);
-
-    /// Another writer took the partition over: nothing of it becomes durable here from now on.
-    fn lost(&mut self, partition: PartitionId) {
-        let _ = partition;
-    }
-
-    /// What acknowledgements should tell it besides counts.
-    fn wants(&self) -> Wants {
-        Wants::default()
-    }
-}
-
-/// Nobody listens.
-impl Listener for () {
-    fn durable(&mut self, _: &[Ack]) {}
-}
-
-/// One that listens, where there is one.
-impl<L: Listener> Listener for Option<L> {
-    fn durable(&mut self, acks: &[Ack]) {
-        if let Some(listener) = self {
-            listener.durable(acks);
-        }
-    }
-
-    fn wants(&self) -> Wants {
-        self.as_ref().map_or_else(Wants::default, Listener::wants)
-    }
-}
-
-/// Two that listen.
-impl<A: Listener, B: Listener> Listener for (A, B) {
-    fn durable(&mut self, acks: &[Ack]) {
-        self.0.durable(acks);
-        self.1.durable(acks);
-    }
-
-    fn lost(&mut self, partition: PartitionId) {
-        self.0.lost(partition);
-        self.1.lost(partition);
-    }
-
-    fn wants(&self) -> Wants {
-        self.0.wants().or(self.1.wants())
-    }
 }
 
 /// A running service's core.
@@ -219,7 +172,7 @@ impl Engine {
         let shared = Arc::clone(&handle.0);
         let teller = std::thread::Builder::new()
             .name("teller".into())
-            .spawn(move || tell(&reports, &shared, listener))
+            .spawn(move || teller::tell(&reports, &shared, listener))
             .map_err(SessionError::Threads)?;
         Ok(Self { handle, runtime, teller, ticker: None, recovered })
     }
@@ -400,56 +353,6 @@ impl Handle {
         match self.0.store.journal().close() {
             Err(failure) => failure.into(),
             Ok(()) => crate::runtime::Stopped.into(),
-        }
-    }
-}
-
-/// Room in the engine's bounds, given back when it is dropped.
-struct Room {
-    shared: Arc<Shared>,
-    bytes: usize,
-}
-
-impl Room {
-    fn take(shared: &Arc<Shared>, bytes: usize) -> Result<Self, NotTaken> {
-        let requests = shared.pending_requests.fetch_add(1, Ordering::Relaxed);
-        let before = shared.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let room = Self { shared: Arc::clone(shared), bytes };
-        let bounds = shared.settings;
-        // One request alone always fits, however large the door lets it be.
-        let fits = before == 0 || before + bytes <= bounds.pending_bytes;
-        if fits && requests < bounds.pending_requests { Ok(room) } else { Err(NotTaken::Busy) }
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.shared.pending_requests.fetch_sub(1, Ordering::Relaxed);
-        self.shared.pending_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// Takes reports in until the cores are gone.
-fn tell(reports: &Receiver<Report>, shared: &Arc<Shared>, mut listener: impl Listener) {
-    let mut durable = Vec::new();
-    while let Ok(first) = reports.recv() {
-        let mut lost = Vec::new();
-        for report in std::iter::once(first).chain(reports.try_iter()) {
-            match report {
-                Report::Durable(ack) => durable.push(ack),
-                Report::Lost(partition) => lost.push(partition),
-                Report::Failed(error) => drop(shared.failure.set(error.to_string())),
-            }
-        }
-        {
-            let mut counts = shared.counts.lock().expect("nothing panics while they are held");
-            durable.iter().for_each(|ack| *counts += ack.counts);
-        }
-        listener.durable(&durable);
-        durable.clear();
-        for partition in lost {
-            shared.own(partition, false);
-            listener.lost(partition);
         }
     }
 }

@@ -210,11 +210,15 @@ pub fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// The binary of this build. Cargo builds no other package's binary for tests, so this asks for it
-/// once a process; where it is fresh that takes a moment only.
+/// The binary of this build: what `ZEITGEBER_TEST_BINARY` names, where whoever runs all tests has
+/// built it together with them. Cargo builds no other package's binary for one package's tests, so
+/// otherwise this asks for it once a process; where it is fresh that takes a moment only.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(built) = std::env::var_os("ZEITGEBER_TEST_BINARY") {
+            return built.into();
+        }
         let exe = std::env::current_exe().expect("a test knows where it is");
         let mut profile = exe.parent().expect("a test lies in a directory");
         if profile.ends_with("deps") {

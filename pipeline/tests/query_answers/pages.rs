@@ -61,7 +61,9 @@ fn pages_forwards_and_back_make_up_all_events_with_and_without_an_index() {
             }
         }
     };
-    assert!(log.dir.path().join("index/00000000.idx").exists(), "a clean stop builds it");
+    // A clean stop builds as much of it as is done soon, which on a slow machine is not all.
+    indexed.indexer().build_missing(&|| false).unwrap();
+    assert!(log.dir.path().join("index/00000000.idx").exists());
     check(&indexed);
     std::fs::remove_dir_all(log.dir.path().join("index")).unwrap();
     check(&log.store());
@@ -99,6 +101,7 @@ fn an_index_changes_what_is_read_and_nothing_that_is_answered() {
 fn an_index_spares_reading_what_does_not_concern_the_question() {
     let log = log_of_segments(64 << 10);
     let store = log.store();
+    store.indexer().build_missing(&|| false).unwrap();
     let journal = store.journal();
     let read = |scan: Result<Box<dyn Scan + Send>, _>| {
         let (mut scan, mut bytes) = (scan.unwrap(), 0);
