@@ -57,7 +57,9 @@ impl Model for Protocol {
                     world.ends[0] == 0 && world.replicas.iter().any(|r| r.rows & 1 != 0)
                 }),
                 Property::sometimes("a zombie still owns what another one claimed", |_, world: &World| {
-                    let owns = |e| move |w: &Writer| matches!(w, Writer::Owning { epoch, .. } if *epoch == e);
+                    let owns = |of| {
+                        move |w: &Writer| matches!(w, Writer::Owning { epoch, .. } if *epoch == of)
+                    };
                     world.writers.iter().any(owns(0)) && world.writers.iter().any(owns(1))
                 }),
                 Property::sometimes("a claim that was given up is decided", |_, world: &World| {
@@ -66,7 +68,8 @@ impl Model for Protocol {
                         && world.replicas.iter().all(|r| r.claims == 0)
                 }),
                 Property::sometimes("a follower trusts what no answer reached", |_, world: &World| {
-                    world.trusted().iter().zip(world.acknowledged()).any(|(t, a)| *t != world::NONE && a == world::NONE)
+                    let mut both = world.trusted().into_iter().zip(world.acknowledged());
+                    both.any(|(trusted, told)| trusted != world::NONE && told == world::NONE)
                 }),
             ]);
         }

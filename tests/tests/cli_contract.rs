@@ -27,6 +27,7 @@ const COMMANDS: [&str; 21] = [
     "replay",
     "verify",
     "config",
+    "schema",
     "export",
     "bench",
     "completions",

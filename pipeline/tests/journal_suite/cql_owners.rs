@@ -20,7 +20,8 @@ const FIRST: PartitionId = PartitionId(0);
 
 #[test]
 fn journal_16_what_is_not_claimed_is_a_conflict_and_other_partitions_go_on() {
-    let journal = open(&made(&cql()));
+    let connect = made(&cql());
+    let journal = open(&connect);
     journal.claim(PartitionId(1)).expect("claimed");
     let refused = append(&journal, Hand::new(0).next(2)).result;
     assert!(matches!(refused, Err(AppendError::Conflict { .. })), "{refused:?}");

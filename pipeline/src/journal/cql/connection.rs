@@ -232,7 +232,8 @@ impl Database {
         if !Arc::ptr_eq(dead, &self.ready()) {
             return;
         }
-        tracing::warn!(log = %self.connect.address(), %fault, "the database does not answer: connecting anew");
+        let log = self.connect.address();
+        tracing::warn!(%log, %fault, "the database does not answer: connecting anew");
         match tokio::time::timeout(CONNECT, dial(self.connect.clone())).await {
             Ok(Ok(ready)) => {
                 *self.current.write().expect("nothing panics while it is held") = Arc::new(ready);

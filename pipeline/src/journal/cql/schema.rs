@@ -244,7 +244,9 @@ async fn applied(session: &Session, keyspace: &str) -> Result<Vec<(i32, Vec<u8>)
     }
     let ask = format!("SELECT version, hash FROM {keyspace}.migrations");
     let rows = session.query_unpaged(ask, ()).await?.into_rows_result()?;
-    Ok(rows.rows::<(i32, Vec<u8>)>()?.collect::<Result<_, _>>()?)
+    let rows = rows.rows::<(i32, Option<Vec<u8>>)>()?;
+    let of = |(version, hash): (i32, Option<Vec<u8>>)| (version, hash.unwrap_or_default());
+    Ok(rows.map(|row| row.map(of)).collect::<Result<_, _>>()?)
 }
 
 impl Migration {

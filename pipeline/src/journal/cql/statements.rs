@@ -32,22 +32,40 @@ macro_rules! statements {
 }
 
 statements! {
-    claim: PAGE, "INSERT INTO {k}.epochs (partition, epoch, nonce, owner) VALUES (?, ?, ?, ?) IF NOT EXISTS";
-    end: PAGE, "UPDATE {k}.epochs SET end_chunk = ? WHERE partition = ? AND epoch = ? IF end_chunk = null";
+    claim: PAGE,
+        "INSERT INTO {k}.epochs (partition, epoch, nonce, owner) VALUES (?, ?, ?, ?) IF NOT \
+         EXISTS";
+    end: PAGE,
+        "UPDATE {k}.epochs SET end_chunk = ? WHERE partition = ? AND epoch = ? IF end_chunk = \
+         null";
     latest: PAGE, "SELECT epoch FROM {k}.epochs WHERE partition = ? LIMIT 1";
     epochs: PAGE, "SELECT epoch, end_chunk FROM {k}.epochs WHERE partition = ? AND epoch >= ?";
     put_mark: PAGE, "INSERT INTO {k}.marks (partition, epoch, acknowledged) VALUES (?, ?, ?)";
     mark: PAGE, "SELECT acknowledged FROM {k}.marks WHERE partition = ? AND epoch = ?";
-    put_chunk: PAGE, "INSERT INTO {k}.chunks (partition, bucket, epoch, chunk, part, parts, acknowledged, header, hash, codec, length, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    chunks: BODY_PAGE, "SELECT chunk, part, parts, acknowledged, header, hash, codec, length, body FROM {k}.chunks WHERE partition = ? AND bucket = ? AND epoch = ? AND chunk >= ? AND chunk < ?";
-    heads: PAGE, "SELECT chunk, part, parts, acknowledged, header, hash FROM {k}.chunks WHERE partition = ? AND bucket = ? AND epoch = ? AND chunk >= ? AND chunk < ?";
+    put_chunk: PAGE,
+        "INSERT INTO {k}.chunks (partition, bucket, epoch, chunk, part, parts, acknowledged, \
+         header, hash, codec, length, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    chunks: BODY_PAGE,
+        "SELECT chunk, part, parts, acknowledged, header, hash, codec, length, body FROM \
+         {k}.chunks WHERE partition = ? AND bucket = ? AND epoch = ? AND chunk >= ? AND chunk < \
+         ?";
+    heads: PAGE,
+        "SELECT chunk, part, parts, acknowledged, header, hash FROM {k}.chunks WHERE partition \
+         = ? AND bucket = ? AND epoch = ? AND chunk >= ? AND chunk < ?";
     put_tail: PAGE, "INSERT INTO {k}.tails (partition, chunk, position, tail) VALUES (?, ?, ?, ?)";
     tails: PAGE, "SELECT chunk, tail FROM {k}.tails WHERE partition = ? AND chunk <= ? LIMIT 4";
     positions: PAGE, "SELECT chunk, position FROM {k}.tails WHERE partition = ?";
-    put_index: PAGE, "INSERT INTO {k}.stream_index (partition, bucket, shard, keys_version, postings) VALUES (?, ?, ?, ?, ?)";
-    index: PAGE, "SELECT keys_version, postings FROM {k}.stream_index WHERE partition = ? AND bucket = ? AND shard = ?";
-    put_snapshot: PAGE, "INSERT INTO {k}.snapshots (partition, chunk, id, manifest) VALUES (?, ?, ?, ?)";
-    snapshots: PAGE, "SELECT chunk, id, manifest FROM {k}.snapshots WHERE partition = ? AND chunk <= ? LIMIT 4";
+    put_index: PAGE,
+        "INSERT INTO {k}.stream_index (partition, bucket, shard, keys_version, postings) VALUES \
+         (?, ?, ?, ?, ?)";
+    index: PAGE,
+        "SELECT keys_version, postings FROM {k}.stream_index WHERE partition = ? AND bucket = ? \
+         AND shard = ?";
+    put_snapshot: PAGE,
+        "INSERT INTO {k}.snapshots (partition, chunk, id, manifest) VALUES (?, ?, ?, ?)";
+    snapshots: PAGE,
+        "SELECT chunk, id, manifest FROM {k}.snapshots WHERE partition = ? AND chunk <= ? LIMIT \
+         4";
     put_piece: PAGE, "INSERT INTO {k}.snapshot_pieces (hash, body) VALUES (?, ?)";
     piece: PAGE, "SELECT body FROM {k}.snapshot_pieces WHERE hash = ?";
 }
