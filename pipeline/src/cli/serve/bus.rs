@@ -1,16 +1,29 @@
 //! The bus of a service: with `kafka.brokers` set, inputs come from Kafka and outputs go there,
-//! beside HTTP.
+//! beside HTTP. One node owns every partition; its log's lock keeps others away.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{Builder, JoinHandle},
+    time::Duration,
+};
 
 use zeitgeber::{
-    bus::kafka::{self, BusError, InputSettings, Inputs, Meter, Published, Publisher},
+    bus::kafka::{
+        self, BusError, InputEvent, InputSettings, Inputs, Meter, Published, Publisher,
+        PublisherEvent,
+    },
     config::Config,
-    engine::Engine,
+    engine::{Engine, Handle},
     telemetry,
 };
 
 use super::super::Failure;
+
+/// How often it is looked for partitions that are to be opened again, and the pause before.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Kafka, where it is configured.
 pub(super) struct Bus(Option<Kafka>);
@@ -18,8 +31,15 @@ pub(super) struct Bus(Option<Kafka>);
 struct Kafka {
     settings: InputSettings,
     meter: Arc<Meter>,
-    publisher: Publisher,
-    inputs: Option<Inputs>,
+    publisher: Arc<Publisher>,
+    reading: Option<Reading>,
+}
+
+/// The inputs, and who opens again what was closed.
+struct Reading {
+    inputs: Arc<Inputs>,
+    stop: Arc<AtomicBool>,
+    keeper: JoinHandle<()>,
 }
 
 impl Bus {
@@ -34,8 +54,8 @@ impl Bus {
             clock: config.clock.mode,
         };
         let meter = Arc::new(Meter::default());
-        let publisher = Publisher::new(&config.kafka, &meter)?;
-        Ok(Self(Some(Kafka { settings, meter, publisher, inputs: None })))
+        let publisher = Arc::new(Publisher::new(&config.kafka, &meter)?);
+        Ok(Self(Some(Kafka { settings, meter, publisher, reading: None })))
     }
 
     /// What the engine tells of durable chunks.
@@ -47,15 +67,21 @@ impl Bus {
     pub(super) fn start(&mut self, engine: &Engine) -> Result<(), Failure> {
         let Some(bus) = &mut self.0 else { return Ok(()) };
         let (handle, journal) = (engine.handle(), engine.handle().journal());
-        let store = handle.store();
-        kafka::counts(&bus.settings.kafka, handle.layout().partitions)?;
-        let inputs = Inputs::start(&bus.settings, engine.handle(), &bus.meter)?;
-        for (partition, tail) in store.partitions().zip(store.tails()) {
+        let partitions = handle.layout().partitions;
+        kafka::counts(&bus.settings.kafka, partitions)?;
+        let inputs = Arc::new(Inputs::start(&bus.settings, engine.handle(), &bus.meter)?);
+        for (partition, tail) in handle.store().partitions().zip(handle.store().tails()) {
             bus.publisher.open(partition, &journal)?;
             inputs.open(partition, &tail);
         }
-        bus.inputs = Some(inputs);
-        let partitions = handle.layout().partitions;
+        let stop = Arc::new(AtomicBool::new(false));
+        let keeper = {
+            let (inputs, publisher) = (Arc::clone(&inputs), Arc::clone(&bus.publisher));
+            let stop = Arc::clone(&stop);
+            let keep = move || keep(&inputs, &publisher, &handle, &stop);
+            Builder::new().name("bus".into()).spawn(keep)?
+        };
+        bus.reading = Some(Reading { inputs, stop, keeper });
         tracing::info!(brokers = bus.settings.kafka.brokers, partitions, "on Kafka");
         Ok(())
     }
@@ -68,8 +94,13 @@ impl Bus {
 
     /// Reads nothing more; what was read becomes durable when the engine closes.
     pub(super) fn stop_inputs(&mut self) {
-        if let Some(inputs) = self.0.as_mut().and_then(|kafka| kafka.inputs.take()) {
+        let reading = self.0.as_mut().and_then(|kafka| kafka.reading.take());
+        if let Some(Reading { inputs, stop, keeper }) = reading {
+            stop.store(true, Ordering::Relaxed);
             inputs.stop();
+            if let Err(panic) = keeper.join() {
+                std::panic::resume_unwind(panic);
+            }
         }
     }
 
@@ -77,6 +108,24 @@ impl Bus {
     pub(super) fn stop(self) {
         if let Some(kafka) = self.0 {
             kafka.publisher.stop();
+        }
+    }
+}
+
+/// Opens again what was closed: nobody else could have taken it.
+fn keep(inputs: &Inputs, publisher: &Publisher, handle: &Handle, stop: &AtomicBool) {
+    let journal = handle.journal();
+    while !stop.load(Ordering::Relaxed) && handle.takes() {
+        std::thread::sleep(LOOK_EVERY);
+        for InputEvent::Closed(partition) in inputs.events().try_iter() {
+            inputs.open(partition, &journal.tail(partition));
+        }
+        for event in publisher.events().try_iter() {
+            let (PublisherEvent::Fenced(partition) | PublisherEvent::Failed(partition, _)) = event;
+            tracing::warn!(partition = partition.0, "publishing is taken up again");
+            if let Err(error) = publisher.open(partition, &journal) {
+                tracing::error!(%error, partition = partition.0, "nothing more is published");
+            }
         }
     }
 }
