@@ -66,8 +66,8 @@ pub struct Parts {
     pub members: Members,
     /// Records in.
     pub inputs: Inputs,
-    /// Records out.
-    pub publisher: Publisher,
+    /// Records out; whoever made it stops it.
+    pub publisher: Arc<Publisher>,
     /// What [`Losses`] tells.
     pub lost: Receiver<PartitionId>,
 }
@@ -168,7 +168,7 @@ struct Shared {
     handle: Handle,
     opener: Opener,
     inputs: Inputs,
-    publisher: Publisher,
+    publisher: Arc<Publisher>,
 }
 
 /// A partition, as far as this worker is concerned.
@@ -229,6 +229,7 @@ impl Coordinator {
             }
         };
         self.close_all(within);
+        self.shared.inputs.stop();
         // Whoever takes the partitions over finds their writers gone already.
         drop(members);
     }

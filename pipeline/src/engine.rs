@@ -19,11 +19,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
-    cycle::{Ack, Batch, Counts, Reply, Told, Unsettled, Wants},
+    cycle::{Batch, Counts, Reply, Told, Unsettled},
     ingest::{Configure, Intake, SessionError, SessionSettings, now_ms, open_runtime},
     journal::{Journal, Layout},
     measure::{Histogram, LATENCY_S},
-    runtime::{CoreDoors, CoreLoad, Report, Runtime},
+    runtime::{CoreDoors, CoreLoad, Runtime},
     state::{Partition, SnapshotError, Written},
     store::{LogPlace, Recovered, Store},
 };

@@ -64,6 +64,13 @@ impl Bus {
         &self.settings
     }
 
+    /// The same topics under further settings.
+    pub(crate) fn with(&self, more: &[&str]) -> Self {
+        let more = more.iter().map(ToString::to_string);
+        let settings = self.settings.iter().cloned().chain(more).collect();
+        Self { brokers: self.brokers.clone(), prefix: self.prefix.clone(), settings }
+    }
+
     /// A command under this bus's settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> &'static mut std::process::Command {
         let mut command = zeitgeber();

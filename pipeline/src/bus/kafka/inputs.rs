@@ -12,7 +12,7 @@ mod reader;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread::{Builder, JoinHandle},
@@ -45,7 +45,7 @@ pub struct Inputs {
     kafka: Kafka,
     orders: Sender<Order>,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     events: Receiver<InputEvent>,
 }
 
@@ -83,6 +83,7 @@ impl Inputs {
         let stop = Arc::new(AtomicBool::new(false));
         let reader = Reader::new(settings, handle, meter, (to_do, events_in), Arc::clone(&stop))?;
         let thread = Builder::new().name("inputs".into()).spawn(move || reader.run())?;
+        let thread = Mutex::new(Some(thread));
         Ok(Self { kafka: settings.kafka.clone(), orders, stop, thread, events })
     }
 
@@ -106,10 +107,10 @@ impl Inputs {
     }
 
     /// Reads nothing more.
-    pub fn stop(self) {
+    pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        drop(self.orders);
-        if let Err(panic) = self.thread.join() {
+        let thread = self.thread.lock().expect("nothing panics while the thread is held").take();
+        if let Some(Err(panic)) = thread.map(JoinHandle::join) {
             std::panic::resume_unwind(panic);
         }
     }

@@ -183,7 +183,7 @@ impl Publisher {
     }
 
     /// Publishes what is durable, as far as that is soon done, and ends.
-    pub fn stop(self) {
+    pub fn stop(&self) {
         for route in 0..self.routes.of.len() {
             self.routes.set(PartitionId(route as u16), None);
         }

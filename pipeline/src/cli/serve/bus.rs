@@ -2,6 +2,9 @@
 //! beside HTTP. One node on its own files has every partition; nodes that share a journal share
 //! the partitions out among each other.
 
+#[path = "bus/sole.rs"]
+mod sole;
+
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use crossbeam_channel::Receiver;
@@ -18,6 +21,7 @@ use zeitgeber::{
 use zeitgeber_schemas::PartitionId;
 
 use super::{super::Failure, Roles};
+use sole::Sole;
 
 /// How long partitions may take to be let go at the end.
 const LET_GO_WITHIN: Duration = Duration::from_secs(15);
@@ -28,7 +32,7 @@ pub(super) struct Bus(Option<Kafka>);
 struct Kafka {
     settings: InputSettings,
     meter: Arc<Meter>,
-    publisher: Option<Publisher>,
+    publisher: Arc<Publisher>,
     /// What the engine tells of partitions that others took.
     losses: (Losses, Receiver<PartitionId>),
     at_work: AtWork,
@@ -39,7 +43,7 @@ struct Kafka {
 enum AtWork {
     Nobody,
     /// This node alone.
-    Sole(Inputs),
+    Sole(Sole),
     /// This node among others.
     Shared(Worker),
 }
@@ -56,9 +60,8 @@ impl Bus {
             clock: config.clock.mode,
         };
         let meter = Arc::new(Meter::default());
-        let publisher = Some(Publisher::new(&config.kafka, &meter)?);
-        let at_work = AtWork::Nobody;
-        let losses = Losses::new();
+        let publisher = Arc::new(Publisher::new(&config.kafka, &meter)?);
+        let (losses, at_work) = (Losses::new(), AtWork::Nobody);
         Ok(Self(Some(Kafka { settings, meter, publisher, losses, at_work, door: None })))
     }
 
@@ -70,25 +73,16 @@ impl Bus {
     /// What the engine tells of durable chunks, and of partitions that others took.
     pub(super) fn listener(&self) -> (Option<Published>, Option<Losses>) {
         let bus = self.0.as_ref();
-        let published = bus.and_then(|bus| bus.publisher.as_ref()).map(Publisher::listener);
-        (published, bus.map(|bus| bus.losses.0.clone()))
+        (bus.map(|bus| bus.publisher.listener()), bus.map(|bus| bus.losses.0.clone()))
     }
 
     /// Reads and publishes every partition of the log.
     pub(super) fn start(&mut self, engine: &Engine) -> Result<(), Failure> {
         let Some(bus) = &mut self.0 else { return Ok(()) };
-        let (handle, journal) = (engine.handle(), engine.handle().journal());
-        let store = handle.store();
-        kafka::counts(&bus.settings.kafka, handle.layout().partitions)?;
+        let partitions = engine.handle().layout().partitions;
+        kafka::counts(&bus.settings.kafka, partitions)?;
         let inputs = Inputs::start(&bus.settings, engine.handle(), &bus.meter)?;
-        for (partition, tail) in store.partitions().zip(store.tails()) {
-            if let Some(publisher) = &bus.publisher {
-                publisher.open(partition, &journal)?;
-            }
-            inputs.open(partition, &tail);
-        }
-        bus.at_work = AtWork::Sole(inputs);
-        let partitions = handle.layout().partitions;
+        bus.at_work = AtWork::Sole(Sole::start(inputs, &bus.publisher, engine.handle())?);
         tracing::info!(brokers = bus.settings.kafka.brokers, partitions, "on Kafka");
         Ok(())
     }
@@ -133,7 +127,7 @@ impl Bus {
         let Some(bus) = &mut self.0 else { return };
         match std::mem::replace(&mut bus.at_work, AtWork::Nobody) {
             AtWork::Nobody => {}
-            AtWork::Sole(inputs) => inputs.stop(),
+            AtWork::Sole(sole) => sole.stop(),
             AtWork::Shared(worker) => worker.stop(LET_GO_WITHIN),
         }
     }
@@ -141,12 +135,8 @@ impl Bus {
     /// Publishes what is durable, once the engine is closed.
     pub(super) fn stop(self) {
         let Some(bus) = self.0 else { return };
-        if let Some(publisher) = bus.publisher {
-            publisher.stop();
-        }
-        if let Some(door) = bus.door
-            && let Err(panic) = door.join()
-        {
+        bus.publisher.stop();
+        if let Some(Err(panic)) = bus.door.map(JoinHandle::join) {
             std::panic::resume_unwind(panic);
         }
     }
@@ -154,7 +144,6 @@ impl Bus {
 
 impl Kafka {
     fn work(&mut self, handle: Handle, config: &Config) -> Result<(), Failure> {
-        let Some(publisher) = self.publisher.take() else { return Ok(()) };
         let members = Members::join(&self.settings.kafka, &self.meter)?;
         let parts = cluster::Parts {
             inputs: Inputs::start(&self.settings, handle.clone(), &self.meter)?,
@@ -165,7 +154,7 @@ impl Kafka {
                 pools: config.pools.clone(),
             },
             members,
-            publisher,
+            publisher: Arc::clone(&self.publisher),
             lost: self.losses.1.clone(),
         };
         self.at_work = AtWork::Shared(Worker::start(parts)?);
