@@ -88,7 +88,7 @@ pub enum BusError {
         /// What was tried.
         what: String,
         /// What was said.
-        source: rdkafka::error::KafkaError,
+        source: Box<rdkafka::error::KafkaError>,
     },
     /// A topic is not there.
     #[error("topic {topic} is not there: `zeitgeber topics apply` makes it")]
@@ -193,7 +193,7 @@ impl Kafka {
         what: impl Into<String>,
     ) -> impl FnOnce(rdkafka::error::KafkaError) -> BusError {
         let (brokers, what) = (self.brokers.clone(), what.into());
-        move |source| BusError::Kafka { brokers, what, source }
+        move |source| BusError::Kafka { brokers, what, source: Box::new(source) }
     }
 }
 

@@ -175,9 +175,10 @@ fn who_publishes_a_partition_after_another_fences_it_and_repeats_nothing() {
     until("the second takes over", || meter.transactions() > 0);
     settle(2);
     until("everything is published", || published() == events());
-    let mut fenced = BTreeSet::new();
+    let (mut fenced, mut number) = (BTreeSet::new(), 2);
     until("the first is fenced", || {
-        settle(3 + fenced.len() as u64);
+        number += 1;
+        settle(number);
         fenced.extend(zombie.events().try_iter().map(|event| match event {
             PublisherEvent::Fenced(partition) => partition,
             PublisherEvent::Failed(partition, why) => panic!("{partition}: {why}"),

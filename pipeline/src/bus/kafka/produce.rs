@@ -39,11 +39,11 @@ pub(super) enum NotSent {
     /// The queue is full.
     Full,
     /// It never can be sent.
-    Never(KafkaError),
+    Never(Box<KafkaError>),
     /// The producer is of no more use: another took its id, or librdkafka gave up.
-    Fatal(KafkaError),
+    Fatal(Box<KafkaError>),
     /// Something else, which may pass.
-    Other(KafkaError),
+    Other(Box<KafkaError>),
 }
 
 /// A record to send.
@@ -205,12 +205,12 @@ fn not_sent(error: KafkaError) -> NotSent {
             RDKafkaErrorCode::MessageSizeTooLarge
             | RDKafkaErrorCode::InvalidMessageSize
             | RDKafkaErrorCode::InvalidRecord,
-        ) => NotSent::Never(error),
-        Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced) => NotSent::Fatal(error),
+        ) => NotSent::Never(Box::new(error)),
+        Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced) => NotSent::Fatal(Box::new(error)),
         _ if matches!(&error, KafkaError::Transaction(error) if error.is_fatal()) => {
-            NotSent::Fatal(error)
+            NotSent::Fatal(Box::new(error))
         }
-        _ => NotSent::Other(error),
+        _ => NotSent::Other(Box::new(error)),
     }
 }
 
@@ -275,7 +275,7 @@ impl Producer {
                 Ok(()) => break,
                 Err(NotSent::Full) => {}
                 Err(NotSent::Never(error) | NotSent::Fatal(error) | NotSent::Other(error)) => {
-                    return Err(self.settings.fault(format!("produce to {topic}"))(error));
+                    return Err(self.settings.fault(format!("produce to {topic}"))(*error));
                 }
             }
         }

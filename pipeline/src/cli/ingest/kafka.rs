@@ -114,7 +114,7 @@ fn lines(
             Err(error) => return Err(error.into()),
         }
         report.inputs += 1;
-        if report.inputs % PROGRESS_EVERY == 0 {
+        if report.inputs.is_multiple_of(PROGRESS_EVERY) {
             let (bytes, total) = (file.progress.bytes(), file.progress.total);
             show(&bar, Progress { inputs: report.inputs, bytes, total });
         }

@@ -41,10 +41,8 @@ const IDLE: Duration = Duration::from_millis(10);
 const ROUND: (usize, usize) = (10_000, 4 << 20);
 /// Pause while the writers, or librdkafka, have no room.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
-/// How often offsets are committed, for monitoring.
-const COMMIT_EVERY: Duration = Duration::from_secs(5);
-/// How often a failure that goes on is told.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// How often offsets are committed, for monitoring, and a failure that goes on is told.
+const EVERY: Duration = Duration::from_secs(5);
 
 /// A topic's partition that is read.
 pub(super) type Place = (Input, PartitionId);
@@ -153,7 +151,7 @@ impl Reader {
                 std::thread::sleep(BUSY_PAUSE);
             }
             self.look_at_stuck();
-            if self.committed.elapsed() > COMMIT_EVERY {
+            if self.committed.elapsed() > EVERY {
                 self.commit(CommitMode::Async);
             }
         }
@@ -204,7 +202,6 @@ impl Reader {
         if let Some(offset) = offset.and_then(|offset| i64::try_from(offset).ok()) {
             one.set_offset(Offset::Offset(offset)).expect("any number from 0 is an offset");
         }
-        drop(one);
         list
     }
 
@@ -341,7 +338,7 @@ impl Reader {
         if is_offset {
             return self.find_ends();
         }
-        if self.failing.is_none_or(|since| since.elapsed() > TELL_EVERY) {
+        if self.failing.is_none_or(|since| since.elapsed() > EVERY) {
             self.failing = Some(Instant::now());
             tracing::warn!(%error, "reading inputs: it goes on by itself when Kafka does");
         }

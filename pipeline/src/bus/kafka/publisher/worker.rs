@@ -223,7 +223,7 @@ impl Worker {
                     meter.not_delivered();
                 }
                 Err(NotSent::Other(error)) => {
-                    return Err(settings.fault("publish")(error));
+                    return Err(settings.fault("publish")(*error));
                 }
                 Err(NotSent::Fatal(error)) => {
                     fatal = Some(error);
