@@ -63,6 +63,10 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // Not a failure: the end of a partition, for now.
+        if matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
+            return;
+        }
         self.meter.client_failed();
         tracing::warn!(%error, reason, "a Kafka client reports");
     }

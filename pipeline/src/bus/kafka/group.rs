@@ -59,6 +59,8 @@ impl Members {
         let mut config = settings.client();
         config
             .set("group.id", settings.members())
+            // By which people tell the members of the group apart.
+            .set("client.id", own_name())
             .set("session.timeout.ms", settings.session_ms.to_string())
             .set("heartbeat.interval.ms", settings.heartbeat_ms.to_string())
             // Everybody answers at once, which was measured to be the shortest.
@@ -96,6 +98,12 @@ impl Drop for Members {
             drop(thread.join());
         }
     }
+}
+
+/// The machine and the process.
+fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}", host.trim(), std::process::id())
 }
 
 fn run(consumer: &BaseConsumer<Seat>, patience: Duration, stop: &AtomicBool) {
