@@ -90,7 +90,8 @@ impl Scope {
         if subject != 0 {
             let mut walk = Walk::over(journal.find(&keys, ScanFrom::default())?, names);
             walk.run(|met| {
-                let met_them = met.subject.is_some() && met.entry.subject == subject;
+                let is_theirs = met.partition() == partition && met.entry.subject == subject;
+                let met_them = is_theirs && met.subject.is_some();
                 Ok(if met_them { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             })?;
             names = walk.into_names();
