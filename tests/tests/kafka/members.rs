@@ -161,6 +161,8 @@ fn who_publishes_a_partition_after_another_fences_it_and_repeats_nothing() {
         people.iter().for_each(|(_, profile)| {
             let mut profile = profile.clone();
             profile.id = format!("{}-{number}", profile.id);
+            // The same profile again would be a repeat, of which there is nothing to publish.
+            profile.body.sleep_start_min = 1 + number as u32 % 400;
             intake.take_profile(number, &profile);
         });
         engine.handle().settle(intake).expect("it becomes durable");
