@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
     thread::{Builder, JoinHandle},
@@ -26,9 +26,9 @@ use crate::{
 const TOGETHER: usize = 256;
 
 /// A door that produces.
-#[derive(Debug)]
 pub struct Door {
-    orders: Sender<Order>,
+    /// Where requests go, and the thread that takes them; none once it has stopped.
+    running: Mutex<Option<(Sender<Order>, JoinHandle<()>)>>,
     pending_bytes: Arc<AtomicUsize>,
     most_bytes: usize,
 }
@@ -41,12 +41,12 @@ struct Order {
 }
 
 impl Door {
-    /// Starts the sending thread; it ends when the door is dropped.
+    /// Starts the sending thread.
     ///
     /// # Errors
     ///
     /// librdkafka refuses the settings, a registry does not answer, or there is no thread.
-    pub fn start(settings: &Kafka) -> Result<(Self, JoinHandle<()>), BusError> {
+    pub fn start(settings: &Kafka) -> Result<Self, BusError> {
         let producer = Producer::new(settings)?;
         let reading = Schemas::new(&settings.registry_url).today()?;
         let (orders, queue) = unbounded();
@@ -54,7 +54,22 @@ impl Door {
         let sender =
             Sending { producer, reading, value: Vec::new(), pending: Arc::clone(&pending_bytes) };
         let thread = Builder::new().name("door".into()).spawn(move || sender.run(&queue))?;
-        Ok((Self { orders, pending_bytes, most_bytes: settings.pending_bytes() }, thread))
+        let running = Mutex::new(Some((orders, thread)));
+        Ok(Self { running, pending_bytes, most_bytes: settings.pending_bytes() })
+    }
+
+    /// Takes nothing more, and waits until what was taken is with the brokers.
+    pub fn stop(&self) {
+        if let Some((orders, thread)) = self.running().take() {
+            drop(orders);
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<(Sender<Order>, JoinHandle<()>)>> {
+        self.running.lock().expect("nothing panics while the door is held")
     }
 }
 
@@ -78,7 +93,9 @@ impl Onward for Door {
             Sort::Tasks => Input::Tasks,
         };
         let order = Order { input, batches, bytes, done };
-        self.orders.send(order).map_err(|_| NotTaken::Stopped)
+        let running = self.running();
+        let (orders, _) = running.as_ref().ok_or(NotTaken::Stopped)?;
+        orders.send(order).map_err(|_| NotTaken::Stopped)
     }
 }
 

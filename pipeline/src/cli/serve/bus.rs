@@ -5,7 +5,7 @@
 #[path = "bus/sole.rs"]
 mod sole;
 
-use std::{sync::Arc, thread::JoinHandle, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crossbeam_channel::Receiver;
 use zeitgeber::{
@@ -36,7 +36,7 @@ struct Kafka {
     /// What the engine tells of partitions that others took.
     losses: (Losses, Receiver<PartitionId>),
     at_work: AtWork,
-    door: Option<JoinHandle<()>>,
+    door: Option<Arc<Door>>,
 }
 
 /// Who reads and publishes.
@@ -103,9 +103,9 @@ impl Bus {
         if !roles.door {
             return Ok(None);
         }
-        let (door, thread) = Door::start(&bus.settings.kafka)?;
-        bus.door = Some(thread);
-        Ok(Some(Arc::new(door)))
+        let door = Arc::new(Door::start(&bus.settings.kafka)?);
+        bus.door = Some(Arc::clone(&door));
+        Ok(Some(door))
     }
 
     /// Has what is counted of it told under `/metrics`.
@@ -136,8 +136,8 @@ impl Bus {
     pub(super) fn stop(self) {
         let Some(bus) = self.0 else { return };
         bus.publisher.stop();
-        if let Some(Err(panic)) = bus.door.map(JoinHandle::join) {
-            std::panic::resume_unwind(panic);
+        if let Some(door) = bus.door {
+            door.stop();
         }
     }
 }
