@@ -327,7 +327,7 @@ pub(crate) fn open_runtime(
 /// is a failure like any other.
 fn settled(report: Report) -> Result<Ack, SessionError> {
     match report {
-        Report::Durable(ack) => Ok(ack),
+        Report::Durable(ack) => Ok(*ack),
         Report::Lost(partition) => Err(SessionError::Lost(partition)),
         Report::Failed(error) => Err(error.into()),
     }

@@ -58,7 +58,7 @@ pub struct Sizing {
 #[derive(Debug)]
 pub enum Report {
     /// These inputs are durable.
-    Durable(Ack),
+    Durable(Box<Ack>),
     /// Another writer took the partition over. Whoever waited for inputs of it learns that they are
     /// not settled.
     Lost(PartitionId),

@@ -1,5 +1,7 @@
 //! Partitions that come and go: two writers on one journal, and an engine that lets go.
 
+#![expect(clippy::unwrap_used, reason = "a test may end where it stands")]
+
 use std::{sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, bounded};

@@ -8,7 +8,7 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 24] = [
     "serve",
     "token",
     "demo",
@@ -28,6 +28,8 @@ const COMMANDS: [&str; 21] = [
     "verify",
     "config",
     "schema",
+    "cluster",
+    "topics",
     "export",
     "bench",
     "completions",

@@ -5,6 +5,7 @@ mod bad_days;
 #[path = "kafka/day.rs"]
 mod day;
 #[path = "kafka/kit.rs"]
+#[expect(dead_code, reason = "it is the kit of the cluster, too")]
 mod kit;
 #[path = "kafka/members.rs"]
 mod members;

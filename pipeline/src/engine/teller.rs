@@ -69,7 +69,7 @@ pub(super) fn tell(reports: &Receiver<Report>, shared: &Arc<Shared>, mut listene
         let mut lost = Vec::new();
         for report in std::iter::once(first).chain(reports.try_iter()) {
             match report {
-                Report::Durable(ack) => durable.push(ack),
+                Report::Durable(ack) => durable.push(*ack),
                 Report::Lost(partition) => lost.push(partition),
                 Report::Failed(error) => drop(shared.failure.set(error.to_string())),
             }

@@ -210,7 +210,7 @@ impl Worker {
                     if let Some(partition) = ack.partition {
                         ack.outgoing.release(partition);
                     }
-                    drop(self.reports.send(Report::Durable(ack)));
+                    drop(self.reports.send(Report::Durable(Box::new(ack))));
                 }
                 // At most one of a partition is on its way; the receiver outlives the cores.
                 Action::Checkpoint(cut) => drop(self.cuts.send(cut)),
