@@ -295,7 +295,8 @@ fn dashboards_have_names_that_last() {
         .iter()
         .map(|(_, dashboard)| dashboard["uid"].as_str().unwrap_or_default().to_owned())
         .collect();
-    let expected = ["data-quality", "journal", "learning", "overview", "rhythm", "tasks"];
+    let expected =
+        ["cluster", "data-quality", "journal", "learning", "overview", "rhythm", "tasks"];
     assert_eq!(uids, expected.map(|name| format!("zeitgeber-{name}")));
     for (file, dashboard) in dashboards() {
         let version = dashboard["schemaVersion"].as_u64().unwrap_or_default();

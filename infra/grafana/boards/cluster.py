@@ -26,8 +26,8 @@ NOW = row(
          "Connections of clients to brokers that stand.",
          "fewer than before: brokers are away; clients connect again by themselves.", w=4,
          runbook="ZeitgeberBrokersAway", empty=ALONE),
-    stat("Records lost", "none", last("zeitgeber_kafka_lost_records_total"),
-         "Records that a topic's retention took before they were read.",
+    stat("Records lost", "none", "sum(increase(zeitgeber_kafka_lost_records_total{@}[1h]))",
+         "Records of the last hour that a topic's retention took before they were read.",
          "lengthen the retention, and see why workers were so far behind.", above(1, 1), w=4,
          runbook="ZeitgeberRecordsLost", empty=ALONE),
 )

@@ -65,15 +65,19 @@ impl Cluster {
         json(&mut self.command(&["cluster", "status", "--json"]))
     }
 
-    /// Waits until the status is as it should be.
+    /// Waits until the status is as it should be. The first worker makes the log a moment after it
+    /// listens.
     pub(crate) fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let since = Instant::now();
         loop {
-            let status = self.status();
-            if holds(&status) {
+            let asked = self.command(&["cluster", "status", "--json"]).output();
+            let asked = asked.expect("the command starts");
+            let told = [asked.stdout.as_slice(), &asked.stderr].map(String::from_utf8_lossy);
+            let status = serde_json::from_slice::<Value>(&asked.stdout).unwrap_or_default();
+            if asked.status.success() && holds(&status) {
                 return status;
             }
-            assert!(since.elapsed() < LIMIT, "{what}: not in time: {status:#}");
+            assert!(since.elapsed() < LIMIT, "{what}: not in time: {}\n{}", told[0], told[1]);
             std::thread::sleep(LOOK_EVERY);
         }
     }
