@@ -174,9 +174,11 @@ struct Shared {
 /// A partition, as far as this worker is concerned.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seat {
-    /// Whether the group gave it to this worker, and when.
-    given: Option<Instant>,
+    /// Whether the group gave it to this worker.
+    is_given: bool,
     standing: Standing,
+    /// Since when it is opened.
+    opening: Option<Instant>,
     /// Not before this is it tried again.
     not_before: Option<Instant>,
 }
@@ -239,10 +241,9 @@ impl Coordinator {
     }
 
     fn given(&mut self, partitions: &[PartitionId]) {
-        let now = Instant::now();
         for &partition in partitions {
             if let Some(seat) = self.seat(partition) {
-                seat.given = Some(now);
+                seat.is_given = true;
                 self.settle(partition);
             }
         }
@@ -251,7 +252,7 @@ impl Coordinator {
     fn taken(&mut self, partitions: &[PartitionId]) {
         for &partition in partitions {
             if let Some(seat) = self.seat(partition) {
-                seat.given = None;
+                seat.is_given = false;
                 self.settle(partition);
             }
         }
@@ -260,12 +261,13 @@ impl Coordinator {
     /// Does what the difference between what should be and what is asks for.
     fn settle(&mut self, partition: PartitionId) {
         let Some(seat) = self.seat(partition) else { return };
-        let job = match (seat.standing, seat.given) {
-            (Standing::Away, Some(_)) if seat.not_before.is_none() => {
+        let job = match (seat.standing, seat.is_given) {
+            (Standing::Away, true) if seat.not_before.is_none() => {
                 seat.standing = Standing::Opening;
+                seat.opening = Some(Instant::now());
                 Job::Open(partition)
             }
-            (Standing::Here, None) => {
+            (Standing::Here, false) => {
                 seat.standing = Standing::Closing;
                 Job::Close(partition)
             }
@@ -314,7 +316,7 @@ impl Coordinator {
             Done::Opened(partition, Ok(opened)) => {
                 let Some(seat) = self.seat(partition) else { return };
                 seat.standing = Standing::Here;
-                let since = seat.given;
+                let since = seat.opening.take();
                 if let Some(since) = since {
                     self.figures.takeovers.record_duration(since.elapsed());
                 }
