@@ -11,7 +11,7 @@ use zeitgeber_processors::rhythm::report::Report;
 use zeitgeber_schemas::{Reason, SchemaId, person_key};
 
 use super::{
-    App, Id, Kind, Params, Problem, ProblemBody, Scope,
+    App, Cancel, Id, Kind, Params, Problem, ProblemBody, Scope,
     extract::{check_text, checked_tenant, default_tenant, limit},
     readings::None as Nothing,
 };
@@ -158,63 +158,24 @@ async fn page(app: &App, wanted: Events) -> Result<Json<EventPage>, Problem> {
         wanted.topic.as_deref().map(|topic| topic.parse().map_err(malformed)).transpose()?;
     let schema = wanted.r#type.as_deref().map(event_type).transpose()?;
     let from = wanted.from.map(|text| text.parse::<Moment>().map_err(malformed)).transpose()?;
-    let to = wanted.to.as_deref().map(time).transpose()?;
+    let until_ms = wanted.to.as_deref().map(time).transpose()?;
     let user = wanted.user;
-    let filter = EventFilter { user, topic, schema, from, after, ..EventFilter::default() };
-    let page = match wanted.last {
-        None => app.long_read(move |journal, _| rows(journal, filter, to, limit)).await?,
-        Some(last) => {
-            let last = self::limit(Some(last), LIMIT, LIMIT_MAX)?;
-            app.long_read(move |journal, _| newest(journal, filter, to, last)).await?
+    let filter =
+        EventFilter { user, topic, schema, from, until_ms, after, ..EventFilter::default() };
+    let last = wanted.last.map(|last| self::limit(Some(last), LIMIT, LIMIT_MAX)).transpose()?;
+    let read = move |journal: &dyn Journal, _: &Cancel| {
+        let scope = query::Scope::of(journal, &filter)?;
+        match last {
+            None => scope.page(journal, &filter, limit),
+            // Whoever asks for the last ones has them all.
+            Some(last) => {
+                Ok(query::EventPage { next: None, ..scope.newest(journal, &filter, last)? })
+            }
         }
     };
+    let page = app.long_read(read).await?;
     let next = page.next.map(|next| next.to_string());
     Ok(Json(EventPage { events: page.rows, next }))
-}
-
-/// The last events of inputs received before a time.
-fn newest(
-    journal: &dyn Journal,
-    mut filter: EventFilter,
-    to: Option<i64>,
-    last: usize,
-) -> Result<query::EventPage, QueryError> {
-    let scope = query::Scope::of(journal, &filter)?;
-    let mut rows: Vec<EventRow> = Vec::new();
-    loop {
-        let mut page = scope.newest(journal, &filter, last - rows.len())?;
-        page.rows.retain(|row| received_before(row, to));
-        page.rows.append(&mut rows);
-        rows = page.rows;
-        if page.next.is_none() || rows.len() == last {
-            return Ok(query::EventPage { rows, next: None });
-        }
-        filter.before = page.next;
-    }
-}
-
-fn received_before(row: &EventRow, to: Option<i64>) -> bool {
-    to.is_none_or(|to| row.recv_ts.unwrap_or(row.ts) < to)
-}
-
-/// The first events behind a position, of inputs received before a time.
-fn rows(
-    journal: &dyn Journal,
-    mut filter: EventFilter,
-    to: Option<i64>,
-    limit: usize,
-) -> Result<query::EventPage, QueryError> {
-    let scope = query::Scope::of(journal, &filter)?;
-    let mut found = query::EventPage { rows: Vec::new(), next: None };
-    loop {
-        let page = scope.page(journal, &filter, limit - found.rows.len())?;
-        found.rows.extend(page.rows.into_iter().filter(|row| received_before(row, to)));
-        found.next = page.next;
-        if found.next.is_none() || found.rows.len() == limit {
-            return Ok(found);
-        }
-        filter.after = found.next;
-    }
 }
 
 fn position(text: &str) -> Result<Position, Problem> {

@@ -22,6 +22,8 @@ pub struct EventFilter {
     /// Those from this moment on: from the positions named (partitions that are not named: all),
     /// or of inputs received at this time or later.
     pub from: Option<Moment>,
+    /// Those of inputs received before this time, ms UTC.
+    pub until_ms: Option<i64>,
     /// Besides the events their inputs.
     pub inputs: bool,
     /// Those of this topic; inputs have none.
@@ -68,8 +70,9 @@ impl EventFilter {
     /// Whether nothing of the partition before this entry's first event, nor it, can be wanted.
     fn takes_entry(&self, met: &Visit<'_>) -> bool {
         let received = met.entry.recv_ts.unwrap_or(met.entry.ts);
-        let in_time = !matches!(self.from, Some(Moment::Time(from)) if received < from);
-        in_time && self.user.as_deref().is_none_or(|user| met.concerns(user))
+        let late_enough = !matches!(self.from, Some(Moment::Time(from)) if received < from);
+        let early_enough = self.until_ms.is_none_or(|until| received < until);
+        late_enough && early_enough && self.user.as_deref().is_none_or(|user| met.concerns(user))
     }
 
     fn takes_position(&self, position: Position) -> bool {
