@@ -29,4 +29,5 @@ services="$target/services"
 trap '[ ! -d "$services" ] || bash infra/services/down.sh "$services" --wipe' EXIT
 cargo test --workspace --no-fail-fast
 step "fixtures"
-cargo test --quiet --package zeitgeber-tests --test routing_fixtures -- --nocapture
+# The whole workspace, so that nothing is built once more with other features.
+cargo test --quiet --workspace --test routing_fixtures -- --nocapture
