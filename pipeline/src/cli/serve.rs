@@ -105,6 +105,11 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let listener = ((bell.clone(), waiters.clone()), bus.listener());
     let place = place(args)?;
     let shares = bus.is_there() && place.is_database();
+    if !args.roles.is_empty() && !shares {
+        let why =
+            "--roles is for nodes that share a log: give --journal and kafka.brokers, or leave it";
+        return Err(why.into());
+    }
     let mut engine = match shares {
         true => start(&place, &config, listener)?,
         false => open(&place, &config, listener)?,

@@ -108,8 +108,17 @@ impl Openings {
     }
 }
 
-/// Claims a partition, has its state, and lets its records flow.
+/// Opens a partition, or gives up again whatever of it was already taken.
 fn open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError> {
+    let opened = try_open(shared, partition);
+    if opened.is_err() {
+        close(shared, partition);
+    }
+    opened
+}
+
+/// Claims a partition, has its state, and lets its records flow.
+fn try_open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError> {
     let Opener { memory, configuration, pools } = &shared.opener;
     let store = shared.handle.store();
     let journal = store.journal();
@@ -121,15 +130,11 @@ fn open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError> {
     };
     // Before the first chunk, so that none is missed.
     shared.publisher.open(partition, &journal)?;
-    let adopted = shared.handle.adopt(held, tail.clone(), configuration);
+    shared.handle.adopt(held, tail.clone(), configuration)?;
     let partitions = shared.handle.layout().partitions;
     let here: Vec<PoolSetting> =
         pools.iter().filter(|pool| pool.partition(partitions) == partition).cloned().collect();
-    let settled = adopted.and_then(|()| shared.handle.set_pools(&here).map(drop));
-    if let Err(error) = settled {
-        close(shared, partition);
-        return Err(error.into());
-    }
+    shared.handle.set_pools(&here)?;
     shared.inputs.open(partition, &tail);
     Ok(opened)
 }

@@ -15,6 +15,7 @@ use super::{
     commands::{CommandOutcome, Fields, Left, command, take},
     extract::{default_tenant, limit, place},
     listed::{Listed, written},
+    onward::Queued,
     outcomes::{Outcomes, answer},
     pools::{Home, InPool, ROWS, ROWS_MAX, default_pool, json},
 };
@@ -99,6 +100,7 @@ pub(super) struct Amounts {
     )),
     responses(
         (status = 200, description = "What became of each; all is durable.", body = Outcomes),
+        (status = 202, description = "A bus keeps them until they are decided on.", body = Queued),
         (status = 404, description = "The one input names a pool, task or agent that is not known.",
          body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The one input does not go with what stands already.",

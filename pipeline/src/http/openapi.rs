@@ -107,13 +107,14 @@ const POSITION: &str = "[0-9]{1,4}:[0-9]{1,18}";
 struct Common;
 
 /// Problems that any path under `/v1` can answer.
-const ANY: [(&str, &str); 7] = [
+const ANY: [(&str, &str); 8] = [
     ("400", "The request cannot be read; for a body, with line and column."),
     ("401", "A bearer token is needed, and none that is known came."),
     ("403", "The token lacks the scope that this path needs."),
     ("429", "Too much waits already; `retry-after` says when to try again."),
     ("500", "A fault of the service, named in its log by the request's id."),
-    ("503", "The service is stopping, or its journal failed."),
+    ("501", "This service does not offer it, as it is set up."),
+    ("503", "The service is stopping, its journal or its bus failed, or another worker writes it."),
     ("504", "The answer took too long."),
 ];
 /// Problems that any path with a body can answer besides.

@@ -106,6 +106,11 @@ async fn post_readings(
     Params(how): Params<How>,
     received: Received,
 ) -> Result<Response, Problem> {
+    if how.backfill && app.onward().is_some() {
+        let detail = "a topic does not tell history from what arrives: load history with \
+                      `zeitgeber ingest --backfill --journal` while no worker runs";
+        return Err(Problem::new(Kind::NotOffered, detail));
+    }
     let options = app.options(how.backfill);
     if received.media == Media::Avro {
         let intake = container(&app, received.bytes.clone(), options).await?;

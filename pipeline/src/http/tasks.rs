@@ -14,6 +14,7 @@ use super::{
     agents::{Amounts, Name},
     commands::{CommandOutcome, Fields, Left, command, take},
     extract::default_tenant,
+    onward::Queued,
     outcomes::{Carries, Outcomes, answer},
     pools::{Home, InPool, Retry, default_pool},
 };
@@ -123,6 +124,7 @@ struct How {
     )),
     responses(
         (status = 200, description = "What became of each; all is durable.", body = Outcomes),
+        (status = 202, description = "A bus keeps them until they are decided on.", body = Queued),
         (status = 201, description = "The one task is new.", body = Outcomes,
          headers(("location" = String, description = "Its address."))),
         (status = 404, description = "The one input names a pool, task or agent that is not known.",
