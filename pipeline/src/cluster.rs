@@ -288,7 +288,7 @@ impl Coordinator {
         if seat.standing == Standing::Here {
             seat.standing = Standing::Closing;
             seat.not_before = Some(Instant::now() + AGAIN_AFTER);
-            self.openings.order(Job::Close(partition));
+            self.openings.order(Job::Drop(partition));
         }
     }
 

@@ -11,7 +11,8 @@ use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use super::Shared;
 use crate::{
-    bus::kafka::BusError, config::PoolSetting, engine::WaitError, state::Memory, store::StoreError,
+    bus::kafka::BusError, config::PoolSetting, engine::WaitError, journal::Journal, state::Memory,
+    store::StoreError,
 };
 
 /// How many partitions are opened or closed at a time: most of it is waiting.
@@ -47,7 +48,10 @@ pub enum OpenError {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Job {
     Open(PartitionId),
+    /// Let it go: what was read of it becomes durable and is published first.
     Close(PartitionId),
+    /// Another worker has it: nothing of it is of use here any more.
+    Drop(PartitionId),
 }
 
 #[derive(Debug)]
@@ -88,6 +92,10 @@ impl Openings {
                             close(&shared, partition);
                             Done::Closed(partition)
                         }
+                        Job::Drop(partition) => {
+                            drop_stale(&shared, partition);
+                            Done::Closed(partition)
+                        }
                     };
                     drop(told.send(done));
                 }
@@ -112,7 +120,7 @@ impl Openings {
 fn open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError> {
     let opened = try_open(shared, partition);
     if opened.is_err() {
-        close(shared, partition);
+        drop_stale(shared, partition);
     }
     opened
 }
@@ -139,13 +147,24 @@ fn try_open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError
     Ok(opened)
 }
 
-/// Lets a partition go: what was read of it becomes durable and is published first, unless another
-/// worker has it already.
+/// Lets a partition go to whoever is given it next.
 fn close(shared: &Shared, partition: PartitionId) {
+    let journal = stop_writing(shared, partition);
+    shared.publisher.close(partition, journal.tail(partition).next_position);
+    journal.release(partition);
+}
+
+/// Forgets a partition that another worker took, or that could not be opened.
+fn drop_stale(shared: &Shared, partition: PartitionId) {
+    shared.publisher.abandon(partition);
+    stop_writing(shared, partition).release(partition);
+}
+
+/// Takes nothing more in; what was taken becomes durable, or meets the journal's conflict.
+fn stop_writing(shared: &Shared, partition: PartitionId) -> Arc<dyn Journal> {
     shared.inputs.close(partition);
     if let Err(still_held) = shared.handle.release(partition, RELEASE_WITHIN) {
         tracing::warn!(error = %still_held, "let go all the same");
     }
-    shared.publisher.close(partition);
-    shared.handle.journal().release(partition);
+    shared.handle.journal()
 }

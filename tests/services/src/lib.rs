@@ -165,8 +165,8 @@ fn up(dir: &Path, size: Size) {
         .env("CASSANDRAS", size.cassandras.to_string())
         .env("KAFKA_PORT", kafka.to_string())
         .env("CQL_PORT", cql.to_string());
-    if std::env::var_os("LIBS").is_none() {
-        command.env("LIBS", target().join("services-jars"));
+    if std::env::var_os("JARS").is_none() {
+        command.env("JARS", target().join("services-jars"));
     }
     run(&mut command, "start");
 }

@@ -13,9 +13,10 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{Builder, JoinHandle},
+    time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use zeitgeber_schemas::PartitionId;
 
 use super::{BusError, Meter, registry::Schemas};
@@ -29,6 +30,9 @@ use worker::{Work, Worker};
 
 /// Bytes of chunks that may wait to be published; what is beyond is read from the journal.
 const QUEUED_BYTES: usize = 32 << 20;
+
+/// How long closing a partition waits for its outputs: what lies between the two is not taken in.
+const CLOSE_WAIT: Duration = Duration::from_millis(200);
 
 /// Most partitions of a log.
 const PARTITIONS_MAX: usize = 1_024;
@@ -52,7 +56,13 @@ pub struct Publisher {
     events: (Sender<PublisherEvent>, Receiver<PublisherEvent>),
 }
 
-type Workers = BTreeMap<Option<PartitionId>, (Sender<Work>, JoinHandle<()>)>;
+/// The threads that publish.
+#[derive(Default)]
+struct Workers {
+    running: BTreeMap<Option<PartitionId>, (Sender<Work>, JoinHandle<()>)>,
+    /// They publish what they were left with and end.
+    ending: Vec<JoinHandle<()>>,
+}
 
 /// Hears of durable chunks.
 #[derive(Debug, Clone)]
@@ -151,13 +161,13 @@ impl Publisher {
         let own = self.settings.publish == Publish::Transactional;
         let name = own.then_some(partition);
         let mut workers = self.workers();
-        let to = match workers.get(&name) {
+        let to = match workers.running.get(&name) {
             Some((to, thread)) if !thread.is_finished() => to.clone(),
             _ => {
                 let (to, work) = unbounded();
                 let worker = Worker::new(self, journal, work, name);
                 let thread = Builder::new().name("publisher".into()).spawn(move || worker.run())?;
-                workers.insert(name, (to.clone(), thread));
+                workers.running.insert(name, (to.clone(), thread));
                 to
             }
         };
@@ -167,18 +177,31 @@ impl Publisher {
         Ok(())
     }
 
-    /// Publishes a partition no longer; what was sent arrives first.
-    pub fn close(&self, partition: PartitionId) {
+    /// Publishes a partition up to a position and no further. Waits a moment for that, so that
+    /// whoever opens it next finds everything there; what takes longer is published meanwhile.
+    pub fn close(&self, partition: PartitionId, until: u64) {
+        let (waits, finished) = bounded(0);
+        self.end_route(partition, Work::Close { partition, until, waits });
+        // Its end is the word.
+        let _ = finished.recv_timeout(CLOSE_WAIT);
+    }
+
+    /// Publishes nothing more of a partition: another node does.
+    pub fn abandon(&self, partition: PartitionId) {
+        self.end_route(partition, Work::Abandon(partition));
+    }
+
+    fn end_route(&self, partition: PartitionId, work: Work) {
         self.routes.set(partition, None);
-        let own = self.settings.publish == Publish::Transactional;
         let mut workers = self.workers();
-        if own {
-            if let Some((to, thread)) = workers.remove(&Some(partition)) {
-                drop(to.send(Work::Close(partition)));
-                end(to, thread);
+        if self.settings.publish == Publish::Transactional {
+            if let Some((to, thread)) = workers.running.remove(&Some(partition)) {
+                drop(to.send(work));
+                workers.ending.retain(|thread| !thread.is_finished());
+                workers.ending.push(thread);
             }
-        } else if let Some((to, _)) = workers.get(&None) {
-            drop(to.send(Work::Close(partition)));
+        } else if let Some((to, _)) = workers.running.get(&None) {
+            drop(to.send(work));
         }
     }
 
@@ -187,20 +210,18 @@ impl Publisher {
         for route in 0..self.routes.of.len() {
             self.routes.set(PartitionId(route as u16), None);
         }
-        for (to, thread) in std::mem::take(&mut *self.workers()).into_values() {
-            end(to, thread);
+        let Workers { running, ending } = std::mem::take(&mut *self.workers());
+        // Each hears that nobody asks for anything any more before one is waited for.
+        let running: Vec<_> = running.into_values().map(|(_, thread)| thread).collect();
+        for thread in running.into_iter().chain(ending) {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
         }
     }
 
     fn workers(&self) -> MutexGuard<'_, Workers> {
         self.workers.lock().expect("nothing panics while the workers are held")
-    }
-}
-
-fn end(to: Sender<Work>, thread: JoinHandle<()>) {
-    drop(to);
-    if let Err(panic) = thread.join() {
-        std::panic::resume_unwind(panic);
     }
 }
 

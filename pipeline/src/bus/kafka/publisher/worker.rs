@@ -1,13 +1,14 @@
 //! The thread that publishes: one producer, and a lane for each partition that it publishes.
 
+mod taking;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use rdkafka::error::KafkaError;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use zeitgeber_schemas::PartitionId;
 
 use super::{Publisher, PublisherEvent, Routes};
@@ -23,9 +24,12 @@ use crate::{
     journal::{EventRef, Journal},
     query::{Names, Topic, Visit},
 };
+use taking::Closing;
 
 /// How long it waits for something to do.
 const IDLE: Duration = Duration::from_millis(10);
+/// Pause between two looks at what is left at the end.
+const LOOK: Duration = Duration::from_millis(1);
 /// Chunks that are taken before deliveries are looked at.
 const TURN: usize = 64;
 /// A transaction is ended after this time, or this many records.
@@ -34,8 +38,6 @@ const TRANSACTION: (Duration, u32) = (Duration::from_millis(100), 10_000);
 const NOTE_EVERY: Duration = Duration::from_secs(10);
 /// How long noting may wait for what is under way.
 const NOTE_WAIT: Duration = Duration::from_secs(1);
-/// Pause before a partition that could not be opened is tried again.
-const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// How long an end may take.
 const END_WAIT: Duration = Duration::from_secs(20);
 /// Bits of a failed record's mark that hold the position.
@@ -45,8 +47,11 @@ const POSITION_BITS: u32 = 48;
 pub(super) enum Work {
     /// Publish this partition.
     Open(PartitionId, Arc<dyn Journal>),
-    /// Publish it no longer.
-    Close(PartitionId),
+    /// Publish it up to its position here, and no further; whoever waits hears of it by the end of
+    /// the channel.
+    Close { partition: PartitionId, until: u64, waits: Sender<()> },
+    /// Publish nothing more of it: another node does.
+    Abandon(PartitionId),
     /// This chunk is durable.
     Chunk(PartitionId, Arc<[u8]>),
 }
@@ -55,7 +60,8 @@ impl std::fmt::Debug for Work {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Open(partition, _) => write!(f, "open {partition}"),
-            Self::Close(partition) => write!(f, "close {partition}"),
+            Self::Close { partition, until, .. } => write!(f, "close {partition} at {until}"),
+            Self::Abandon(partition) => write!(f, "abandon {partition}"),
             Self::Chunk(partition, _) => write!(f, "chunk of {partition}"),
         }
     }
@@ -78,6 +84,7 @@ pub(super) struct Worker {
     /// What each lane goes back to where the open transaction fails.
     begun: BTreeMap<PartitionId, Next>,
     waiting: BTreeMap<PartitionId, (Arc<dyn Journal>, Instant)>,
+    closing: BTreeMap<PartitionId, Closing>,
     noted: Instant,
 }
 
@@ -104,55 +111,79 @@ impl Worker {
             lanes: BTreeMap::new(),
             begun: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            closing: BTreeMap::new(),
             noted: Instant::now(),
         }
     }
 
     pub(super) fn run(mut self) {
-        while self.turn() {}
-        let until = Instant::now() + END_WAIT;
-        let behind = |lane: &Lane| lane.is_behind();
-        while self.lanes.values().any(behind) && Instant::now() < until && self.go_on() {}
+        let mut end_by = None;
+        loop {
+            let is_asked = self.take_all();
+            self.turn();
+            if is_asked {
+                continue;
+            }
+            let until = *end_by.get_or_insert_with(|| Instant::now() + END_WAIT);
+            let has_more = !self.waiting.is_empty() || self.lanes.values().any(Lane::is_behind);
+            if !has_more || Instant::now() > until {
+                break;
+            }
+            std::thread::sleep(LOOK);
+        }
+        let left = self.lanes.values().map(Lane::behind).sum::<u64>();
+        if left > 0 {
+            tracing::warn!(
+                events = left,
+                "not published in time; whoever comes next goes on there"
+            );
+        }
         self.end_transaction(true);
         self.note(END_WAIT);
     }
 
-    /// Does what there is to do; `false`: nobody is left who could ask for anything.
-    fn turn(&mut self) -> bool {
-        let busy = self.lanes.values().any(Lane::is_behind);
-        match self.work.recv_timeout(if busy { Duration::ZERO } else { IDLE }) {
-            Ok(work) => {
-                self.take(work);
-                for _ in 0..TURN {
-                    let Ok(work) = self.work.try_recv() else { break };
-                    self.take(work);
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
+    /// Takes what it is asked to do; `false`: nobody is left who could ask for anything.
+    fn take_all(&mut self) -> bool {
+        let is_busy = !self.closing.is_empty() || self.lanes.values().any(Lane::is_behind);
+        match self.work.recv_timeout(if is_busy { Duration::ZERO } else { IDLE }) {
+            Ok(work) => self.take(work),
+            Err(RecvTimeoutError::Timeout) => return true,
             Err(RecvTimeoutError::Disconnected) => return false,
         }
+        for _ in 0..TURN {
+            match self.work.try_recv() {
+                Ok(work) => self.take(work),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    /// Does what there is to do now.
+    fn turn(&mut self) {
         if !self.waiting.is_empty() {
             self.open_waiting();
         }
         self.go_on();
+        self.close_finished();
         self.end_transaction(false);
         if self.noted.elapsed() > NOTE_EVERY {
             self.note(NOTE_WAIT);
         }
-        true
     }
 
     fn take(&mut self, work: Work) {
         match work {
             Work::Open(partition, journal) => {
+                self.abandon(partition);
                 self.waiting.insert(partition, (journal, Instant::now()));
             }
-            Work::Close(partition) => {
-                self.end_transaction(true);
-                self.note(END_WAIT);
-                self.waiting.remove(&partition);
-                self.lanes.remove(&partition);
+            Work::Close { partition, until, waits } => {
+                let deadline = Instant::now() + END_WAIT;
+                self.closing.insert(partition, Closing { until, deadline, _waits: waits });
             }
+            Work::Abandon(partition) => self.abandon(partition),
             Work::Chunk(partition, chunk) => {
                 self.routes.took(&chunk);
                 self.with_lane(partition, |lane, names, send| lane.offer(&chunk, names, send));
@@ -161,7 +192,7 @@ impl Worker {
     }
 
     /// Reads the journal on where lanes are behind, and looks at deliveries.
-    fn go_on(&mut self) -> bool {
+    fn go_on(&mut self) {
         let partitions: Vec<PartitionId> = self.lanes.keys().copied().collect();
         for partition in partitions {
             if self.routes.missed(partition)
@@ -181,7 +212,6 @@ impl Worker {
             }
         }
         self.deliveries();
-        !self.lanes.is_empty()
     }
 
     /// Works on a lane; what goes wrong there ends the lane, or the producer.
@@ -276,68 +306,6 @@ impl Worker {
                 lane.rewind(topic, position);
             }
         }
-    }
-
-    /// The producer is of no more use.
-    fn give_up(&mut self, error: &KafkaError) {
-        self.clients = None;
-        self.begun.clear();
-        if let Some(partition) = self.own {
-            tracing::warn!(%error, partition = partition.0, "another node publishes this partition");
-            self.lanes.clear();
-            self.waiting.clear();
-            drop(self.events.send(PublisherEvent::Fenced(partition)));
-            return;
-        }
-        tracing::error!(%error, "the producer gave up; a new one goes on where the topics end");
-        for (partition, lane) in std::mem::take(&mut self.lanes) {
-            self.waiting.insert(partition, (lane.into_journal(), Instant::now() + OPEN_AGAIN));
-        }
-    }
-
-    fn open_waiting(&mut self) {
-        let now = Instant::now();
-        let due = self.waiting.iter().filter(|(_, (_, at))| *at <= now);
-        let due: Vec<PartitionId> = due.map(|(partition, _)| *partition).collect();
-        for partition in due {
-            let Some((journal, _)) = self.waiting.get(&partition) else { continue };
-            let journal = Arc::clone(journal);
-            match self.open(partition, &journal) {
-                Ok(lane) => {
-                    self.waiting.remove(&partition);
-                    self.lanes.insert(partition, lane);
-                }
-                Err(error) => {
-                    tracing::error!(%error, partition = partition.0, "publishing waits");
-                    self.waiting.insert(partition, (journal, Instant::now() + OPEN_AGAIN));
-                }
-            }
-        }
-    }
-
-    fn open(
-        &mut self,
-        partition: PartitionId,
-        journal: &Arc<dyn Journal>,
-    ) -> Result<Lane, BusError> {
-        if self.clients.is_none() {
-            let id = self.own.map(|own| format!("{}zeitgeber-p{own}", self.settings.prefix));
-            // Whoever published before is fenced before it is looked how far they came.
-            let press = Press::new(&self.settings, id.as_deref(), &self.meter)?;
-            let tails = Tails::new(&self.settings, self.log.clone(), &self.meter)?;
-            self.clients = Some((press, tails));
-        }
-        let (_, tails) = self.clients.as_ref().expect("they were made above");
-        let next_of = tails.read(partition)?;
-        Names::catch_up(&mut self.names, &**journal)?;
-        let lane = Lane::open(partition, Arc::clone(journal), next_of);
-        tracing::info!(
-            partition = partition.0,
-            position = lane.next(),
-            behind = lane.behind(),
-            "publishing"
-        );
-        Ok(lane)
     }
 
     /// Ends the open transaction where it is due, or at once.
