@@ -27,7 +27,7 @@ mod tick;
 
 pub use ack::{Ack, Announced, Assigned, Counts, LineOutcome, OutcomeDetail, Wants};
 pub use batch::{Batch, Item, Raw, Source};
-pub use reply::{Answer, Ask, Outgoing, Reply, Settled, Told, Unsettled};
+pub use reply::{About, Answer, Ask, Outgoing, Reply, Settled, Told, Unsettled};
 
 use checkpoint::Checkpoints;
 use reply::Delivery;
@@ -59,6 +59,8 @@ pub struct Cycle {
     builder: ChunkBuilder,
     pending: Ack,
     tail: Tail,
+    /// Everything before this position is durable.
+    durable: u64,
     waiting: VecDeque<Waiting>,
     chunk_bytes: usize,
     outcomes: bool,
@@ -77,6 +79,8 @@ struct Waiting {
     ack: Ack,
     /// The batch that was being taken when it was sealed.
     batch: u64,
+    /// The position behind it.
+    next_position: u64,
 }
 
 impl Cycle {
@@ -97,6 +101,7 @@ impl Cycle {
             events: Vec::new(),
             scratch: Vec::new(),
             pending: Ack::default(),
+            durable: tail.next_position,
             tail,
             waiting: VecDeque::new(),
             chunk_bytes,
@@ -174,28 +179,9 @@ impl Cycle {
         self.held.end_batch();
     }
 
-    /// Answers a question about the state as it is now, once all of it is durable.
-    pub fn ask(&mut self, ask: Ask) {
-        let position = self.next_position();
-        let answer = ask(&mut self.held, position);
-        if self.is_idle() {
-            answer();
-        } else {
-            self.outgoing().answer(answer);
-        }
-    }
-
     /// Position of the next event.
     pub fn next_position(&self) -> u64 {
         self.tail.next_position + u64::from(self.builder.events())
-    }
-
-    /// What goes out once everything decided so far is durable.
-    fn outgoing(&mut self) -> &mut Outgoing {
-        match self.waiting.back_mut() {
-            Some(last) if self.builder.is_empty() => &mut last.ack.outgoing,
-            _ => &mut self.pending.outgoing,
-        }
     }
 
     /// Gives up what waits: whoever waits for it learns that it is not settled.
@@ -220,7 +206,8 @@ impl Cycle {
     pub fn appended(&mut self, appended: Appended, actions: &mut Vec<Action>) {
         match appended.result {
             Ok(()) => {
-                if let Some(Waiting { mut ack, batch }) = self.waiting.pop_front() {
+                if let Some(Waiting { mut ack, batch, next_position }) = self.waiting.pop_front() {
+                    self.durable = next_position;
                     // Room that was kept for the header stands before the chunk.
                     let room = appended.buffer.len().saturating_sub(ack.counts.bytes as usize);
                     ack.chunk = self.wants.chunks.then(|| appended.buffer[room..].into());
@@ -391,7 +378,8 @@ impl Cycle {
         ack.counts.chunks = 1;
         ack.counts.bytes = sealed.bytes().len() as u64;
         self.checkpoints.grew(ack.counts.bytes);
-        self.waiting.push_back(Waiting { ack, batch: self.held.batch() });
+        let (batch, next_position) = (self.held.batch(), self.tail.next_position);
+        self.waiting.push_back(Waiting { ack, batch, next_position });
         actions.push(Action::Append(sealed));
         self.cut_if_due(actions);
     }

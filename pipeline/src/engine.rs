@@ -19,7 +19,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
-    cycle::{Batch, Counts, Reply, Told, Unsettled},
+    cycle::{About, Ask, Batch, Counts, Reply, Told, Unsettled},
     ingest::{Configure, Intake, SessionError, SessionSettings, now_ms, open_runtime},
     journal::{Journal, Layout},
     measure::{Histogram, LATENCY_S},
@@ -335,14 +335,26 @@ impl Handle {
         question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
         answer: impl FnOnce(T) + Send + 'static,
     ) -> Result<(), NotTaken> {
+        self.ask_about(About::Everything, partition, question, answer)
+    }
+
+    /// As [`Self::ask`], where the question looks only at what it is said to be about: what else
+    /// waits for the disk does not hold the answer up.
+    pub fn ask_about<T: Send + 'static>(
+        &self,
+        about: About,
+        partition: PartitionId,
+        question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
+        answer: impl FnOnce(T) + Send + 'static,
+    ) -> Result<(), NotTaken> {
         if !self.owns(partition) {
             return Err(NotTaken::Elsewhere(partition));
         }
-        let ask = Box::new(move |held: &mut Partition, position| {
+        let question = Box::new(move |held: &mut Partition, position| {
             let found = question(held, position);
             Box::new(move || answer(found)) as crate::cycle::Answer
         });
-        match self.0.doors.ask(partition, ask) {
+        match self.0.doors.ask(partition, Ask { about, question }) {
             Ok(()) => Ok(()),
             Err(_) if self.failure().is_some() => Err(NotTaken::Stopped),
             Err(_) => Err(NotTaken::Busy),

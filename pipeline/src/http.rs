@@ -25,6 +25,7 @@
 
 mod agents;
 mod answer;
+mod asking;
 mod assignments;
 mod audits;
 mod auth;
@@ -67,7 +68,7 @@ use std::{
 
 use axum::{Router, middleware::from_fn_with_state};
 use http::Method;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 use zeitgeber_schemas::{PartitionId, Reason, murmur2_partition, partition_key};
 
 pub use auth::{Fresh, ParseScopeError, Scope, Tokens, TokensError};
@@ -86,8 +87,6 @@ use crate::{
     door::Options,
     engine::Handle,
     ingest::now_ms,
-    journal::Journal,
-    state::Partition,
     stream::Hub,
 };
 
@@ -265,35 +264,6 @@ impl App {
     pub fn partition_of(&self, tenant: &str, user_id: &str) -> PartitionId {
         let key = partition_key(tenant, user_id);
         murmur2_partition(key.as_bytes(), self.engine().layout().partitions)
-    }
-
-    /// Asks about a partition's state, given with the position of its next event; the answer
-    /// comes when all that it rests on is durable.
-    ///
-    /// # Errors
-    ///
-    /// Too many questions wait already, or the writer has stopped.
-    pub async fn ask<T: Send + 'static>(
-        &self,
-        partition: PartitionId,
-        question: impl FnOnce(&mut Partition, u64) -> T + Send + 'static,
-    ) -> Result<T, Problem> {
-        if self.0.parts.answers_for_others && !self.engine().owns(partition) {
-            // What stands in the log is durable, whoever wrote it.
-            let engine = self.engine().clone();
-            let read = move |_: &dyn Journal, _: &Cancel| {
-                let (mut held, position) = engine.store().glance(partition)?;
-                Ok(question(&mut held, position))
-            };
-            return self.long_read(read).await;
-        }
-        let (sender, receiver) = oneshot::channel();
-        let answer = move |found| drop(sender.send(found));
-        self.engine().ask(partition, question, answer).map_err(|error| self.not_taken(error))?;
-        match self.within(receiver).await? {
-            Ok(found) => Ok(found),
-            Err(_) => Err(self.gave_up().await),
-        }
     }
 
     /// Why the writer gave up what it had taken. It says so moments after it did.

@@ -81,7 +81,8 @@ pub struct Layout {
 /// - **JOURNAL-10** What a crash tore off at the end was never acknowledged: opening for writing
 ///   cuts and reports it.
 /// - **JOURNAL-11** Damage below the durable mark, or before anything valid, is refused with its
-///   file and offset, and opening changes nothing.
+///   file and offset: by opening, or where opening passes over it by the index, by reading. Opening
+///   then changes nothing.
 /// - **JOURNAL-12** After a clean stop every flipped byte is found by opening or by scanning.
 /// - **JOURNAL-13** One process writes at a time. Readers change nothing and bear a live writer.
 ///

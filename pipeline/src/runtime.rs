@@ -129,6 +129,7 @@ impl Runtime {
                 actions: Vec::new(),
                 appends: Vec::new(),
                 busy_ns: Arc::clone(&busy_ns),
+                stopped: false,
             };
             let name = format!("core-{number}");
             let thread = Builder::new().name(name).spawn(move || worker.run())?;

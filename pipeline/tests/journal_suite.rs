@@ -30,5 +30,7 @@ mod kit;
 mod life;
 #[path = "journal_suite/mounts.rs"]
 mod mounts;
+#[path = "journal_suite/opening.rs"]
+mod opening;
 #[path = "journal_suite/search.rs"]
 mod search;

@@ -11,3 +11,5 @@ mod checkpoints;
 mod damage;
 #[path = "people_memory/laws.rs"]
 mod laws;
+#[path = "people_memory/questions.rs"]
+mod questions;

@@ -1,7 +1,7 @@
 //! Answers to those who wait: inputs told durable, questions about a state.
 //!
-//! Both are held back until everything that the partition decided before them is durable, so that
-//! nobody ever hears of something that a crash can take back (CYCLE-2).
+//! Both are held back until everything that they tell of is durable, so that nobody ever hears of
+//! something that a crash can take back (CYCLE-2).
 
 use std::{
     fmt,
@@ -10,7 +10,7 @@ use std::{
 
 use zeitgeber_schemas::PartitionId;
 
-use super::{Counts, LineOutcome};
+use super::{Counts, Cycle, LineOutcome};
 use crate::state::Partition;
 
 /// What became of the inputs of one request.
@@ -77,6 +77,32 @@ impl Drop for Waiting {
     }
 }
 
+impl Cycle {
+    /// Answers a question about the state as it is now, once what it looks at is durable.
+    pub fn ask(&mut self, Ask { about, question }: Ask) {
+        let is_durable = self.is_idle()
+            || match about {
+                About::Everything => false,
+                About::Person { tenant, user_id } => self.held.is_settled(&tenant, &user_id),
+            };
+        if is_durable {
+            question(&mut self.held, self.durable)();
+        } else {
+            let position = self.next_position();
+            let answer = question(&mut self.held, position);
+            self.outgoing().answer(answer);
+        }
+    }
+
+    /// What goes out once everything decided so far is durable.
+    pub(super) fn outgoing(&mut self) -> &mut Outgoing {
+        match self.waiting.back_mut() {
+            Some(last) if self.builder.is_empty() => &mut last.ack.outgoing,
+            _ => &mut self.pending.outgoing,
+        }
+    }
+}
+
 impl Delivery {
     /// Of a batch of so many inputs, none of them taken yet.
     pub(super) fn of(inputs: usize) -> Self {
@@ -84,9 +110,38 @@ impl Delivery {
     }
 }
 
-/// A question about a partition, given with the position of the next event: it may read people back
-/// and changes nothing. What it returns is called once everything before that position is durable.
-pub type Ask = Box<dyn FnOnce(&mut Partition, u64) -> Answer + Send>;
+/// A question about a partition.
+pub struct Ask {
+    /// What it is about.
+    pub about: About,
+    /// Is given the partition and a position, and tells what it is there: it may read people back
+    /// and changes nothing. What it returns is called once everything before the position is
+    /// durable.
+    pub question: Box<dyn FnOnce(&mut Partition, u64) -> Answer + Send>,
+}
+
+/// What a question looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// Anything: the answer waits for whatever was decided before.
+    Everything,
+    /// One person, and what is configured: the answer waits for the disk only where something of
+    /// these does. Otherwise both are what they were at the last durable position, which the
+    /// question is given.
+    Person {
+        /// Their tenant.
+        tenant: String,
+        /// Their id there.
+        user_id: String,
+    },
+}
+
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
 /// Gives the answer to whoever asked; must not hold up the thread.
 pub type Answer = Box<dyn FnOnce() + Send>;
 

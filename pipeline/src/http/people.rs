@@ -171,9 +171,8 @@ async fn get_profile(
     Params(tenant): Params<Tenant>,
 ) -> Result<Json<Value>, Problem> {
     let tenant = tenant.checked()?;
-    let partition = app.partition_of(&tenant, &id);
     let (asked_tenant, asked_id) = (tenant.clone(), id.clone());
-    let found = app.ask(partition, move |held, _| {
+    let found = app.ask_of_person(&tenant, &id, move |held, _| {
         let subject = held.state().subject(&asked_tenant, &asked_id);
         let person = held.person_or_rebuild(subject)?;
         Ok::<_, StoreError>(person.map(|person| person.profile.clone()))
@@ -248,7 +247,7 @@ async fn get_status(
     let tenant = tenant.checked()?;
     let partition = app.partition_of(&tenant, &id);
     let (asked_tenant, asked_id) = (tenant.clone(), id.clone());
-    let found = app.ask(partition, move |held, n| {
+    let found = app.ask_of_person(&tenant, &id, move |held, n| {
         let subject = held.state().subject(&asked_tenant, &asked_id);
         let person = held.person_or_rebuild(subject)?;
         let as_of = Position { partition, n };

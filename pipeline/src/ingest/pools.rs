@@ -11,6 +11,7 @@ use zeitgeber_schemas::{Envelope, PartitionId, TaskInput};
 use super::{Session, SessionError, partition_of};
 use crate::{
     config::PoolSetting,
+    cycle::{About, Ask},
     door::tasks::PoolInput,
     engine::{Handle, WaitError},
     runtime::Stopped,
@@ -54,11 +55,11 @@ impl Session {
             let (partition, wanted) =
                 (pool.partition(self.store.layout().partitions), pool.clone());
             let (sender, receiver) = bounded(1);
-            let ask = Box::new(move |held: &mut Partition, _| {
+            let question = Box::new(move |held: &mut Partition, _| {
                 let input = wanted.input(held.state());
                 Box::new(move || drop(sender.send(input))) as crate::cycle::Answer
             });
-            let asked = self.doors.ask(partition, ask);
+            let asked = self.doors.ask(partition, Ask { about: About::Everything, question });
             let input = asked.and_then(|()| receiver.recv().map_err(|_| Stopped))?;
             if let Some(input) = input {
                 changed += 1;

@@ -13,6 +13,7 @@ mod index;
 mod postings;
 mod queue;
 mod segment;
+mod steps;
 mod survey;
 mod walk;
 mod writer;
@@ -161,8 +162,9 @@ impl FileJournal {
         Self::open_locked(dir, settings, lock).map(|(journal, _)| journal)
     }
 
-    /// Opens a log and checks all of it: every checksum, every partition's numbers and positions,
-    /// and the hashes that the durable mark holds.
+    /// Opens a log and checks where it ends: the hashes that the durable mark holds, and every
+    /// checksum, number and position behind the last segment that ended. Of the segments before
+    /// it, those whose index fits are passed over; a scan checks them.
     pub fn open(dir: &Path, mode: Mode) -> Result<(Self, Recovery), OpenError> {
         let journal = journal_dir(dir);
         let marked = journal.join(disk::MARK).exists();

@@ -61,6 +61,8 @@ pub(super) struct Worker {
     pub(super) actions: Vec<Action>,
     pub(super) appends: Vec<(Append, Done)>,
     pub(super) busy_ns: Arc<AtomicU64>,
+    /// The journal failed: nothing more becomes durable here.
+    pub(super) stopped: bool,
 }
 
 /// A completion, with how long the chunk took to become durable where that is wanted.
@@ -69,30 +71,25 @@ type Completion = (Appended, Option<Duration>);
 impl Worker {
     pub(super) fn run(mut self) -> Vec<Cycle> {
         let mut open = true;
-        while open || !self.seats.iter().all(Seat::is_idle) {
+        while !self.stopped && (open || !self.seats.iter().all(Seat::is_idle)) {
             let full = self.seats.iter().any(Seat::is_full);
             let queue = if open && !full { self.queue.clone() } else { never() };
             let begun;
-            let stopped = select! {
+            select! {
                 recv(self.completions) -> completion => {
                     begun = Instant::now();
-                    completion.map_or(true, |completion| self.complete(completion))
+                    completion.into_iter().for_each(|completion| self.complete(completion));
                 }
                 recv(self.asks) -> ask => {
                     begun = Instant::now();
                     ask.into_iter().for_each(|(partition, ask)| self.answer(partition, ask));
-                    false
                 }
                 recv(queue) -> work => {
                     begun = Instant::now();
                     open = work.is_ok_and(|work| self.work(work));
-                    false
                 }
             };
-            if stopped || self.catch_up(&mut open) {
-                self.seats.iter_mut().for_each(Seat::abandon);
-                break;
-            }
+            self.catch_up(&mut open);
             for index in 0..self.seats.len() {
                 self.seats[index].flush(&mut self.actions);
                 self.act(index);
@@ -101,25 +98,38 @@ impl Worker {
             let busy_ns = begun.elapsed().as_nanos() as u64;
             self.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
         }
+        if self.stopped {
+            self.seats.iter_mut().for_each(Seat::abandon);
+        }
         self.seats.into_iter().filter_map(Seat::into_cycle).collect()
     }
 
     /// Takes what else is there without waiting.
-    fn catch_up(&mut self, open: &mut bool) -> bool {
-        while let Ok(completion) = self.completions.try_recv() {
-            if self.complete(completion) {
-                return true;
-            }
-        }
+    fn catch_up(&mut self, open: &mut bool) {
+        self.attend();
         let mut room = TAKE_INPUTS;
-        while *open && room > 0 && !self.seats.iter().any(Seat::is_full) {
+        while *open && room > 0 && !self.stopped && !self.seats.iter().any(Seat::is_full) {
             // What the last share filled goes to the disk while the next one is computed.
             self.submit();
             let Ok(work) = self.queue.try_recv() else { break };
             room = room.saturating_sub(work.inputs());
             *open = self.work(work);
         }
-        false
+    }
+
+    /// Settles what became durable and answers questions, in the midst of other work: both have
+    /// somebody waiting. What a question has to wait for goes to the disk at once.
+    fn attend(&mut self) {
+        while let Ok(completion) = self.completions.try_recv() {
+            self.complete(completion);
+        }
+        while let Ok((partition, ask)) = self.asks.try_recv() {
+            self.answer(partition, ask);
+            let index = self.index(partition);
+            self.seats[index].flush(&mut self.actions);
+            self.act(index);
+            self.submit();
+        }
     }
 
     /// Does a piece of work, and tells whether more may come.
@@ -170,13 +180,11 @@ impl Worker {
             batch.clear();
             // Where enough are waiting already, this one's memory goes back to the system.
             drop(self.spent.try_send(batch));
-            while let Ok((partition, ask)) = self.asks.try_recv() {
-                self.answer(partition, ask);
-            }
+            self.attend();
         }
     }
 
-    fn complete(&mut self, (appended, commit): Completion) -> bool {
+    fn complete(&mut self, (appended, commit): Completion) {
         let index = self.index(appended.partition);
         self.seats[index].appended(appended, &mut self.actions);
         // A snapshot that was held back may follow it.
@@ -185,13 +193,12 @@ impl Worker {
                 ack.commit = commit;
             }
         }
-        self.act(index)
+        self.act(index);
     }
 
-    /// Performs the actions of one cycle and tells whether the core must stop. Appends gather
-    /// until every cycle is flushed, so that they meet in one commit.
-    fn act(&mut self, index: usize) -> bool {
-        let mut stop = false;
+    /// Performs the actions of one cycle. Appends gather until every cycle is flushed, so that they
+    /// meet in one commit.
+    fn act(&mut self, index: usize) {
         for action in self.actions.drain(..) {
             match action {
                 Action::Append(chunk) => {
@@ -221,11 +228,10 @@ impl Worker {
                     }
                 }
                 Action::Stop(error) => {
-                    stop = true;
+                    self.stopped = true;
                     drop(self.reports.send(Report::Failed(error)));
                 }
             }
         }
-        stop
     }
 }

@@ -244,8 +244,10 @@ impl Partition {
         if let Some(kept) = &mut self.kept {
             kept.residents.open(&self.state);
             // Pools are numbered apart from people, and always in memory.
-            if !matches!(input.body, Body::Task(_)) {
-                kept.residents.changed(subject);
+            match input.body {
+                Body::Task(_) => {}
+                Body::Configuration(_) => kept.residents.touch_shared(),
+                _ => kept.residents.changed(subject),
             }
         }
     }
@@ -260,6 +262,12 @@ impl Partition {
         if let Some(kept) = &mut self.kept {
             kept.residents.settle(batch);
         }
+    }
+
+    /// Whether nothing that was decided about a person, or about everybody, waits for the disk.
+    pub(crate) fn is_settled(&self, tenant: &str, user_id: &str) -> bool {
+        let subject = self.state.subject(tenant, user_id);
+        self.kept.as_ref().is_some_and(|kept| kept.residents.is_settled(subject))
     }
 
     /// Ends a batch, and lets people go where they take more memory than they may.

@@ -23,16 +23,17 @@ use super::{
         put_crc, put_prelude, u32_at, u64_at,
     },
     postings::Postings,
+    steps::Steps,
 };
 
 /// Bytes of the head.
-const HEAD: usize = PRELUDE + 16 + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 4 + 4;
+const HEAD: usize = PRELUDE + 16 + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 4 + 4 + 4 + 4;
 /// Bytes of a chunk's row: offset, length, checksum.
 const ROW: usize = 12;
 /// Keys in one bucket, about.
 const BUCKET_KEYS: usize = 64;
-/// Longest bucket that is read, bytes.
-const BUCKET_BYTES_MAX: u32 = 16 << 20;
+/// Longest bucket that is read, and longest steps, bytes.
+const PART_BYTES_MAX: u32 = 16 << 20;
 
 pub(super) fn index_path(journal: &Path, segment: u32) -> PathBuf {
     journal.with_file_name("index").join(format!("{segment:08}.idx"))
@@ -103,6 +104,7 @@ pub(super) fn encode(
     let keys = postings.pairs.chunk_by(|a, b| a.0 == b.0);
     let buckets = (keys.clone().count() / BUCKET_KEYS + 1) as u32;
     let (directory, filed) = file_keys(keys, buckets);
+    let steps = postings.steps.encode();
     let mut out = Vec::new();
     put_prelude(INDEX_MAGIC, &mut out);
     out.extend_from_slice(&layout.log_id);
@@ -114,7 +116,10 @@ pub(super) fn encode(
     out.extend_from_slice(&(postings.chunks.len() as u32).to_le_bytes());
     out.extend_from_slice(&buckets.to_le_bytes());
     out.extend_from_slice(&crc32c([rows.as_slice(), directory.as_slice()]).to_le_bytes());
+    out.extend_from_slice(&u32::try_from(steps.len()).ok()?.to_le_bytes());
+    out.extend_from_slice(&crc32c([steps.as_slice()]).to_le_bytes());
     put_crc(&mut out);
+    out.extend_from_slice(&steps);
     out.extend_from_slice(&rows);
     out.extend_from_slice(&directory);
     out.extend_from_slice(&filed);
@@ -176,6 +181,8 @@ pub(super) struct Index {
     chunks: u32,
     buckets: u32,
     tables_crc: u32,
+    steps_bytes: u32,
+    steps_crc: u32,
 }
 
 impl Index {
@@ -201,7 +208,22 @@ impl Index {
             chunks: u32_at(body, PRELUDE + 44),
             buckets: u32_at(body, PRELUDE + 48),
             tables_crc: u32_at(body, PRELUDE + 52),
+            steps_bytes: u32_at(body, PRELUDE + 56),
+            steps_crc: u32_at(body, PRELUDE + 60),
         })
+    }
+
+    /// What the segment adds to the chains.
+    pub(super) fn steps(&self) -> Option<Steps> {
+        let length = Some(self.steps_bytes).filter(|length| *length <= PART_BYTES_MAX)?;
+        let mut bytes = vec![0; length as usize];
+        self.file.read_exact_at(&mut bytes, HEAD as u64).ok()?;
+        (crc32c([bytes.as_slice()]) == self.steps_crc).then(|| Steps::decode(&bytes))?
+    }
+
+    /// Where the rows begin.
+    fn rows(&self) -> u64 {
+        HEAD as u64 + u64::from(self.steps_bytes)
     }
 
     /// The chunks that may hold one of the keys, in log order.
@@ -219,17 +241,17 @@ impl Index {
 
     fn row(&self, number: u32) -> Option<Row> {
         let mut row = [0; ROW];
-        self.file.read_exact_at(&mut row, HEAD as u64 + u64::from(number) * ROW as u64).ok()?;
+        self.file.read_exact_at(&mut row, self.rows() + u64::from(number) * ROW as u64).ok()?;
         Some(Row::new(u64::from(u32_at(&row, 0)), u32_at(&row, 4), u32_at(&row, 8)))
             .filter(|row| row.length as usize <= super::super::MAX_CHUNK_BYTES)
     }
 
     fn bucket(&self, bucket: u32) -> Option<Vec<u8>> {
-        let directory = HEAD as u64 + u64::from(self.chunks) * ROW as u64;
+        let directory = self.rows() + u64::from(self.chunks) * ROW as u64;
         let mut ends = [0; 8];
         self.file.read_exact_at(&mut ends, directory + u64::from(bucket) * 4).ok()?;
         let (start, end) = (u32_at(&ends, 0), u32_at(&ends, 4));
-        let length = end.checked_sub(start).filter(|length| *length <= BUCKET_BYTES_MAX)?;
+        let length = end.checked_sub(start).filter(|length| *length <= PART_BYTES_MAX)?;
         let mut bytes = vec![0; length as usize];
         let at = directory + (u64::from(self.buckets) + 1) * 4 + u64::from(start);
         self.file.read_exact_at(&mut bytes, at).ok()?;
@@ -242,8 +264,9 @@ impl Index {
         let tables = u64::from(self.chunks) * ROW as u64 + (u64::from(self.buckets) + 1) * 4;
         let length = self.file.metadata().map_or(0, |about| about.len());
         let mut bytes = vec![0; tables.min(length) as usize];
-        let read = self.file.read_exact_at(&mut bytes, HEAD as u64).is_ok();
+        let read = self.file.read_exact_at(&mut bytes, self.rows()).is_ok();
         read && tables <= length
+            && self.steps().is_some()
             && crc32c([bytes.as_slice()]) == self.tables_crc
             && (0..self.buckets).all(|bucket| self.bucket(bucket).is_some())
     }

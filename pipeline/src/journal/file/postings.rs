@@ -8,6 +8,7 @@ use zeitgeber_schemas::PartitionId;
 use super::{
     super::{Key, Place, ReadError, StoredChunk, keys_of, keys_of_header},
     format::crc32c,
+    steps::Steps,
     walk::FileScan,
 };
 
@@ -30,6 +31,8 @@ pub(super) struct Postings {
     pub(super) chunks: Vec<ChunkAt>,
     /// Each key of each chunk once, by chunk.
     pub(super) pairs: Vec<(Key, u32)>,
+    /// What the chunks add to the chains.
+    pub(super) steps: Steps,
     keys: Vec<Key>,
 }
 
@@ -63,10 +66,12 @@ impl Postings {
         self.keys.dedup();
         let number = self.chunks.len() as u32;
         self.pairs.extend(self.keys.iter().map(|key| (*key, number)));
+        let length = chunk.bytes.len() as u32;
+        self.steps.add(&chunk.header, chunk.place, length);
         self.chunks.push(ChunkAt {
             place: chunk.place,
             frame_at,
-            length: chunk.bytes.len() as u32,
+            length,
             crc: crc32c([chunk.bytes]),
             partition: chunk.header.partition,
             first_position: chunk.header.first_position,

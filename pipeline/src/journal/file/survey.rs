@@ -1,4 +1,5 @@
-//! Opening: one walk over the whole log, which checks it and finds where it ends.
+//! Opening: from step to step over the segments that ended, then a walk over the rest, which checks
+//! it and finds where the log ends.
 
 use std::path::PathBuf;
 
@@ -8,11 +9,13 @@ use super::{
     super::{Layout, Place, ReadError, Scan, ScanFrom, Tail, chain::Follower},
     Cut, Recovery, disk,
     format::Mark,
+    index::Index,
     queue::Links,
+    steps::Steps,
     walk::{self, Bounds, FileScan, Walker},
 };
 
-/// What a walk over the whole log found.
+/// What is found of a log when it is opened.
 pub(super) struct Survey {
     pub(super) bounds: Bounds,
     mark: Mark,
@@ -35,31 +38,80 @@ impl Survey {
         let partitions = mark.partitions.len();
         let layout = Layout { log_id: mark.log_id, partitions: partitions as u16 };
         let bounds = Bounds { dir, layout, mark: mark.end, last_segment, writer: None };
-        let follower = Follower::new(layout);
-        let walker = Walker::new(bounds.clone(), 0)?;
-        let mut scan = FileScan { walker, follower, from: ScanFrom::default() };
-        let mut tails = vec![Tail::default(); partitions];
-        let (mut last, mut marked) = (vec![None; partitions], vec![None; partitions]);
-        let mut starts: Vec<Links> = Vec::new();
-        let begin = |starts: &mut Vec<Links>, segment: u32, tails: &[Tail]| {
-            let start = || tails.iter().map(|tail| (tail.next_chunk, tail.next_position)).collect();
-            starts.resize_with(starts.len().max(segment as usize + 1), start);
+        let mut survey = Self {
+            tails: vec![Tail::default(); partitions],
+            starts: Vec::new(),
+            walker: Walker::new(bounds.clone(), 0)?,
+            last: vec![None; partitions],
+            marked: vec![None; partitions],
+            bounds,
+            mark,
         };
-        while let Some(chunk) = scan.next_chunk()? {
-            begin(&mut starts, chunk.place.segment, &tails);
-            let (header, at) = (&chunk.header, (chunk.place, chunk.bytes.len()));
-            let partition = usize::from(header.partition.0);
-            last[partition] = Some(at);
-            if header.number + 1 == mark.partitions[partition].0 {
-                marked[partition] = Some(at);
+        for segment in 0..survey.mark.end.segment {
+            let index = Index::open(&survey.bounds.dir, layout, segment);
+            let steps = index.and_then(|index| index.steps());
+            match steps.filter(|steps| steps.follow(&survey.tails)) {
+                Some(steps) => survey.step(segment, &steps),
+                None => survey.walk(segment, Place::of_segment(segment + 1))?,
             }
-            // The hash of the last chunk alone is worth computing, at the end.
-            tails[partition].advance(header, [0; 32]);
         }
-        begin(&mut starts, scan.walker.place().segment, &tails);
-        let mut survey = Self { bounds, mark, tails, starts, walker: scan.walker, last, marked };
+        survey.walk(survey.mark.end.segment, Place::END)?;
         survey.hash_heads()?;
         Ok(survey)
+    }
+
+    /// Notes where the partitions stand where a segment begins.
+    fn begin(&mut self, segment: u32) {
+        let start = || self.tails.iter().map(|tail| (tail.next_chunk, tail.next_position));
+        let start = || start().collect();
+        self.starts.resize_with(self.starts.len().max(segment as usize + 1), start);
+    }
+
+    /// Passes over a segment.
+    fn step(&mut self, segment: u32, steps: &Steps) {
+        self.begin(segment);
+        for (partition, step) in steps.iter() {
+            let (offset, length) = step.last;
+            self.reached(partition, step.to.0, (Place { segment, offset }, length as usize));
+            let tail = &mut self.tails[partition];
+            (tail.next_chunk, tail.next_position) = step.to;
+            for (source, line) in &step.cursors {
+                let known = tail.cursors.entry(*source).or_default();
+                *known = (*known).max(*line);
+            }
+        }
+    }
+
+    /// Reads on from where a segment begins.
+    fn walk(&mut self, segment: u32, until: Place) -> Result<(), ReadError> {
+        self.begin(segment);
+        let links = self.starts[segment as usize].clone();
+        let mut scan = FileScan {
+            walker: Walker::new(self.bounds.clone(), segment)?,
+            follower: Follower::at(links.into_iter()),
+            from: ScanFrom::places(Place::of_segment(segment)..until),
+        };
+        while let Some(chunk) = scan.next_chunk()? {
+            self.begin(chunk.place.segment);
+            let (header, at) = (&chunk.header, (chunk.place, chunk.bytes.len()));
+            let partition = usize::from(header.partition.0);
+            self.reached(partition, header.number + 1, at);
+            // The hash of the last chunk alone is worth computing, at the end.
+            self.tails[partition].advance(header, [0; 32]);
+        }
+        if until == Place::END {
+            self.begin(scan.walker.place().segment);
+            self.walker = scan.walker;
+        }
+        Ok(())
+    }
+
+    /// Notes a partition's last chunk so far.
+    fn reached(&mut self, partition: usize, next_chunk: u64, at: (Place, usize)) {
+        self.last[partition] = Some(at);
+        if next_chunk == self.mark.partitions[partition].0 {
+            self.marked[partition] = Some(at);
+        }
     }
 
     /// Fills in each tail's hash and compares with the mark.
