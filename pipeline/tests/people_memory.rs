@@ -9,5 +9,7 @@ mod kit;
 mod checkpoints;
 #[path = "people_memory/damage.rs"]
 mod damage;
+#[path = "people_memory/following.rs"]
+mod following;
 #[path = "people_memory/laws.rs"]
 mod laws;

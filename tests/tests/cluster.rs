@@ -12,3 +12,5 @@ mod deaths;
 mod doors;
 #[path = "cluster/kit.rs"]
 mod kit;
+#[path = "cluster/standby.rs"]
+mod standby;
