@@ -24,8 +24,8 @@ use zeitgeber_schemas::PartitionId;
 
 use crate::{
     bus::kafka::{BusError, InputEvent, Inputs, Members, Membership, Publisher, PublisherEvent},
-    cycle::Ack,
     config::Kafka,
+    cycle::Ack,
     engine::{Handle, Listener},
 };
 pub use figures::{Basis, Counts, Figures};

@@ -29,8 +29,8 @@ mod following;
 mod opening;
 mod place;
 
-use desks::Desks;
 pub(crate) use desks::Desk;
+use desks::Desks;
 pub use error::StoreError;
 pub use following::Followed;
 pub use opening::Recovered;

@@ -14,3 +14,8 @@ mod doors;
 mod kit;
 #[path = "cluster/standby.rs"]
 mod standby;
+#[path = "cluster/stream.rs"]
+mod stream;
+#[path = "http_streams/kit.rs"]
+#[expect(dead_code, reason = "it is the kit of all streams")]
+mod streams;

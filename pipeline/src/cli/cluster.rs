@@ -57,7 +57,8 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         output::document(&mut out, &status)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = output::table(&["partition", "owner", "chunks", "events", "behind", "standbys"]);
+    let mut table =
+        output::table(&["partition", "owner", "chunks", "events", "behind", "standbys"]);
     for partition in &status.partitions {
         let behind: u64 = partition.lag.values().sum();
         table.add_row(vec![

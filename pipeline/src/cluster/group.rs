@@ -62,7 +62,10 @@ impl Group {
             id: member.id().into(),
             name: member.client_id().into(),
             host: member.client_host().into(),
-            given: member.assignment().and_then(|bytes| assigned(bytes, &topic)).unwrap_or_default(),
+            given: member
+                .assignment()
+                .and_then(|bytes| assigned(bytes, &topic))
+                .unwrap_or_default(),
         });
         Ok(Self::of(group.state(), members.collect(), partitions))
     }
@@ -184,8 +187,7 @@ mod tests {
             assert!(before.is_settled());
             for partition in 0..partitions {
                 let owner = &before.owner(partition).expect("everything is given").name;
-                let left: Vec<&str> =
-                    names.iter().copied().filter(|name| name != owner).collect();
+                let left: Vec<&str> = names.iter().copied().filter(|name| name != owner).collect();
                 let after = group(&left, partitions);
                 let heirs = before.heirs(partition, 2);
                 assert_eq!(heirs[0].name, after.owner(partition).expect("it is given").name);

@@ -4,7 +4,7 @@
 //! under another. Nobody is ever a member of these groups and nothing rests on what they hold; it
 //! is for people who ask.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -29,7 +29,9 @@ impl Notes {
         let mut config = settings.client();
         config
             .set("group.id", format!("{}.standby-{}", settings.group, rank + 1))
-            .set("enable.auto.commit", "false");
+            .set("enable.auto.commit", "false")
+            // Nobody asks this client often enough to take them.
+            .set("statistics.interval.ms", "0");
         let consumer = config.create().map_err(settings.fault("note how far standbys are"))?;
         Ok(Self { topic: settings.topic(PARTITIONS), consumer })
     }
@@ -54,6 +56,8 @@ impl Notes {
         {
             tracing::debug!(%error, "could not note how far standbys are");
         }
+        // What brokers said of the notes before is taken, and of no further use.
+        while self.consumer.poll(Duration::ZERO).is_some() {}
     }
 
     /// What is noted: by partition the position and the name of whoever noted it.

@@ -134,7 +134,7 @@ fn try_open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError
     let Opener { memory, configuration, pools } = &shared.opener;
     let store = shared.handle.store();
     let journal = store.journal();
-    let kept = shared.standbys.take(partition);
+    let kept = || shared.standbys.take(partition);
     let (tail, held, recovered) = store.take_over(partition, *memory, kept)?;
     let opened = Opened {
         position: tail.next_position,

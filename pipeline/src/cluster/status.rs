@@ -68,9 +68,8 @@ pub fn status(settings: &Kafka, journal: &dyn Journal) -> Result<ClusterStatus, 
     let count = journal.layout().partitions;
     let group = Group::ask(settings, &consumer, count)?;
     let workers = group.owners();
-    let noted = (0..usize::from(settings.standbys).min(workers.saturating_sub(1)))
-        .map(|rank| Notes::of(settings, rank)?.read(settings, count))
-        .collect::<Result<Vec<_>, _>>()?;
+    let noted: Vec<_> =
+        (0..usize::from(settings.standbys)).map(|rank| noted(settings, rank, count)).collect();
     let partitions = (0..count)
         .map(|number| {
             let tail = journal.tail(PartitionId(number));
@@ -85,6 +84,15 @@ pub fn status(settings: &Kafka, journal: &dyn Journal) -> Result<ClusterStatus, 
         })
         .collect::<Result<_, BusError>>()?;
     Ok(ClusterStatus { group: group.state, workers, partitions })
+}
+
+/// What the standbys of a rank noted; nothing where brokers do not tell, since all else is worth telling.
+fn noted(settings: &Kafka, rank: usize, partitions: u16) -> BTreeMap<u16, (u64, String)> {
+    let noted = Notes::of(settings, rank).and_then(|notes| notes.read(settings, partitions));
+    noted.unwrap_or_else(|error| {
+        tracing::debug!(%error, "it is not known how far standbys are");
+        BTreeMap::new()
+    })
 }
 
 /// Who stands by for a partition, by what they noted.

@@ -97,8 +97,9 @@ impl Store {
         self.scan(ScanFrom { chunks, ..ScanFrom::default() })
     }
 
-    /// Takes a partition over for a writer: claimed, then what was followed of it and the rest of
-    /// the log; opened as by [`Self::open_partition`] where nothing was, or where it does not fit.
+    /// Takes a partition over for a writer: claimed, then what was followed of it until then and the
+    /// rest of the log; opened as by [`Self::open_partition`] where nothing was, or where it does
+    /// not fit.
     ///
     /// # Errors
     ///
@@ -107,10 +108,12 @@ impl Store {
         &self,
         partition: PartitionId,
         memory: Memory,
-        followed: Option<Followed>,
+        followed: impl FnOnce() -> Option<Followed>,
     ) -> Result<(Tail, Partition, Recovered), StoreError> {
-        let Some(followed) = followed else { return self.open_partition(partition, memory) };
         let tail = self.journal.claim(partition)?;
+        let Some(followed) = followed() else {
+            return self.open_claimed(partition, memory, tail);
+        };
         match self.catch_up(followed, &tail) {
             Ok((held, recovered)) => Ok((tail, held, recovered)),
             Err(why) => {

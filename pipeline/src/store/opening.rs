@@ -155,12 +155,7 @@ impl Opening {
 }
 
 /// Where a partition's people are kept, who have an equal share of the memory of all.
-pub(super) fn home(
-    store: &Store,
-    partition: PartitionId,
-    memory: Memory,
-    writable: bool,
-) -> Home {
+pub(super) fn home(store: &Store, partition: PartitionId, memory: Memory, writable: bool) -> Home {
     let layout = store.layout();
     let journal = Arc::clone(&store.journal);
     let whole = move |partition| whole_state(&*journal, partition).map(|(state, _)| state);

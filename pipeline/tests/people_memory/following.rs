@@ -22,9 +22,8 @@ fn log() -> TempDir {
     introduce(&mut session, PEOPLE);
     session.settle().unwrap();
     let minutes = (0..1_440).step_by(10);
-    let lines: Vec<String> = minutes
-        .flat_map(|minute| (0..PEOPLE).map(move |person| reading(person, minute)))
-        .collect();
+    let lines: Vec<String> =
+        minutes.flat_map(|minute| (0..PEOPLE).map(move |person| reading(person, minute))).collect();
     play(&mut session, &lines, 50);
     crash_image(dir.path(), image.path());
     image
@@ -61,7 +60,7 @@ proptest! {
             }
             prop_assert_eq!(followed.tail().next_chunk, first + taken);
             let (tail, held, recovered) =
-                store.take_over(partition, memory, Some(followed)).unwrap();
+                store.take_over(partition, memory, || Some(followed)).unwrap();
             prop_assert!(recovered.from_standby);
             prop_assert_eq!(recovered.folded_chunks, end - first - taken);
             prop_assert_eq!(tail, store.journal().tail(partition));
@@ -77,7 +76,7 @@ fn a_state_of_another_history_is_dropped_and_the_partition_opened_anew() {
     let partition = PartitionId(1);
     let strayed = Tail { head: [7; 32], ..store.journal().tail(partition) };
     let followed = Followed::of((strayed, State::initial(partition).into()));
-    let (tail, held, recovered) = store.take_over(partition, TINY, Some(followed)).unwrap();
+    let (tail, held, recovered) = store.take_over(partition, TINY, || Some(followed)).unwrap();
     assert!(!recovered.from_standby && recovered.folded_events + tail.next_position > 0);
     assert_eq!(digest(held), states_by_log(&store)[1]);
 }

@@ -66,10 +66,8 @@ fn the_partitions_of_a_killed_worker_are_taken_over_by_whoever_followed_them() {
         assert!(*from_standby && *folded < 100, "{folded} events folded: {said}");
     }
     let metrics = String::from_utf8(get(heir.address(), "/metrics").body).expect("text");
-    let counted = format!(
-        "zeitgeber_cluster_takeover_seconds_count{{from=\"standby\"}} {}",
-        taken.len()
-    );
+    let counted =
+        format!("zeitgeber_cluster_takeover_seconds_count{{from=\"standby\"}} {}", taken.len());
     assert!(metrics.contains(&counted), "{counted}: {metrics}");
     heir.stop();
     write_lines(&log, &lines[..2 * LINES]);
