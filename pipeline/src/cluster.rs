@@ -214,11 +214,12 @@ impl Coordinator {
                 recv(stopping) -> within => break within.unwrap_or_default(),
             }
         };
-        drop(self.keeper.take());
         self.close_all(within);
         self.shared.inputs.stop();
         // Whoever takes the partitions over finds their writers gone already.
         drop(members);
+        // It may wait for a database that is away, and nobody waits for it.
+        drop(self.keeper.take());
     }
 
     fn seat(&mut self, partition: PartitionId) -> Option<&mut Seat> {

@@ -86,7 +86,8 @@ pub fn status(settings: &Kafka, journal: &dyn Journal) -> Result<ClusterStatus, 
     Ok(ClusterStatus { group: group.state, workers, partitions })
 }
 
-/// What the standbys of a rank noted; nothing where brokers do not tell, since all else is worth telling.
+/// What the standbys of a rank noted; nothing where brokers do not tell, since all else is worth
+/// telling.
 fn noted(settings: &Kafka, rank: usize, partitions: u16) -> BTreeMap<u16, (u64, String)> {
     let noted = Notes::of(settings, rank).and_then(|notes| notes.read(settings, partitions));
     noted.unwrap_or_else(|error| {

@@ -172,8 +172,9 @@ impl Wanted {
 /// since, in the log's order, without gap or repeat. On a log in a database the order is that of
 /// each partition, any node goes on where another one ended, and the `id` in a stream of several
 /// partitions is a token for all of them; it comes once before the first event, too. A quiet
-/// stream shows by comments that it lives. A client that takes its events too slowly for the service to keep them is served from
-/// the log until it is up to date, and cut off when it takes none at all.
+/// stream shows by comments that it lives. A client that takes its events too slowly for the
+/// service to keep them is served from the log until it is up to date, and cut off when it takes
+/// none at all.
 #[utoipa::path(get, path = "/v1/stream", tag = "streams",
     params(Wanted,
         ("last-event-id" = Option<String>, Header,

@@ -126,8 +126,8 @@ fn find(shared: &Shared, course: &Course, first: &Arc<Outbox>) -> Result<Option<
     }
 }
 
-/// A log of files that cannot be read is the end. One in a database may be away for a while: whoever
-/// was to be served waits.
+/// A log of files that cannot be read is the end. One in a database may be away for a while:
+/// whoever was to be served waits.
 fn pause(
     shared: &Shared,
     course: &Course,

@@ -122,7 +122,12 @@ fn serve(shared: &Shared, here: bool, told: Option<Instant>) -> Result<(), Query
         }
         match step(shared, course, told) {
             Err(error) if course.partition.is_none() => return Err(error),
-            Err(error) => tracing::warn!(%error, "streams wait for the log; trying again"),
+            Err(error) => {
+                tracing::warn!(%error, "streams wait for the log; trying again");
+                if shared.is_stopping() {
+                    break;
+                }
+            }
             Ok(()) => {}
         }
     }

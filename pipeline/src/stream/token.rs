@@ -1,9 +1,9 @@
 //! What resumes a stream of several partitions that have no common order: how many events of each
 //! came, or were there before it began.
 //!
-//! As text `v1.` and, in base64 for URLs: four bytes of the log's id, which tell tokens of other logs,
-//! and the numbers of all partitions in order, each in groups of seven bits, lowest first, of which
-//! all but the last have the high bit. Clients hand it back as it is.
+//! As text `v1.` and, in base64 for URLs: four bytes of the log's id, which tell tokens of other
+//! logs, and the numbers of all partitions in order, each in groups of seven bits, lowest first, of
+//! which all but the last have the high bit. Clients hand it back as it is.
 
 use std::{fmt, str::FromStr};
 
@@ -135,7 +135,8 @@ mod tests {
         ) {
             let token = Token::new(&log, next.clone());
             let text = token.to_string();
-            prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)));
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+            prop_assert!(text.bytes().all(is_plain));
             let read: Token = text.parse().expect("it was written");
             prop_assert!(read.is_of(&log, next.len() as u16) && read.next() == next);
         }
