@@ -6,11 +6,15 @@
 //! in its stead. Nothing here must be right, or in time, for nothing to be doubled: a worker that
 //! believes too long that a partition is its own meets the journal's conflict (CLUSTER-1).
 
+mod figures;
+mod group;
+mod notes;
 mod openings;
+mod standbys;
 mod status;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
 };
@@ -20,13 +24,15 @@ use zeitgeber_schemas::PartitionId;
 
 use crate::{
     bus::kafka::{BusError, InputEvent, Inputs, Members, Membership, Publisher, PublisherEvent},
+    config::Kafka,
     cycle::Ack,
     engine::{Handle, Listener},
-    measure::{Histogram, LATENCY_S},
 };
+pub use figures::{Basis, Counts, Figures};
 use openings::{Done, Job, Openings};
 pub use openings::{OpenError, Opener};
-pub use status::{ClusterStatus, PartitionStatus, status};
+use standbys::{Keeper, Standbys};
+pub use status::{ClusterStatus, PartitionStatus, StandbyStatus, status};
 
 /// How often it is looked whether a partition is to be tried again.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -62,6 +68,8 @@ pub struct Parts {
     pub handle: Handle,
     /// What opens partitions.
     pub opener: Opener,
+    /// The settings of the group.
+    pub settings: Kafka,
     /// The group.
     pub members: Members,
     /// Records in.
@@ -70,45 +78,6 @@ pub struct Parts {
     pub publisher: Arc<Publisher>,
     /// What [`Losses`] tells.
     pub lost: Receiver<PartitionId>,
-}
-
-/// What a worker counts.
-#[derive(Debug)]
-pub struct Figures {
-    takeovers: Arc<Histogram>,
-    counts: Mutex<Counts>,
-}
-
-/// How many partitions came and went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Partitions that are here.
-    pub owned: u64,
-    /// Partitions that other writers took.
-    pub conflicts: u64,
-    /// Openings that failed and are tried again.
-    pub failures: u64,
-}
-
-impl Figures {
-    fn new() -> Arc<Self> {
-        let takeovers = Arc::new(Histogram::new(LATENCY_S));
-        Arc::new(Self { takeovers, counts: Mutex::default() })
-    }
-
-    /// How long partitions took from the group's word until inputs were read, s.
-    pub fn takeovers(&self) -> Arc<Histogram> {
-        Arc::clone(&self.takeovers)
-    }
-
-    /// How many partitions came and went.
-    pub fn counts(&self) -> Counts {
-        *self.counts.lock().expect("nothing panics while the counts are held")
-    }
-
-    fn count(&self, change: impl FnOnce(&mut Counts)) {
-        change(&mut self.counts.lock().expect("nothing panics while the counts are held"));
-    }
 }
 
 /// A running worker.
@@ -129,7 +98,18 @@ impl Worker {
         let (stop, stopping) = bounded(1);
         let figures = Figures::new();
         let partitions = usize::from(parts.handle.layout().partitions);
+        let standbys = Arc::new(Standbys::of(parts.settings.standbys));
+        let memory = parts.opener.memory;
+        let keeper = match parts.settings.standbys {
+            0 => None,
+            _ => {
+                let keeper =
+                    Keeper::start(&parts.settings, &parts.handle, memory, &standbys, &figures);
+                Some(keeper?)
+            }
+        };
         let shared = Arc::new(Shared {
+            standbys,
             handle: parts.handle,
             opener: parts.opener,
             inputs: parts.inputs,
@@ -139,6 +119,7 @@ impl Worker {
             seats: vec![Seat::default(); partitions],
             openings: Openings::start(&shared)?,
             shared,
+            keeper,
             figures: Arc::clone(&figures),
         };
         let (members, lost) = (parts.members, parts.lost);
@@ -165,6 +146,7 @@ impl Worker {
 /// What the threads of a worker share.
 #[derive(Debug)]
 struct Shared {
+    standbys: Arc<Standbys>,
     handle: Handle,
     opener: Opener,
     inputs: Inputs,
@@ -197,6 +179,8 @@ struct Coordinator {
     seats: Vec<Seat>,
     openings: Openings,
     shared: Arc<Shared>,
+    /// Keeps the states of partitions that may come here next.
+    keeper: Option<Keeper>,
     figures: Arc<Figures>,
 }
 
@@ -234,6 +218,8 @@ impl Coordinator {
         self.shared.inputs.stop();
         // Whoever takes the partitions over finds their writers gone already.
         drop(members);
+        // It may wait for a database that is away, and nobody waits for it.
+        drop(self.keeper.take());
     }
 
     fn seat(&mut self, partition: PartitionId) -> Option<&mut Seat> {
@@ -318,14 +304,15 @@ impl Coordinator {
                 seat.standing = Standing::Here;
                 let since = seat.opening.take();
                 if let Some(since) = since {
-                    self.figures.takeovers.record_duration(since.elapsed());
+                    self.figures.takeovers(opened.basis).record_duration(since.elapsed());
                 }
                 self.figures.count(|counts| counts.owned += 1);
                 tracing::info!(
                     %partition,
                     position = opened.position,
                     folded_events = opened.folded_events,
-                    from_snapshot = opened.from_snapshot,
+                    from = opened.basis.as_str(),
+                    from_standby = opened.basis == Basis::Standby,
                     took_s = since.map(|since| since.elapsed().as_secs_f64()),
                     "took the partition over"
                 );

@@ -102,6 +102,11 @@ impl Fold {
         self.held.state()
     }
 
+    /// The partition, with whoever is in memory.
+    pub const fn held(&self) -> &Partition {
+        &self.held
+    }
+
     /// Position of the next event.
     pub const fn position(&self) -> u64 {
         self.position

@@ -34,6 +34,7 @@ mod carried;
 mod commands;
 mod connection;
 mod data;
+mod event_ids;
 mod extract;
 mod health;
 mod items;
@@ -139,8 +140,8 @@ pub struct Parts {
     pub line_bytes_max: usize,
     /// Who may do what; none: everybody may do everything.
     pub tokens: Option<Tokens>,
-    /// Live streams of events; none where chunks of different partitions stand in no order.
-    pub streams: Option<Hub>,
+    /// Live streams of events.
+    pub streams: Hub,
     /// Who waits for a task; it listens to the engine.
     pub waiters: Waiters,
     /// Where inputs are handed on to; none: the engine writes them.
@@ -197,9 +198,9 @@ impl App {
         &self.0.parts.service
     }
 
-    /// Live streams of events, where the log has an order that they can be resumed in.
-    pub fn streams(&self) -> Option<&Hub> {
-        self.0.parts.streams.as_ref()
+    /// Live streams of events.
+    pub fn streams(&self) -> &Hub {
+        &self.0.parts.streams
     }
 
     /// Agents that wait for tasks.

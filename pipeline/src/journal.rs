@@ -115,6 +115,12 @@ pub trait Journal: Send + Sync {
         let _ = partition;
     }
 
+    /// Whether a partition is claimed here, as far as is known: what is appended to it is appended
+    /// here.
+    fn is_claimed(&self, partition: PartitionId) -> bool {
+        partition.0 < self.layout().partitions
+    }
+
     /// Appends a chunk; `done` gets the outcome later. Waits only where more than the bound of
     /// queued bytes is pending.
     fn submit(&self, append: Append, done: Done);

@@ -23,11 +23,16 @@ use crate::{
 mod cache;
 #[cfg(feature = "cluster")]
 mod database;
+mod desks;
 mod error;
+mod following;
 mod opening;
 mod place;
 
+pub(crate) use desks::Desk;
+use desks::Desks;
 pub use error::StoreError;
+pub use following::Followed;
 pub use opening::Recovered;
 use opening::{Opening, whole_state};
 pub use place::LogPlace;
@@ -48,6 +53,7 @@ pub struct Store {
     database: Option<database::Shelf>,
     cut: Option<Cut>,
     writable: bool,
+    desks: Desks,
 }
 
 impl std::fmt::Debug for Store {
@@ -114,6 +120,7 @@ impl Store {
 
     fn of(dir: &Path, journal: FileJournal, cut: Option<Cut>, writable: bool) -> Self {
         let files = Arc::new(journal);
+        let desks = Desks::new(files.layout().partitions);
         Self {
             dir: dir.into(),
             journal: Arc::clone(&files) as Arc<dyn Journal>,
@@ -123,6 +130,7 @@ impl Store {
             database: None,
             cut,
             writable,
+            desks,
         }
     }
 
@@ -203,7 +211,10 @@ impl Store {
     fn fetch(&self, home: &Home) -> Result<(), String> {
         #[cfg(feature = "cluster")]
         if let Some(shelf) = &self.database {
-            return shelf.fetch(home);
+            return match home.desk {
+                Some(_) => shelf.fetch(home),
+                None => self.desks.unless_taken(home.partition, || shelf.fetch(home)),
+            };
         }
         let _ = home;
         Ok(())
@@ -232,6 +243,15 @@ impl Store {
         memory: Memory,
     ) -> Result<(Tail, Partition, Recovered), StoreError> {
         let tail = self.journal.claim(partition)?;
+        self.open_claimed(partition, memory, tail)
+    }
+
+    fn open_claimed(
+        &self,
+        partition: PartitionId,
+        memory: Memory,
+        tail: Tail,
+    ) -> Result<(Tail, Partition, Recovered), StoreError> {
         let opening = Opening::of(self, Some(partition), memory, self.writable)?;
         let (mut folds, recovered) = opening.run(self)?;
         let fold = folds.swap_remove(usize::from(partition.0));

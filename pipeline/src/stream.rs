@@ -7,10 +7,15 @@
 //! to the follower at a spot that both agree on. Entries that nobody wants are not decoded, and
 //! an event that many want is rendered once.
 //!
+//! Where partitions have no common order (a log in a database), each has a follower and passes of
+//! its own, and a subscription to several of them is as many in one: its events come in order
+//! partition by partition, and a [`Token`] resumes it, on any process that reads the log.
+//!
 //! It knows nothing of HTTP: the service turns subscriptions into responses (`http/stream.rs`).
 
 mod bell;
 mod catch_up;
+mod course;
 mod dispatch;
 mod filter;
 mod follow;
@@ -18,28 +23,35 @@ mod frame;
 mod line;
 mod outbox;
 mod registry;
+mod subscription;
 mod tally;
+mod token;
 
 use std::{
-    fmt, future,
+    fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, RwLock, Weak,
+        Arc, Mutex, OnceLock, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     thread::JoinHandle,
     time::Duration,
 };
 
 pub use bell::Bell;
+use course::Course;
 use dispatch::SharedNames;
 pub use filter::Filter;
 use follow::Live;
 pub use frame::Frame;
+use frame::Spot;
 use line::Waiting;
 use outbox::{Lane, Next, Outbox};
+pub use subscription::{Subscription, Watch};
 pub use tally::StreamCounts;
 use tally::Tally;
+pub use token::{NotAToken, Token};
+
+use zeitgeber_schemas::PartitionId;
 
 use crate::{
     journal::{Journal, SeekError},
@@ -59,12 +71,14 @@ pub struct StreamSettings {
 }
 
 /// Where a subscription begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
     /// With what becomes durable from now on.
     Now,
     /// Behind this event, in log order.
     After(Position),
+    /// Behind what came of each partition.
+    Behind(Token),
 }
 
 /// Why a subscription ended.
@@ -96,12 +110,18 @@ pub enum SubscribeError {
     /// The log has no such position.
     #[error(transparent)]
     Position(SeekError),
-    /// The log's partitions have no common order, so one position cannot resume all of them.
+    /// One event's position resumes a stream of its own partition only.
     #[error(
-        "this log is in a database, where partitions have no common order: streams need one; read \
-         events instead"
+        "this log is in a database, where partitions have no common order: the id of an event \
+         resumes a stream of one person or pool of its partition; others are resumed by the id that \
+         came with their last event"
     )]
-    NoOrder,
+    OneOfMany,
+    /// The token is not of this log, or the log needs none.
+    #[error(
+        "the token is of another log; where partitions have a common order, an event's id is one"
+    )]
+    OtherLog,
     /// The hub stops, or the log could not be read.
     #[error("the service is stopping")]
     Stopped,
@@ -116,9 +136,7 @@ struct Shared {
     settings: StreamSettings,
     bell: Bell,
     names: SharedNames,
-    live: Mutex<Live>,
-    joining: Mutex<Vec<Arc<Outbox>>>,
-    leaving: Mutex<Vec<Arc<Outbox>>>,
+    courses: Vec<Course>,
     waiting: Waiting,
     numbers: AtomicU64,
     queued_bytes: Arc<AtomicUsize>,
@@ -128,23 +146,8 @@ struct Shared {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// A stream of events for one subscriber. Dropping it ends it.
-#[derive(Debug)]
-pub struct Subscription {
-    shared: Arc<Shared>,
-    outbox: Arc<Outbox>,
-}
-
-/// Tells how a subscription stands to whoever takes nothing of it, and does not keep it.
-#[derive(Debug, Clone)]
-pub struct Watch(Weak<Outbox>);
-
-impl Watch {
-    /// Why it ended, where it has.
-    pub fn ended(&self) -> Option<Ended> {
-        self.0.upgrade().map_or(Some(Ended::Dropped), |outbox| outbox.ended())
-    }
-}
+/// The outboxes of a subscription, one for each course that it wants.
+type Outboxes = Arc<[Arc<Outbox>]>;
 
 impl Hub {
     /// Follows `journal` from its end. Whoever writes to it rings `bell` after each commit.
@@ -157,17 +160,19 @@ impl Hub {
         bell: Bell,
         settings: StreamSettings,
     ) -> Result<Self, QueryError> {
-        // The end first: whoever is met behind it brings their name.
-        let live = Live::at_the_end(&*journal)?;
-        let names = Names::read(&*journal)?;
+        let courses = Course::all(&*journal);
+        let mut names = Arc::default();
+        for course in courses.iter().filter(|course| course.partition.is_none()) {
+            // The end first: whoever is met behind it brings their name.
+            *course.live() = Some(Live::at_the_end(&*journal, course)?);
+            names = Names::read(&*journal)?;
+        }
         let hub = Self(Arc::new(Shared {
             journal,
             settings,
             bell,
             names: RwLock::new(Arc::unwrap_or_clone(names)),
-            live: Mutex::new(live),
-            joining: Mutex::default(),
-            leaving: Mutex::default(),
+            courses,
             waiting: Waiting::default(),
             numbers: AtomicU64::new(1),
             queued_bytes: Arc::default(),
@@ -176,7 +181,9 @@ impl Hub {
             tally: Tally::default(),
             threads: Mutex::default(),
         }));
-        let started = hub.spawn("streams", follow::run).and_then(|()| {
+        let is_shared = !hub.0.journal.has_one_order();
+        let look = if is_shared { hub.spawn("streams-else", follow::look) } else { Ok(()) };
+        let started = look.and_then(|()| hub.spawn("streams", follow::run)).and_then(|()| {
             (0..CATCH_UP_THREADS).try_for_each(|_| hub.spawn("catch-up", catch_up::run))
         });
         if let Err(error) = started {
@@ -203,45 +210,31 @@ impl Hub {
         if shared.is_stopping() || shared.failure.get().is_some() {
             return Err(SubscribeError::Stopped);
         }
-        if !shared.journal.has_one_order() {
-            return Err(SubscribeError::NoOrder);
-        }
-        let (lane, from) = match from {
-            Begin::Now => (Lane::Joining, Next::Spot(frame::Spot::START)),
-            Begin::After(position) => {
-                shared.check(position).map_err(SubscribeError::Position)?;
-                (Lane::Waiting, Next::After(position))
-            }
+        let begins = shared.begins(&filter, &from)?;
+        let (number, filter) = (shared.number(), Arc::new(filter));
+        let outbox = |&(course, lane, next): &(usize, Lane, Next)| {
+            let queued = Arc::clone(&shared.queued_bytes);
+            let (filter, place) = (Arc::clone(&filter), (course, begins.len()));
+            Arc::new(Outbox::new(number, filter, place, (lane, next), queued))
         };
+        let outboxes: Outboxes = begins.iter().map(outbox).collect();
         let streams = shared.settings.streams;
-        let queued = Arc::clone(&shared.queued_bytes);
-        let outbox = Arc::new(Outbox::new(shared.number(), filter, lane, from, queued));
-        if !shared.waiting.enter(&outbox, streams) {
+        if !shared.waiting.enter(number, &outboxes, streams) {
             return Err(SubscribeError::Busy { streams });
         }
         shared.tally.opened();
-        let subscription = Subscription { shared: Arc::clone(shared), outbox };
-        let outbox = Arc::clone(&subscription.outbox);
-        match lane {
-            Lane::Joining => {
-                shared.joining().push(outbox);
-                shared.bell.ring();
-            }
-            _ => shared.wait_again([outbox].into()),
-        }
-        // Whoever stopped in between may not have seen it.
-        if shared.failure.get().is_some() {
-            subscription.outbox.end(Ended::Failed);
-        } else if shared.is_stopping() {
-            subscription.outbox.end(Ended::Stopping);
-        }
+        let begun = if let Begin::Behind(token) = from { Some(token) } else { None };
+        let (shared, turn) = (Arc::clone(shared), AtomicUsize::new(0));
+        let subscription = Subscription { shared, number, outboxes, turn, begun };
+        subscription.begin();
         Ok(subscription)
     }
 
     /// Counts and gauges.
     pub fn counts(&self) -> StreamCounts {
         let open = self.0.waiting.everybody();
-        let behind = open.iter().filter(|outbox| !matches!(outbox.lane(), Lane::Live)).count();
+        let is_behind = |outbox: &Arc<Outbox>| !matches!(outbox.lane(), Lane::Live);
+        let behind = open.iter().filter(|outboxes| outboxes.iter().any(is_behind)).count();
         let queued = self.0.queued_bytes.load(Ordering::Relaxed);
         self.0.tally.counts(open.len(), behind, queued)
     }
@@ -269,76 +262,7 @@ impl Hub {
     }
 }
 
-impl Subscription {
-    /// Waits until nothing that becomes durable from now on can be missed.
-    pub async fn joined(&self) {
-        future::poll_fn(|context| self.outbox.poll_joined(context)).await;
-    }
-
-    /// Why the hub ended it, where it has; frames may still wait to be taken.
-    pub fn ended(&self) -> Option<Ended> {
-        self.outbox.ended()
-    }
-
-    /// Tells how it stands, from outside.
-    pub fn watch(&self) -> Watch {
-        Watch(Arc::downgrade(&self.outbox))
-    }
-
-    /// For how long frames have waited of which none was taken; none where none waits.
-    pub fn stalled(&self) -> Option<Duration> {
-        self.outbox.stalled()
-    }
-
-    /// Takes the next frames, about `bytes` bytes of them and at least one.
-    ///
-    /// # Errors
-    ///
-    /// It ended, and everything queued was taken.
-    pub async fn take(&self, bytes: usize) -> Result<Vec<Arc<Frame>>, Ended> {
-        let mut frames = Vec::new();
-        future::poll_fn(|context| self.poll_take(context, bytes, &mut frames)).await?;
-        Ok(frames)
-    }
-
-    /// As [`Self::take`], for those who poll.
-    pub fn poll_take(
-        &self,
-        context: &Context<'_>,
-        bytes: usize,
-        frames: &mut Vec<Arc<Frame>>,
-    ) -> Poll<Result<(), Ended>> {
-        self.outbox.poll_take(context, bytes, frames).map_ok(|waits| {
-            if waits {
-                self.shared.tally.fell_behind();
-                self.shared.wait_again([Arc::clone(&self.outbox)].into());
-            }
-        })
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.outbox.end(Ended::Dropped);
-        self.shared.waiting.leave(&self.outbox);
-        self.shared.leaving().push(Arc::clone(&self.outbox));
-        self.shared.tally.closed();
-    }
-}
-
 impl Shared {
-    fn live(&self) -> MutexGuard<'_, Live> {
-        self.live.lock().expect("a reader of the log reports failures and does not panic")
-    }
-
-    fn joining(&self) -> MutexGuard<'_, Vec<Arc<Outbox>>> {
-        self.joining.lock().expect("nothing panics while they are held")
-    }
-
-    fn leaving(&self) -> MutexGuard<'_, Vec<Arc<Outbox>>> {
-        self.leaving.lock().expect("nothing panics while they are held")
-    }
-
     /// A number that nothing else here has.
     fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
@@ -346,6 +270,60 @@ impl Shared {
 
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// On which courses a subscription goes on, and where.
+    fn begins(
+        &self,
+        filter: &Filter,
+        from: &Begin,
+    ) -> Result<Vec<(usize, Lane, Next)>, SubscribeError> {
+        let layout = self.journal.layout();
+        let is_whole = self.courses.iter().any(|course| course.partition.is_none());
+        let wanted = match filter.partition(layout.partitions) {
+            Some(PartitionId(number)) if !is_whole => vec![usize::from(number)],
+            _ => (0..self.courses.len()).collect(),
+        };
+        let begin = |course: usize| (course, Lane::Joining, Next::Spot(Spot::START));
+        match from {
+            Begin::Now => Ok(wanted.into_iter().map(begin).collect()),
+            Begin::After(position) => {
+                // What another process wrote may not have been told here yet.
+                if is_whole {
+                    self.check(*position).map_err(SubscribeError::Position)?;
+                } else if wanted != [usize::from(position.partition.0)] {
+                    return Err(SubscribeError::OneOfMany);
+                }
+                Ok(vec![(wanted[0], Lane::Waiting, Next::After(*position))])
+            }
+            Begin::Behind(token) => {
+                if is_whole || !token.is_of(&layout.log_id, layout.partitions) {
+                    return Err(SubscribeError::OtherLog);
+                }
+                let begin = |course: usize| {
+                    let next = match token.next()[course].checked_sub(1) {
+                        Some(n) => {
+                            Next::After(Position { partition: PartitionId(course as u16), n })
+                        }
+                        None => {
+                            Next::Spot(Spot { place: self.courses[course].places().start, n: 0 })
+                        }
+                    };
+                    (course, Lane::Waiting, next)
+                };
+                Ok(wanted.into_iter().map(begin).collect())
+            }
+        }
+    }
+
+    /// Reads the names that a partition's events before the end introduced, where they are not read
+    /// with the whole log.
+    fn learn_names(&self, course: &Course) -> Result<(), QueryError> {
+        let Some(partition) = course.partition else { return Ok(()) };
+        let from = self.names.read().expect(NAMES).read_in(partition);
+        let fresh = Names::of(&*self.journal, partition, from)?;
+        self.names.write().expect(NAMES).take_in(fresh);
+        Ok(())
     }
 
     /// Whether the log has an event here.
@@ -365,9 +343,12 @@ impl Shared {
     }
 
     fn end_all(&self, ended: Ended) {
-        self.waiting.everybody().iter().for_each(|outbox| outbox.end(ended));
+        let everybody = self.waiting.everybody();
+        everybody.iter().flat_map(|outboxes| outboxes.iter()).for_each(|outbox| outbox.end(ended));
     }
 }
+
+const NAMES: &str = "nothing panics while the names are held";
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -121,10 +121,10 @@ impl Metrics {
     /// From here on the state of this engine, which was opened with this `memory`, is read, too.
     /// Its handle is held until [`Self::unwatch`].
     pub fn watch(&self, engine: Handle, memory: Memory) {
-        self.registry.show(&catalogue::ACKNOWLEDGE, engine.acknowledge());
+        self.registry.show(&catalogue::ACKNOWLEDGE, &[], engine.acknowledge());
         let meter = engine.store().meter();
-        self.registry.show(&catalogue::SYNC, Arc::clone(&meter.syncs));
-        self.registry.show(&catalogue::FRAME_CHUNKS, Arc::clone(&meter.frame_chunks));
+        self.registry.show(&catalogue::SYNC, &[], Arc::clone(&meter.syncs));
+        self.registry.show(&catalogue::FRAME_CHUNKS, &[], Arc::clone(&meter.frame_chunks));
         let mut watched = self.watched();
         let sampler = Sampler::new(memory, Arc::clone(&self.growth));
         *watched = Watched { engine: Some((engine, sampler)), ..Watched::default() };
@@ -138,7 +138,10 @@ impl Metrics {
         figures: Option<Arc<crate::cluster::Figures>>,
     ) {
         if let Some(figures) = &figures {
-            self.registry.show(&catalogue::CLUSTER_TAKEOVERS, figures.takeovers());
+            for basis in crate::cluster::Basis::ALL {
+                let takeovers = figures.takeovers(basis);
+                self.registry.show(&catalogue::CLUSTER_TAKEOVERS, &[basis.as_str()], takeovers);
+            }
         }
         let mut watched = self.watched();
         watched.bus = meter;

@@ -9,6 +9,8 @@ mod kit;
 mod checkpoints;
 #[path = "people_memory/damage.rs"]
 mod damage;
+#[path = "people_memory/following.rs"]
+mod following;
 #[path = "people_memory/laws.rs"]
 mod laws;
 #[path = "people_memory/questions.rs"]

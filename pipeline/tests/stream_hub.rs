@@ -7,8 +7,14 @@
 mod engine;
 #[path = "stream_hub/kit.rs"]
 mod kit;
+#[cfg(feature = "cluster")]
+#[path = "stream_hub/shared.rs"]
+mod shared;
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use kit::{AMPLE, Random, Service, block_on, reading, take_all, within};
 use zeitgeber::{
@@ -48,20 +54,34 @@ fn plan(random: &mut Random, seen: &[Position]) -> Plan {
     Plan { filter, begin, pause_us, cut_after, sleeps: false }
 }
 
-/// Lives a plan until `last` was delivered or nothing of the log is left for it.
+/// Longest time until everything has come.
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// Lives a plan until nothing of the log is left for it.
 fn live(service: &Service, plan: &Plan, random: &mut Random) -> Vec<Position> {
     let mut got = Vec::new();
-    let mut begin = plan.begin;
+    let mut begin = plan.begin.clone();
     let mut dry = false;
+    let Begin::After(after) = plan.begin else { panic!("all plans resume") };
+    let (began, mut expected) = (Instant::now(), None);
     while !dry {
-        let stream = service.hub.subscribe(plan.filter.clone(), begin).expect("there is room");
+        let stream =
+            service.hub.subscribe(plan.filter.clone(), begin.clone()).expect("there is room");
         let mut taken = 0;
         let cut_after = plan.cut_after.saturating_add(random.below(5));
         while taken < cut_after {
             let bytes = 1 + random.below(20_000) as usize;
             let Some(frames) = within(Duration::from_millis(700), stream.take(bytes)) else {
-                dry = service.is_quiet();
-                break;
+                if !service.is_quiet() {
+                    break;
+                }
+                let all = || service.log_after(&plan.filter, after).len();
+                dry = got.len() >= *expected.get_or_insert_with(all);
+                if dry {
+                    break;
+                }
+                assert!(began.elapsed() < LIMIT, "all of it comes in time: {plan:?}");
+                continue;
             };
             let frames = frames.expect("the stream goes on");
             assert!(!frames.is_empty(), "a take brings something");
@@ -74,7 +94,7 @@ fn live(service: &Service, plan: &Plan, random: &mut Random) -> Vec<Position> {
                 thread::sleep(Duration::from_micros(random.below(plan.pause_us)));
             }
         }
-        begin = got.last().map_or(plan.begin, |last| Begin::After(*last));
+        begin = got.last().map_or(plan.begin.clone(), |last| Begin::After(*last));
     }
     got
 }

@@ -237,7 +237,7 @@ fn parts(engine: &Engine) -> Parts {
     let streams = Hub::start(engine.handle().journal(), Bell::new(), limits);
     Parts {
         engine: engine.handle(),
-        streams: Some(streams.expect("an open log can be followed")),
+        streams: streams.expect("an open log can be followed"),
         waiters: Waiters::new(),
         service: config.service.clone(),
         clock: config.clock.mode,

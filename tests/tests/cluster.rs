@@ -12,3 +12,10 @@ mod deaths;
 mod doors;
 #[path = "cluster/kit.rs"]
 mod kit;
+#[path = "cluster/standby.rs"]
+mod standby;
+#[path = "cluster/stream.rs"]
+mod stream;
+#[path = "http_streams/kit.rs"]
+#[expect(dead_code, reason = "it is the kit of all streams")]
+mod streams;

@@ -82,13 +82,31 @@ OUT = row(
 MOVES = row(
     "Takeovers",
     lines("Time of a takeover", "s", quantiles("zeitgeber_cluster_takeover_seconds", 0.5, 0.99),
-          "Claim, snapshot, tail: from the group's word until inputs are read.",
-          "grows with the log's tail: write snapshots more often (snapshots.every_mib).",
+          "Claim, state, rest of the log: from the group's word until inputs are read.",
+          "grows with the log's tail: keep standbys (kafka.standbys), or write snapshots more often.",
           above(1, 5), w=12, empty="nothing moved"),
+    lines("Takeovers by what they began with", "cps",
+          {"{{from}}": rate("zeitgeber_cluster_takeover_seconds_count", "from")},
+          "A state that was kept as a standby, a snapshot, or the whole log.",
+          "snapshot or log after a death: standbys were behind or are not configured.", w=12,
+          empty="nothing moved", runbook="ZeitgeberStandbysBehind"),
     lines("Partitions by worker", "none",
           {"{{instance}}": last("zeitgeber_cluster_partitions_owned_count", "instance")},
           "How the group shares partitions out.", "steps are rebalances: workers that came or"
           " went.", w=12, empty=ALONE, runbook="ZeitgeberPartitionsUnowned"),
+    lines("Partitions followed by worker", "none",
+          {"{{instance}}": last("zeitgeber_cluster_partitions_followed_count", "instance")},
+          "Partitions of others whose state is kept up.", "all workers together follow"
+          " kafka.standbys times the log's partitions.", w=12, empty=ALONE),
+    lines("Standbys behind", "s",
+          {"{{instance}}": last("zeitgeber_cluster_standby_behind_seconds", "instance")},
+          "How long the log of followed partitions has not been read to its end.",
+          "a ramp: the database is slow for this worker, or it has too little processor.",
+          above(60, 600), w=12, empty=ALONE, runbook="ZeitgeberStandbysBehind"),
+    lines("Memory of standbys", "bytes",
+          {"{{instance}}": last("zeitgeber_cluster_standby_people_memory_bytes", "instance")},
+          "People's states in memory in followed partitions.",
+          "bounded by their share of memory.people_mib.", w=12, empty=ALONE),
 )
 
 BOARD = board("cluster", "cluster", "Kafka, workers and partitions past one machine.",

@@ -33,6 +33,7 @@ use rdkafka::ClientConfig;
 
 pub use door::Door;
 pub use feed::Feeder;
+pub(crate) use group::own_name;
 pub use group::{Members, Membership};
 pub(crate) use inputs::source;
 pub use inputs::{InputEvent, InputSettings, Inputs};

@@ -3,7 +3,10 @@
 use std::{io::Write, process::ExitCode};
 
 use clap::Subcommand;
-use zeitgeber::{cluster, store::Store};
+use zeitgeber::{
+    cluster::{self, StandbyStatus},
+    store::Store,
+};
 
 use super::{
     Failure, Layers,
@@ -27,7 +30,8 @@ enum What {
     Status(Status),
 }
 
-/// Owners, positions in the log, and records that are not in it yet
+/// Owners, positions in the log, records that are not in it yet, and standbys with how many events
+/// of the log each has still to fold
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   zeitgeber cluster status --journal scylla://127.0.0.1:9042/zeitgeber --config cluster.toml --json")]
@@ -53,7 +57,8 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         output::document(&mut out, &status)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = output::table(&["partition", "owner", "chunks", "events", "behind"]);
+    let mut table =
+        output::table(&["partition", "owner", "chunks", "events", "behind", "standbys"]);
     for partition in &status.partitions {
         let behind: u64 = partition.lag.values().sum();
         table.add_row(vec![
@@ -62,9 +67,19 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
             right(partition.chunks),
             right(partition.position),
             right(behind),
+            standbys(&partition.standbys).into(),
         ]);
     }
     writeln!(out, "group {}, {} workers", status.group, status.workers)?;
     writeln!(out, "{table}")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Each with what it has still to fold.
+fn standbys(standbys: &[StandbyStatus]) -> String {
+    let tell = |standby: &StandbyStatus| match standby.behind {
+        Some(behind) => format!("{} ({behind})", standby.worker),
+        None => format!("{} (not told yet)", standby.worker),
+    };
+    standbys.iter().map(tell).collect::<Vec<_>>().join(", ")
 }

@@ -125,10 +125,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         false => bus.start(&engine).map(|()| None)?,
     };
     bus.watch();
-    let streams = match place.is_database() {
-        true => None,
-        false => Some(streams(&engine, bell, &config.service)?),
-    };
+    let streams = streams(&engine, bell, &config.service)?;
     let app = App::new(Parts {
         engine: engine.handle(),
         service: config.service.clone(),
@@ -152,7 +149,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     bus.stop_inputs();
     telemetry::metrics().unwatch();
     // It reads the log that the engine closes.
-    streams.iter().for_each(Hub::stop);
+    streams.stop();
     let counts = engine.close()?;
     bus.stop();
     runtime.shutdown_background();
@@ -239,7 +236,7 @@ fn streams(engine: &Engine, bell: Bell, service: &Service) -> Result<Hub, Failur
 async fn end_streams(app: App) {
     app.stopping().await;
     // It waits for the hub's threads, which may be reading.
-    tokio::task::spawn_blocking(move || app.streams().map(Hub::stop));
+    tokio::task::spawn_blocking(move || app.streams().stop());
 }
 
 /// SIGTERM and SIGINT.

@@ -9,10 +9,14 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
-use super::Shared;
+use super::{Basis, Shared};
 use crate::{
-    bus::kafka::BusError, config::PoolSetting, engine::WaitError, journal::Journal, state::Memory,
-    store::StoreError,
+    bus::kafka::BusError,
+    config::PoolSetting,
+    engine::WaitError,
+    journal::Tail,
+    state::{Memory, Partition},
+    store::{Followed, StoreError},
 };
 
 /// How many partitions are opened or closed at a time: most of it is waiting.
@@ -66,7 +70,7 @@ pub(super) struct Opened {
     /// The position of its next event.
     pub(super) position: u64,
     pub(super) folded_events: u64,
-    pub(super) from_snapshot: bool,
+    pub(super) basis: Basis,
 }
 
 /// The threads that open and close partitions.
@@ -130,11 +134,12 @@ fn try_open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError
     let Opener { memory, configuration, pools } = &shared.opener;
     let store = shared.handle.store();
     let journal = store.journal();
-    let (tail, held, recovered) = store.open_partition(partition, *memory)?;
+    let kept = || shared.standbys.take(partition);
+    let (tail, held, recovered) = store.take_over(partition, *memory, kept)?;
     let opened = Opened {
         position: tail.next_position,
         folded_events: recovered.folded_events,
-        from_snapshot: recovered.from_snapshot > 0,
+        basis: Basis::of(&recovered),
     };
     // Before the first chunk, so that none is missed.
     shared.publisher.open(partition, &journal)?;
@@ -149,22 +154,28 @@ fn try_open(shared: &Shared, partition: PartitionId) -> Result<Opened, OpenError
 
 /// Lets a partition go to whoever is given it next.
 fn close(shared: &Shared, partition: PartitionId) {
-    let journal = stop_writing(shared, partition);
+    let left = stop_writing(shared, partition);
+    let journal = shared.handle.journal();
     shared.publisher.close(partition, journal.tail(partition).next_position);
     journal.release(partition);
+    shared.standbys.leave(partition, left.map(Followed::of));
 }
 
 /// Forgets a partition that another worker took, or that could not be opened.
 fn drop_stale(shared: &Shared, partition: PartitionId) {
     shared.publisher.abandon(partition);
-    stop_writing(shared, partition).release(partition);
+    drop(stop_writing(shared, partition));
+    shared.handle.journal().release(partition);
+    shared.standbys.leave(partition, None);
 }
 
-/// Takes nothing more in; what was taken becomes durable, or meets the journal's conflict.
-fn stop_writing(shared: &Shared, partition: PartitionId) -> Arc<dyn Journal> {
+/// Takes nothing more in; what was taken becomes durable, or meets the journal's conflict. The state
+/// where all of it is durable.
+fn stop_writing(shared: &Shared, partition: PartitionId) -> Option<(Tail, Partition)> {
     shared.inputs.close(partition);
-    if let Err(still_held) = shared.handle.release(partition, RELEASE_WITHIN) {
+    let released = shared.handle.release(partition, RELEASE_WITHIN);
+    released.unwrap_or_else(|still_held| {
         tracing::warn!(error = %still_held, "let go all the same");
-    }
-    shared.handle.journal()
+        None
+    })
 }

@@ -1,19 +1,20 @@
 //! Who owns what, and how far each partition is: as the group, the brokers and the log tell it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde::Serialize;
 use zeitgeber_schemas::PartitionId;
 
+use super::{
+    group::{Group, Member, TIME_OUT},
+    notes::Notes,
+};
 use crate::{
-    bus::kafka::{BusError, Input, PARTITIONS},
+    bus::kafka::{BusError, Input},
     config::Kafka,
     journal::Journal,
 };
-
-/// How long brokers may take to answer.
-const TIME_OUT: Duration = Duration::from_secs(10);
 
 /// The cluster as others see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,6 +40,18 @@ pub struct PartitionStatus {
     pub position: u64,
     /// Records of each input topic that are in the topic and not in the log.
     pub lag: BTreeMap<String, u64>,
+    /// The workers to whom it goes when its owner goes, in that order.
+    pub standbys: Vec<StandbyStatus>,
+}
+
+/// A worker that keeps the state of a partition which another one writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StandbyStatus {
+    /// The worker.
+    pub worker: String,
+    /// Events of the log that it had not folded when it last said how far it was, some seconds ago;
+    /// none where it has not said.
+    pub behind: Option<u64>,
 }
 
 /// Asks the brokers and the log.
@@ -52,21 +65,51 @@ pub fn status(settings: &Kafka, journal: &dyn Journal) -> Result<ClusterStatus, 
         .set("group.id", &settings.group)
         .create()
         .map_err(settings.fault("ask for the group"))?;
-    let (group, owners) = owners(settings, &consumer)?;
-    let workers = owners.values().collect::<std::collections::BTreeSet<_>>().len();
-    let partitions = (0..journal.layout().partitions)
+    let count = journal.layout().partitions;
+    let group = Group::ask(settings, &consumer, count)?;
+    let workers = group.owners();
+    let noted: Vec<_> =
+        (0..usize::from(settings.standbys)).map(|rank| noted(settings, rank, count)).collect();
+    let partitions = (0..count)
         .map(|number| {
             let tail = journal.tail(PartitionId(number));
             Ok(PartitionStatus {
                 partition: number,
-                owner: owners.get(&number).cloned(),
+                owner: group.owner(number).map(Member::title),
                 chunks: tail.next_chunk,
                 position: tail.next_position,
                 lag: lag(settings, &consumer, PartitionId(number), &tail.cursors)?,
+                standbys: standbys(&group, number, &noted, tail.next_position),
             })
         })
         .collect::<Result<_, BusError>>()?;
-    Ok(ClusterStatus { group, workers, partitions })
+    Ok(ClusterStatus { group: group.state, workers, partitions })
+}
+
+/// What the standbys of a rank noted; nothing where brokers do not tell, since all else is worth
+/// telling.
+fn noted(settings: &Kafka, rank: usize, partitions: u16) -> BTreeMap<u16, (u64, String)> {
+    let noted = Notes::of(settings, rank).and_then(|notes| notes.read(settings, partitions));
+    noted.unwrap_or_else(|error| {
+        tracing::debug!(%error, "it is not known how far standbys are");
+        BTreeMap::new()
+    })
+}
+
+/// Who stands by for a partition, by what they noted.
+fn standbys(
+    group: &Group,
+    partition: u16,
+    noted: &[BTreeMap<u16, (u64, String)>],
+    position: u64,
+) -> Vec<StandbyStatus> {
+    let heirs = group.heirs(partition, noted.len()).into_iter().zip(noted);
+    let status = heirs.map(|(heir, noted)| {
+        let own = noted.get(&partition).filter(|(_, name)| *name == heir.name);
+        let behind = own.map(|(at, _)| position.saturating_sub(*at));
+        StandbyStatus { worker: heir.title(), behind }
+    });
+    status.collect()
 }
 
 /// Records that the log does not cover yet.
@@ -86,70 +129,4 @@ fn lag(
         lags.insert(input.as_str().to_owned(), (high.max(0) as u64).saturating_sub(covered));
     }
     Ok(lags)
-}
-
-/// The group's state, and who has which partition.
-fn owners(
-    settings: &Kafka,
-    consumer: &BaseConsumer,
-) -> Result<(String, BTreeMap<u16, String>), BusError> {
-    let name = settings.members();
-    let list = consumer.client().fetch_group_list(Some(&name), TIME_OUT);
-    let list = list.map_err(settings.fault(format!("ask for the group {name}")))?;
-    let Some(group) = list.groups().iter().find(|group| group.name() == name) else {
-        return Ok(("Empty".into(), BTreeMap::new()));
-    };
-    let topic = settings.topic(PARTITIONS);
-    let mut owners = BTreeMap::new();
-    for member in group.members() {
-        let who = format!("{} {}", member.client_id(), member.client_host());
-        let given = member.assignment().and_then(|bytes| assigned(bytes, &topic));
-        owners.extend(given.unwrap_or_default().into_iter().map(|n| (n, who.clone())));
-    }
-    Ok((group.state().to_owned(), owners))
-}
-
-/// The partitions of a topic in an assignment as consumers write it: a version, then for each topic
-/// its name and its partitions, integers big-endian.
-fn assigned(bytes: &[u8], wanted: &str) -> Option<Vec<u16>> {
-    let (mut rest, mut found) = (bytes, Vec::new());
-    take::<2>(&mut rest)?;
-    for _ in 0..i32::from_be_bytes(take(&mut rest)?) {
-        let name = usize::from(u16::from_be_bytes(take(&mut rest)?));
-        let (topic, after) = rest.split_at_checked(name)?;
-        rest = after;
-        for _ in 0..i32::from_be_bytes(take(&mut rest)?) {
-            let number = i32::from_be_bytes(take(&mut rest)?);
-            if topic == wanted.as_bytes() {
-                found.push(u16::try_from(number).ok()?);
-            }
-        }
-    }
-    Some(found)
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*taken)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::assigned;
-
-    #[test]
-    fn an_assignment_tells_the_partitions_of_the_topic_and_damage_tells_nothing() {
-        let mut bytes = vec![0, 1, 0, 0, 0, 2];
-        for (topic, partitions) in [("other", vec![9]), ("zg.partitions", vec![0, 3, 258])] {
-            bytes.extend((topic.len() as u16).to_be_bytes());
-            bytes.extend(topic.as_bytes());
-            bytes.extend((partitions.len() as i32).to_be_bytes());
-            partitions.iter().for_each(|n: &i32| bytes.extend(n.to_be_bytes()));
-        }
-        bytes.extend([0, 0, 0, 0]);
-        assert_eq!(assigned(&bytes, "zg.partitions"), Some(vec![0, 3, 258]));
-        assert_eq!(assigned(&bytes, "absent"), Some(Vec::new()));
-        assert_eq!(assigned(&bytes[..bytes.len() - 8], "zg.partitions"), None);
-    }
 }

@@ -56,6 +56,8 @@ pub struct Kafka {
     pub session_ms: u32,
     /// How often a member of the group shows that it lives, ms.
     pub heartbeat_ms: u32,
+    /// Workers that keep the state of each partition beside the one that writes it.
+    pub standbys: u16,
     /// Brokers that keep a copy of each record.
     pub replication: u16,
     /// Copies without which nothing is acknowledged.

@@ -112,6 +112,7 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ("kafka.pending_mib", Rule::Integer(1, 4_096)),
     ("kafka.session_ms", Rule::Integer(1_000, 600_000)),
     ("kafka.heartbeat_ms", Rule::Integer(100, 60_000)),
+    ("kafka.standbys", Rule::Integer(0, 4)),
     ("kafka.replication", Rule::Integer(1, 32)),
     ("kafka.min_insync", Rule::Integer(1, 32)),
     ("kafka.retention_h", Rule::Integer(0, 87_660)),

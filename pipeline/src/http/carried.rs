@@ -11,6 +11,7 @@ use std::{
 use metrics::Counter;
 use tokio::time::sleep;
 
+use super::event_ids::EventIds;
 use crate::{
     config::Service,
     measure::Histogram,
@@ -24,6 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A subscription on its way to a client.
 pub(super) struct Carried {
     subscription: Subscription,
+    ids: EventIds,
     serving: &'static Serving,
     events: Counter,
     lag: Arc<Histogram>,
@@ -39,12 +41,18 @@ impl Carried {
         let (events, lag) = (serving.stream_events(transport), serving.stream_lag());
         // Their two times do not begin together, so half of the shorter one.
         let slow = Service::seconds(service.slow_client_s.min(service.write_s)) / 2;
-        Self { subscription, serving, events, lag, slow, _open: serving.subscriber(transport) }
+        let ids = EventIds::new(subscription.token());
+        Self { subscription, ids, serving, events, lag, slow, _open: serving.subscriber(transport) }
     }
 
     /// As [`Subscription::take`].
     pub(super) async fn take(&self, bytes: usize) -> Result<Vec<Arc<Frame>>, Ended> {
         self.subscription.take(bytes).await
+    }
+
+    /// Under which ids its events go out.
+    pub(super) const fn ids(&mut self) -> &mut EventIds {
+        &mut self.ids
     }
 
     /// As [`Subscription::watch`].

@@ -119,6 +119,10 @@ impl Journal for Cancellable {
         self.journal.tail(partition)
     }
 
+    fn is_claimed(&self, partition: PartitionId) -> bool {
+        self.journal.is_claimed(partition)
+    }
+
     fn submit(&self, append: Append, done: Done) {
         self.journal.submit(append, done);
     }

@@ -4,7 +4,7 @@
 //! of an event is rendered once there and only copied here. A client that takes nothing is cut off
 //! twice over: by the hub, whose queues are bounded, and by the connection, whose writes are.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     Router,
@@ -37,7 +37,7 @@ use super::{
 use crate::{
     config::Service,
     query::{Position, Topic},
-    stream::{Begin, Ended, Filter, Frame, SubscribeError},
+    stream::{Begin, Ended, Filter, SubscribeError},
     telemetry::Transport,
 };
 
@@ -86,9 +86,10 @@ struct Wanted {
     #[serde(default = "default_tenant")]
     #[param(min_length = 1, max_length = 256, pattern = "^[^/]+$", required = false)]
     tenant: String,
-    /// What follows this event (`PARTITION:NUMBER`, an event's `id`) in the log's order; from now
-    /// on where it is not given. The header `last-event-id` comes first.
-    #[param(pattern = "^[0-9]{1,4}:[0-9]{1,18}$", nullable = false)]
+    /// What follows the event that came with this `id`: `PARTITION:NUMBER`, or, in streams of
+    /// several partitions of a log in a database, a token; from now on where it is not given. The
+    /// header `last-event-id` comes first.
+    #[param(pattern = "^([0-9]{1,4}:[0-9]{1,18}|v1\\.[A-Za-z0-9_-]{1,15000})$", nullable = false)]
     after: Option<String>,
 }
 
@@ -123,12 +124,15 @@ impl Wanted {
             (None, Some(after)) => ("`after`", after.as_str().into()),
             (None, None) => return Ok(Begin::Now),
         };
-        let position: Position = text.parse().map_err(|_| {
+        let token = || text.parse().map(Begin::Behind);
+        text.parse::<Position>().map(Begin::After).or_else(|_| token()).map_err(|_| {
             let text: String = text.chars().take(80).collect();
-            let detail = format!("{what} is {text:?}; it must be an event's id, PARTITION:NUMBER");
+            let detail = format!(
+                "{what} is {text:?}; it must be the id that came with an event: PARTITION:NUMBER, \
+                 or a token as this service gives it"
+            );
             Problem::new(Kind::Malformed, detail)
-        })?;
-        Ok(Begin::After(position))
+        })
     }
 
     async fn subscribe(
@@ -139,17 +143,14 @@ impl Wanted {
     ) -> Result<Carried, Problem> {
         app.check_running()?;
         let (filter, begin) = (self.filter()?, self.begin(headers)?);
-        let Some(hub) = app.streams() else {
-            let detail = "a log in a database has no order over its partitions that a stream could \
-                          be resumed in: consume the output topics, or ask /v1/users/{id}/events";
-            return Err(Problem::new(Kind::NotOffered, detail));
-        };
+        let hub = app.streams();
         let subscription = hub.subscribe(filter, begin).map_err(|error| {
             let detail = error.to_string();
             match error {
                 SubscribeError::Busy { .. } => Problem::new(Kind::Busy, detail),
-                SubscribeError::NoOrder => Problem::new(Kind::NotOffered, detail),
-                SubscribeError::Position(_) => Problem::new(Kind::Malformed, detail),
+                SubscribeError::Position(_)
+                | SubscribeError::OneOfMany
+                | SubscribeError::OtherLog => Problem::new(Kind::Malformed, detail),
                 SubscribeError::Stopped => match hub.failure() {
                     Some(failure) => {
                         let detail = format!("the log could not be read: {failure}");
@@ -168,9 +169,12 @@ impl Wanted {
 ///
 /// Each event comes with `id` (its position), `event` (its type) and `data`: the row that
 /// `/v1/events` has for it, on one line. A client that comes back with the last id gets everything
-/// since, in the log's order, without gap or repeat. A quiet stream shows by comments that it
-/// lives. A client that takes its events too slowly for the service to keep them is served from
-/// the log until it is up to date, and cut off when it takes none at all.
+/// since, in the log's order, without gap or repeat. On a log in a database the order is that of
+/// each partition, any node goes on where another one ended, and the `id` in a stream of several
+/// partitions is a token for all of them; it comes once before the first event, too. A quiet
+/// stream shows by comments that it lives. A client that takes its events too slowly for the
+/// service to keep them is served from the log until it is up to date, and cut off when it takes
+/// none at all.
 #[utoipa::path(get, path = "/v1/stream", tag = "streams",
     params(Wanted,
         ("last-event-id" = Option<String>, Header,
@@ -217,13 +221,13 @@ impl Events {
             Stage::Over => return None,
             Stage::Begin => {
                 self.stage = Stage::Live;
-                Bytes::from(format!("retry: {RETRY_MS}\n\n"))
+                self.carried.ids().begin(RETRY_MS)
             }
             Stage::Live => match timeout(self.heartbeat, self.carried.take(WRITE_BYTES)).await {
                 Err(_) => Bytes::from_static(b": here\n\n"),
                 Ok(Ok(frames)) => {
                     self.carried.written(&frames);
-                    joined(&frames)
+                    self.carried.ids().text(&frames)
                 }
                 Ok(Err(ended)) => {
                     self.stage = Stage::Over;
@@ -233,12 +237,6 @@ impl Events {
         };
         Some((Ok(text), self))
     }
-}
-
-fn joined(frames: &[Arc<Frame>]) -> Bytes {
-    let mut text = String::with_capacity(frames.iter().map(|frame| frame.bytes()).sum());
-    frames.iter().for_each(|frame| text.push_str(frame.sse()));
-    text.into()
 }
 
 /// The same events over WebSocket
@@ -281,15 +279,16 @@ async fn get_ws(
 }
 
 /// Sends rows until one of the two ends.
-async fn talk(mut socket: WebSocket, carried: Carried, heartbeat: Duration) {
+async fn talk(mut socket: WebSocket, mut carried: Carried, heartbeat: Duration) {
     let mut pings = interval_at(Instant::now() + heartbeat, heartbeat);
     let ended = loop {
         let sent = tokio::select! {
             taken = carried.take(WRITE_BYTES) => match taken {
                 Ok(frames) => {
                     pings.reset();
+                    let rows = carried.ids().rows(&frames);
                     let sent = tokio::select! {
-                        sent = send(&mut socket, &frames) => sent,
+                        sent = send(&mut socket, rows) => sent,
                         () = carried.cut_off() => return,
                     };
                     carried.written(&frames);
@@ -329,11 +328,9 @@ const fn code(ended: Ended) -> u16 {
     }
 }
 
-async fn send(socket: &mut WebSocket, frames: &[Arc<Frame>]) -> Result<(), axum::Error> {
-    for frame in frames {
-        // The row is an object with members: the id stands before them.
-        let (id, members) = (frame.id(), frame.json().trim_start_matches('{'));
-        socket.feed(Message::Text(format!(r#"{{"id":"{id}",{members}"#).into())).await?;
+async fn send(socket: &mut WebSocket, rows: Vec<String>) -> Result<(), axum::Error> {
+    for row in rows {
+        socket.feed(Message::Text(row.into())).await?;
     }
     socket.flush().await
 }

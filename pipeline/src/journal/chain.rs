@@ -23,7 +23,7 @@ pub struct Tail {
 
 impl Tail {
     /// Moves past a chunk.
-    pub(super) fn advance(&mut self, header: &ChunkHeader, hash: Hash) {
+    pub(crate) fn advance(&mut self, header: &ChunkHeader, hash: Hash) {
         self.next_chunk = header.number + 1;
         self.next_position = header.first_position + u64::from(header.events);
         self.head = hash;

@@ -160,6 +160,10 @@ impl Journal for CqlJournal {
         }
     }
 
+    fn is_claimed(&self, partition: PartitionId) -> bool {
+        self.shared.ours(partition.0).is_some()
+    }
+
     fn submit(&self, append: Append, done: Done) {
         let pending = Pending::new(&self.shared.queue, append, done);
         if let Err((pending, error)) = self.accept(pending) {

@@ -57,6 +57,14 @@ impl Names {
         } else {
             ScanFrom { chunks: names.last_of.clone(), ..ScanFrom::default() }
         };
+        Self::read_on(names, journal, from)
+    }
+
+    fn read_on(
+        names: &mut Arc<Self>,
+        journal: &dyn Journal,
+        from: ScanFrom,
+    ) -> Result<(), QueryError> {
         let mut scan = journal.find(&[Key::openings()], from)?;
         while let Some(chunk) = scan.next_chunk()? {
             let (place, partition) = (chunk.place, chunk.header.partition);
@@ -73,6 +81,45 @@ impl Names {
             names.last_of[index] = number;
         }
         Ok(())
+    }
+
+    /// The names that one partition's chunks introduced from this one on.
+    pub fn of(
+        journal: &dyn Journal,
+        partition: PartitionId,
+        chunk: u64,
+    ) -> Result<Self, QueryError> {
+        let index = usize::from(partition.0);
+        let mut chunks = vec![u64::MAX; usize::from(journal.layout().partitions)];
+        if let Some(first) = chunks.get_mut(index) {
+            *first = chunk;
+        }
+        let from = ScanFrom { chunks, ..ScanFrom::default() };
+        let mut names = Arc::default();
+        Self::read_on(&mut names, journal, from)?;
+        Ok(Arc::unwrap_or_clone(names))
+    }
+
+    /// The last chunk of a partition that was read for its names; its first one where none was.
+    pub fn read_in(&self, partition: PartitionId) -> u64 {
+        self.last_of.get(usize::from(partition.0)).copied().unwrap_or(0)
+    }
+
+    /// Takes in what was read besides.
+    pub fn take_in(&mut self, other: Self) {
+        for (own, other) in [(&mut self.people, other.people), (&mut self.pools, other.pools)] {
+            own.resize_with(own.len().max(other.len()), Vec::new);
+            for (own, other) in own.iter_mut().zip(other) {
+                own.resize(own.len().max(other.len()), None);
+                for (own, other) in own.iter_mut().zip(other) {
+                    *own = other.or(own.take());
+                }
+            }
+        }
+        self.last_of.resize(self.last_of.len().max(other.last_of.len()), 0);
+        for (own, other) in self.last_of.iter_mut().zip(other.last_of) {
+            *own = other.max(*own);
+        }
     }
 
     /// Whom an entry of this schema and subject number (from 1) concerns: a person, or for the

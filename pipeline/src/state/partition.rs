@@ -22,7 +22,10 @@ use super::{
     residents::Residents,
     snapshot::{Cut, Done},
 };
-use crate::{journal::Tail, store::StoreError};
+use crate::{
+    journal::Tail,
+    store::{Desk, StoreError},
+};
 
 /// Bytes of people files below which nothing is moved to a new one.
 const COMPACT_FROM_BYTES: u64 = 1 << 20;
@@ -78,6 +81,8 @@ pub(crate) struct Home {
     pub(crate) rebuild: Rebuild,
     /// Who gets a copy of each snapshot.
     pub(crate) hand_on: Option<HandOn>,
+    /// A writer's, held as long as it is at work.
+    pub(crate) desk: Option<Desk>,
 }
 
 /// A partition's state: what the people share, who is in memory, and where the others are.

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Store, StoreError, cache::Cache, new_log_id};
+use super::{Store, StoreError, cache::Cache, desks::Desks, new_log_id};
 use crate::{
     journal::{
         Journal, Layout,
@@ -67,6 +67,7 @@ pub(super) fn write(connect: &Connect, cache: &Path, partitions: u16) -> Result<
 
 fn of(journal: CqlJournal, cache: Cache, writable: bool) -> Store {
     let journal = Arc::new(journal);
+    let desks = Desks::new(journal.layout().partitions);
     Store {
         dir: cache.dir.clone(),
         journal: Arc::clone(&journal) as _,
@@ -75,5 +76,6 @@ fn of(journal: CqlJournal, cache: Cache, writable: bool) -> Store {
         database: Some(Shelf { journal, cache }),
         cut: None,
         writable,
+        desks,
     }
 }

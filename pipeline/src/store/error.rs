@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use zeitgeber_schemas::PartitionId;
+
 use crate::{
     fold::FoldError,
     journal::{AppendError, ClaimError, OpenError, Place, ReadError},
@@ -46,6 +48,14 @@ pub enum StoreError {
     /// A snapshot could not be written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// What was folded of a partition is of another history than the log's.
+    #[error("what was folded of partition {partition} before chunk {chunk} is not the log's")]
+    Strayed {
+        /// The partition.
+        partition: PartitionId,
+        /// The chunk that was to be folded next.
+        chunk: u64,
+    },
     /// The log does not tell of somebody who was known.
     #[error("the log does not tell of person {subject}, who was known from it")]
     Lost {

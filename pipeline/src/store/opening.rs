@@ -22,6 +22,8 @@ pub struct Recovered {
     pub cut: Option<Cut>,
     /// Partitions that began at a snapshot.
     pub from_snapshot: usize,
+    /// Whether a partition began at a state that was kept beside its writer.
+    pub from_standby: bool,
     /// Chunks of the log folded.
     pub folded_chunks: u64,
     /// Events of the log folded.
@@ -53,12 +55,6 @@ impl Opening {
         writable: bool,
     ) -> Result<Self, StoreError> {
         let layout = store.layout();
-        let journal = Arc::clone(&store.journal);
-        let whole = move |partition| whole_state(&*journal, partition).map(|(state, _)| state);
-        let rebuild = Rebuild(Arc::new(whole));
-        // Who only reads writes nobody down, and so lets nobody go.
-        let shared = memory.people_bytes / u64::from(layout.partitions);
-        let budget = if writable { shared } else { u64::MAX };
         let mut opening = Self {
             homes: Vec::new(),
             folds: Vec::new(),
@@ -68,16 +64,8 @@ impl Opening {
             started: Instant::now(),
         };
         for partition in store.partitions() {
-            let home = Home {
-                dir: store.dir.clone(),
-                log_id: layout.log_id,
-                partition,
-                writable,
-                budget,
-                rebuild: rebuild.clone(),
-                hand_on: store.hand_on(),
-            };
             let is_wanted = wanted.is_none_or(|wanted| wanted == partition);
+            let home = home(store, partition, memory, writable && is_wanted);
             opening.begin(store, &home, is_wanted);
             opening.homes.push(home);
         }
@@ -163,6 +151,25 @@ impl Opening {
             self.recovered.folded_events += u64::from(chunk.header.events);
         }
         Ok(())
+    }
+}
+
+/// Where a partition's people are kept, who have an equal share of the memory of all.
+pub(super) fn home(store: &Store, partition: PartitionId, memory: Memory, writable: bool) -> Home {
+    let layout = store.layout();
+    let journal = Arc::clone(&store.journal);
+    let whole = move |partition| whole_state(&*journal, partition).map(|(state, _)| state);
+    // Who only reads writes nobody down, and so lets nobody go.
+    let share = memory.people_bytes / u64::from(layout.partitions);
+    Home {
+        dir: store.dir.clone(),
+        log_id: layout.log_id,
+        partition,
+        writable,
+        budget: if writable { share } else { u64::MAX },
+        rebuild: Rebuild(Arc::new(whole)),
+        hand_on: store.hand_on(),
+        desk: writable.then(|| store.desks.take(partition)),
     }
 }
 

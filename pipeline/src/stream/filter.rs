@@ -1,6 +1,6 @@
 //! What a subscriber wants, and sets of topics that are cheap to compare.
 
-use zeitgeber_schemas::SchemaId;
+use zeitgeber_schemas::{PartitionId, SchemaId, murmur2_partition};
 
 use crate::query::Topic;
 
@@ -69,6 +69,14 @@ impl Filter {
             (None, Some(pool)) => About::Pool(pool),
             (None, None) => About::Nobody,
         }
+    }
+
+    /// The partition of whom they are about; none: any.
+    pub(super) fn partition(&self, partitions: u16) -> Option<PartitionId> {
+        let (About::Person(key) | About::Pool(key)) = self.about() else { return None };
+        // So a person of the tenant `default` is named whose id reads as another tenant's.
+        let key = key.strip_prefix("default/").unwrap_or(key);
+        Some(murmur2_partition(key.as_bytes(), partitions))
     }
 
     pub(super) fn topics(&self) -> Topics {

@@ -1,6 +1,6 @@
 //! One event as subscribers get it: rendered once, shared by all.
 
-use std::time::Instant;
+use std::{fmt::Write, time::Instant};
 
 use zeitgeber_schemas::SchemaId;
 
@@ -68,6 +68,15 @@ impl Frame {
     /// The event as server-sent events have it: `id`, `event`, `data` and an empty line.
     pub fn sse(&self) -> &str {
         &self.text
+    }
+
+    /// The event as server-sent events have it, under another id than that of where it stands.
+    pub fn put_sse(&self, id: &impl std::fmt::Display, out: &mut String) {
+        let behind_id = self.text.find('\n').unwrap_or(0);
+        out.push_str("id: ");
+        // Writing to a text cannot fail.
+        let _ = write!(out, "{id}");
+        out.push_str(&self.text[behind_id..]);
     }
 
     /// The row as one JSON object.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Ended, Shared, catch_up::Line, outbox::Outbox};
+use super::{Ended, Outboxes, Shared, catch_up::Line, outbox::Outbox};
 
 /// How often it is looked for subscribers that take nothing.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ pub(super) struct Waiting {
 
 #[derive(Debug, Default)]
 struct State {
-    everybody: HashMap<u64, Arc<Outbox>>,
+    everybody: HashMap<u64, Outboxes>,
     line: Line,
     swept: Option<Instant>,
 }
@@ -32,20 +32,21 @@ impl Waiting {
     }
 
     /// Lets one in where there are fewer than `most`.
-    pub(super) fn enter(&self, outbox: &Arc<Outbox>, most: usize) -> bool {
+    pub(super) fn enter(&self, number: u64, outboxes: &Outboxes, most: usize) -> bool {
         let mut state = self.state();
         let room = state.everybody.len() < most;
         if room {
-            state.everybody.insert(outbox.number, Arc::clone(outbox));
+            state.everybody.insert(number, Arc::clone(outboxes));
         }
         room
     }
 
-    pub(super) fn leave(&self, outbox: &Outbox) {
-        self.state().everybody.remove(&outbox.number);
+    pub(super) fn leave(&self, number: u64) {
+        self.state().everybody.remove(&number);
     }
 
-    pub(super) fn everybody(&self) -> Vec<Arc<Outbox>> {
+    /// The outboxes of each.
+    pub(super) fn everybody(&self) -> Vec<Outboxes> {
         self.state().everybody.values().cloned().collect()
     }
 
@@ -75,7 +76,7 @@ impl Shared {
             }
             if state.swept.is_none_or(|swept| swept.elapsed() >= SWEEP_EVERY) {
                 state.swept = Some(Instant::now());
-                let everybody: Vec<Arc<Outbox>> = state.everybody.values().cloned().collect();
+                let everybody: Vec<Outboxes> = state.everybody.values().cloned().collect();
                 drop(state);
                 self.sweep(&everybody);
                 state = self.waiting.state();
@@ -89,15 +90,16 @@ impl Shared {
     }
 
     /// Cuts off whoever took nothing for too long.
-    fn sweep(&self, everybody: &[Arc<Outbox>]) {
+    fn sweep(&self, everybody: &[Outboxes]) {
         let now = Instant::now();
         let limit = self.settings.slow_client;
-        for slow in everybody.iter().filter(|outbox| outbox.is_stalled(now, limit)) {
-            slow.end(Ended::Slow);
+        let is_stalled = |outbox: &Arc<Outbox>| outbox.is_stalled(now, limit);
+        for slow in everybody.iter().filter(|outboxes| outboxes.iter().any(is_stalled)) {
+            slow.iter().for_each(|outbox| outbox.end(Ended::Slow));
             self.tally.cut_off();
         }
         // Whoever left need not wait for the next event to be forgotten.
-        if !self.leaving().is_empty() {
+        if self.courses.iter().any(|course| !course.leaving().is_empty()) {
             self.bell.ring();
         }
     }

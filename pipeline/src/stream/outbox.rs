@@ -18,7 +18,8 @@ use std::{
 use super::{Ended, Filter, Frame, filter::Topics, frame::Spot};
 use crate::query::Position;
 
-/// Bytes of frames that a queue may hold; a longer frame may still stand in it alone.
+/// Bytes of frames that the queues of a subscription may hold, each an equal part of them; a longer
+/// frame may still stand in one alone.
 const QUEUE_BYTES: usize = 256 << 10;
 /// The same once all queues together hold more than [`ALL_QUEUES_BYTES`].
 const TIGHT_QUEUE_BYTES: usize = 16 << 10;
@@ -64,10 +65,16 @@ pub(super) enum Offered {
 /// A subscriber as the readers of the log see it.
 #[derive(Debug)]
 pub(super) struct Outbox {
+    /// That of its subscription.
     pub(super) number: u64,
-    pub(super) filter: Filter,
+    /// The course it is of.
+    pub(super) course: usize,
+    pub(super) filter: Arc<Filter>,
     pub(super) topics: Topics,
+    made: Instant,
     state: Mutex<State>,
+    /// Bytes of frames that this queue may hold.
+    most: usize,
     /// Bytes in all queues.
     all: Arc<AtomicUsize>,
 }
@@ -76,6 +83,8 @@ pub(super) struct Outbox {
 struct State {
     lane: Lane,
     from: Next,
+    /// Position of the first event that it did not miss, where it begins with what comes.
+    began: Option<u64>,
     queue: VecDeque<Arc<Frame>>,
     bytes: usize,
     /// Since when frames wait of which none was taken.
@@ -87,21 +96,24 @@ struct State {
 impl Outbox {
     pub(super) fn new(
         number: u64,
-        filter: Filter,
-        lane: Lane,
-        from: Next,
+        filter: Arc<Filter>,
+        (course, courses): (usize, usize),
+        (lane, from): (Lane, Next),
         all: Arc<AtomicUsize>,
     ) -> Self {
         let state = State {
             lane,
             from,
+            began: None,
             queue: VecDeque::new(),
             bytes: 0,
             stalled: None,
             ended: None,
             waker: None,
         };
-        Self { number, topics: filter.topics(), filter, state: Mutex::new(state), all }
+        let (topics, most) = (filter.topics(), QUEUE_BYTES / courses.max(1));
+        let (made, state) = (Instant::now(), Mutex::new(state));
+        Self { number, course, topics, filter, made, state, most, all }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -138,7 +150,7 @@ impl Outbox {
 
     fn room(&self) -> usize {
         let crowded = self.all.load(Ordering::Relaxed) > ALL_QUEUES_BYTES;
-        if crowded { TIGHT_QUEUE_BYTES } else { QUEUE_BYTES }
+        if crowded { self.most.min(TIGHT_QUEUE_BYTES) } else { self.most }
     }
 
     /// Moves from one lane to another, going on at `from` or behind; no where it is on neither or
@@ -160,6 +172,30 @@ impl Outbox {
             waker.wake();
         }
         true
+    }
+
+    /// Moves over to the follower, which stands at a spot before an event.
+    pub(super) fn join(&self, done: Spot, next: u64) -> bool {
+        self.state().began = Some(next);
+        self.change(Lane::Joining, Lane::Live, Some(done))
+    }
+
+    /// Position of the first event that it did not miss, once it joined.
+    pub(super) fn began(&self) -> Option<u64> {
+        self.state().began
+    }
+
+    /// Its subscriber took something, if not of this queue: what waits here is no older than that.
+    pub(super) fn is_alive(&self) {
+        let mut state = self.state();
+        if state.stalled.is_some() {
+            state.stalled = Some(Instant::now());
+        }
+    }
+
+    /// How long ago it was made.
+    pub(super) fn age(&self) -> Duration {
+        self.made.elapsed()
     }
 
     /// Where it goes on.

@@ -102,10 +102,11 @@ impl Registry {
         }
     }
 
-    /// Shows a histogram that somebody else records, in place of the one that stood there.
-    pub fn show(&self, metric: &'static Metric, histogram: Arc<Histogram>) {
+    /// Shows a histogram that somebody else records with these values of its labels, in their order,
+    /// in place of the one that stood there.
+    pub fn show(&self, metric: &'static Metric, labels: &[&str], histogram: Arc<Histogram>) {
         let mut own = self.own.lock().expect("nothing panics while values are held");
-        own.insert((metric.name, String::new()), Own::Histogram(histogram));
+        own.insert((metric.name, label_text(metric, labels)), Own::Histogram(histogram));
     }
 
     /// The handle of a counter of seconds with these values of its labels, in their order.

@@ -10,6 +10,10 @@ use crate::{
 pub(super) fn show_cluster(registry: &Registry, figures: &Figures) {
     let counts = figures.counts();
     registry.gauge(&catalogue::CLUSTER_OWNED, &[]).set(counts.owned as f64);
+    registry.gauge(&catalogue::CLUSTER_FOLLOWED, &[]).set(counts.followed as f64);
+    let people = registry.gauge(&catalogue::CLUSTER_FOLLOWED_PEOPLE, &[]);
+    people.set(counts.followed_people_bytes as f64);
+    registry.gauge(&catalogue::CLUSTER_BEHIND, &[]).set(counts.behind().as_secs_f64());
     registry.counter(&catalogue::CLUSTER_CONFLICTS, &[]).absolute(counts.conflicts);
     registry.counter(&catalogue::CLUSTER_FAILURES, &[]).absolute(counts.failures);
 }

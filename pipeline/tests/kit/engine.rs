@@ -1,13 +1,12 @@
 //! An engine over a directory, with what tests have in common.
 
-use std::path::Path;
-
 use zeitgeber::{
     config::Config,
     cycle::OutcomeDetail,
     engine::{Engine, EngineSettings, Listener},
     ingest::{Configure, SessionSettings},
     state::Memory,
+    store::LogPlace,
 };
 
 /// Room for whatever a test sends.
@@ -27,12 +26,12 @@ pub(crate) const SETTINGS: SessionSettings = SessionSettings {
 
 /// Opens an engine with the default configuration.
 pub(crate) fn open(
-    dir: &Path,
+    place: impl Into<LogPlace>,
     settings: &SessionSettings,
     bounds: EngineSettings,
     listener: impl Listener + 'static,
 ) -> Engine {
     let configuration = Config::layered(None, [], &[]).expect("the defaults fit").configuration();
-    Engine::open(dir, settings, bounds, &configuration, Configure::Keep, listener)
-        .expect("an empty directory opens")
+    Engine::open(place, settings, bounds, &configuration, Configure::Keep, listener)
+        .expect("an empty log opens")
 }

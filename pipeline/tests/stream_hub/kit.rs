@@ -18,7 +18,9 @@ use zeitgeber::{
     door::{Options, profile},
     engine::{Engine, Handle},
     ingest::{Intake, SessionSettings},
+    journal::Tail,
     query::{EventFilter, Position, Walk, events},
+    store::LogPlace,
     stream::{Bell, Filter, Hub, StreamSettings, Subscription},
 };
 
@@ -42,11 +44,16 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn open(streams: StreamSettings) -> Self {
         let dir = TempDir::new().expect("there is room for a directory");
+        Self::open_at(&dir.path().into(), dir, streams)
+    }
+
+    /// A log somewhere, and a directory that is to last as long as the service.
+    pub(crate) fn open_at(place: &LogPlace, dir: TempDir, streams: StreamSettings) -> Self {
         // Small, so that streams resume in earlier segments too.
         let settings =
             SessionSettings { segment_bytes: 256 << 10, chunk_bytes: 4 << 10, ..SETTINGS };
         let bell = Bell::new();
-        let engine = engine::open(dir.path(), &settings, engine::AMPLE, bell.clone());
+        let engine = engine::open(place, &settings, engine::AMPLE, bell.clone());
         let handle = engine.handle();
         let hub = Hub::start(handle.journal(), bell, streams).expect("the log can be read");
         Self { hub, engine: Some(engine), handle, quiet: AtomicBool::new(false), _dir: dir }
@@ -81,6 +88,16 @@ impl Service {
         let mut intake = self.handle.intake();
         intake.reading_line(1, line, &OPTIONS);
         self.submit(intake);
+    }
+
+    /// Where its partitions end.
+    pub(crate) fn tails(&self) -> Vec<Tail> {
+        self.handle.store().tails()
+    }
+
+    /// The log's id.
+    pub(crate) fn log_id(&self) -> [u8; 16] {
+        self.handle.layout().log_id
     }
 
     /// Says that nothing more will come.

@@ -153,6 +153,7 @@ impl Kafka {
                 configuration: config.configuration(),
                 pools: config.pools.clone(),
             },
+            settings: self.settings.kafka.clone(),
             members,
             publisher: Arc::clone(&self.publisher),
             lost: self.losses.1.clone(),

@@ -2,7 +2,7 @@
 
 use super::{
     Kind::{Counter, Gauge},
-    Label, SECONDS, bounded, metrics,
+    Label, SECONDS, bounded, metrics, of,
 };
 
 const INPUT: Label = bounded("topic", "the four input topics, without the prefix");
@@ -11,11 +11,18 @@ const PARTITION: Label = bounded("partition", "0 to 1023, as many as the log has
 metrics! { CLUSTER_METRICS:
     CLUSTER_OWNED = Gauge, "zeitgeber_cluster_partitions_owned_count", [],
         "Partitions that this worker writes", by "worker, as they come and go";
-    CLUSTER_TAKEOVERS = SECONDS, "zeitgeber_cluster_takeover_seconds", [],
-        "From the group's word until a partition's inputs are read: claim, snapshot, tail",
+    CLUSTER_TAKEOVERS = SECONDS, "zeitgeber_cluster_takeover_seconds",
+        [of("from", || vec!["standby", "snapshot", "log"])],
+        "From the group's word until a partition's inputs are read: claim, state, rest of the log",
         by "worker, per partition";
     CLUSTER_CONFLICTS = Counter, "zeitgeber_cluster_conflicts_total", [],
         "Partitions that another writer took from this one", by "worker, per partition";
+    CLUSTER_FOLLOWED = Gauge, "zeitgeber_cluster_partitions_followed_count", [],
+        "Partitions of other workers whose state is kept up here", by "standby, as they come and go";
+    CLUSTER_FOLLOWED_PEOPLE = Gauge, "zeitgeber_cluster_standby_people_memory_bytes", [],
+        "People's states in memory in those, as measured last", by "standby, after each look";
+    CLUSTER_BEHIND = Gauge, "zeitgeber_cluster_standby_behind_seconds", [],
+        "How long the log of those has not been read to its end", by "standby, after each look";
     CLUSTER_FAILURES = Counter, "zeitgeber_cluster_failed_takeovers_total", [],
         "Takeovers that failed and were tried again", by "worker, per attempt";
 }
