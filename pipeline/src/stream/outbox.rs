@@ -186,7 +186,7 @@ impl Outbox {
     }
 
     /// Its subscriber took something, if not of this queue: what waits here is no older than that.
-    pub(super) fn is_alive(&self) {
+    pub(super) fn touch(&self) {
         let mut state = self.state();
         if state.stalled.is_some() {
             state.stalled = Some(Instant::now());

@@ -144,7 +144,7 @@ impl Subscription {
             }
         }
         if frames.len() > before {
-            self.outboxes.iter().for_each(|outbox| outbox.is_alive());
+            self.outboxes.iter().for_each(|outbox| outbox.touch());
             return Poll::Ready(Ok(()));
         }
         over.map_or(Poll::Pending, |ended| Poll::Ready(Err(ended)))

@@ -64,14 +64,14 @@ impl fmt::Display for Token {
         for &next in &self.next {
             let mut rest = next;
             while rest >> GROUP > 0 {
-                bytes.push(rest as u8 | 1 << GROUP);
+                bytes.push((rest as u8) | (1 << GROUP));
                 rest >>= GROUP;
             }
             bytes.push(rest as u8);
         }
         let mut text = String::from(VERSION);
         for three in bytes.chunks(3) {
-            let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+            let bits = three.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte));
             let bits = bits << (8 * (3 - three.len()));
             let digit = |n: usize| char::from(DIGITS[(bits >> (18 - 6 * n)) as usize & 63]);
             text.extend((0..=three.len()).map(digit));
@@ -90,7 +90,7 @@ impl FromStr for Token {
             let value = |digit: &u8| DIGITS.iter().position(|known| known == digit);
             let values: Option<Vec<usize>> = four.iter().map(value).collect();
             let values = values.filter(|values| values.len() > 1).ok_or(NotAToken)?;
-            let bits = values.iter().fold(0, |bits, value| bits << 6 | *value as u32);
+            let bits = values.iter().fold(0, |bits, value| (bits << 6) | *value as u32);
             let bits = bits << (6 * (4 - values.len()));
             bytes.extend(&bits.to_be_bytes()[1..values.len()]);
         }
@@ -109,7 +109,7 @@ fn number(rest: &mut &[u8]) -> Option<u64> {
         let (byte, after) = rest.split_first()?;
         *rest = after;
         let bits = u64::from(byte & 0x7f);
-        if shift >= u64::BITS || bits << shift >> shift != bits {
+        if shift >= u64::BITS || (bits << shift) >> shift != bits {
             return None;
         }
         number |= bits << shift;
