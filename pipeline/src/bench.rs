@@ -25,11 +25,15 @@ mod commit;
 pub mod http;
 mod latency;
 mod load;
+#[cfg(feature = "service")]
+mod server;
 pub mod tasks;
 
 use commit::Commits;
 pub use latency::Latency;
 pub use load::{Load, LoadError};
+#[cfg(feature = "service")]
+pub use server::ServerError;
 
 /// Readings of one commit in the latency run.
 const COMMIT_READINGS: usize = 100;

@@ -19,7 +19,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use zeitgeber_schemas::{ConfigurationBody, PartitionId};
 
 use crate::{
-    cycle::{About, Ask, Batch, Counts, Reply, Told, Unsettled},
+    cycle::{About, Ask, Counts, Reply, Told, Unsettled},
     ingest::{Configure, Intake, SessionError, SessionSettings, now_ms, open_runtime},
     journal::{Journal, Layout},
     measure::{Histogram, LATENCY_S},
@@ -311,7 +311,7 @@ impl Handle {
             return Err(NotTaken::Elsewhere(partition));
         }
         let room = Room::take(&self.0, intake.bytes())?;
-        let mut batches = intake.take_batches(Batch::default);
+        let mut batches = intake.take_batches(|| self.0.doors.empty_batch());
         let (begun, shared) = (Instant::now(), Arc::clone(&self.0));
         let settled = move |told| {
             drop(room);

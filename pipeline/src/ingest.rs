@@ -234,7 +234,7 @@ impl Session {
     /// Hands every pending batch to its core, then takes in what became durable.
     pub fn hand_over(&mut self) -> Result<(), SessionError> {
         self.handed_over += self.intake.items() as u64;
-        let full = self.intake.take_batches(|| self.runtime.empty_batch());
+        let full = self.intake.take_batches(|| self.doors.empty_batch());
         if self.doors.submit(full).is_err() {
             return Err(self.why_stopped());
         }

@@ -146,12 +146,8 @@ impl Runtime {
 
     /// The doors of the cores.
     pub fn doors(&self) -> CoreDoors {
-        CoreDoors(self.cores.iter().map(|core| core.door.clone()).collect())
-    }
-
-    /// An empty batch, with the memory of one that is done with where there is one.
-    pub fn empty_batch(&self) -> Batch {
-        self.spent.try_recv().unwrap_or_default()
+        let cores = self.cores.iter().map(|core| core.door.clone()).collect();
+        CoreDoors { cores, spent: self.spent.clone() }
     }
 
     /// What became durable, which partitions were lost, the failure that stopped a core.

@@ -2,50 +2,57 @@
 //!
 //! First the records are produced. Then librdkafka alone copies them to another topic, which is as
 //! fast as any consumer that produces can be here; then every stage runs on them, journal and
-//! outputs included. Last, readings come at a steady rate and interventions are waited for on
-//! their topic.
+//! outputs included, until the last output is on its topic. Then readings come at a steady rate
+//! and interventions are waited for on their topic. Last, every stage runs once more, on a log and
+//! topics of its own, with outputs in transactions.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::atomic::{AtomicBool, Ordering},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use rdkafka::{
-    ClientConfig, Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-    error::RDKafkaErrorCode,
-    producer::{BaseProducer, BaseRecord, Producer},
-};
+use rdkafka::producer::BaseProducer;
 use serde::Serialize;
-use zeitgeber_schemas::{Envelope, PartitionId, murmur2_partition, partition_key};
 
+mod clients;
+mod pipe;
 mod servers;
+mod steady;
+mod workers;
 
-use servers::{server_seconds, since};
+use clients::Records;
+use pipe::Pipe;
+pub use workers::{WorkerFigures, run as run_workers};
 
-use super::{Latency, Load, cpu_seconds};
+use super::{Latency, Load, ServerError, cpu_seconds};
 use crate::{
-    bus::kafka::{self, BusError, Feeder, Input, InputSettings, Inputs, Meter, Publisher, Schemas},
-    config::{Config, Format, Kafka},
-    cycle::OutcomeDetail,
-    engine::{Engine, EngineSettings, WaitError},
+    bus::kafka::{self, BusError, Feeder, Input},
+    config::{Config, Kafka, Publish},
+    engine::WaitError,
     ingest::{SessionError, SessionSettings},
-    query::Topic,
-    state::Memory,
+    journal::ReadError,
     store::{Store, StoreError},
 };
 
 /// Topic of the plain copy.
 const COPY: &str = "bench.copy";
-/// One look at a consumer or producer.
+/// One look at a consumer.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long nothing may happen before it is given up.
 const STUCK: Duration = Duration::from_secs(60);
-/// Steady rate at which the latency is measured, readings/s.
-const STEADY_PER_S: usize = 10_000;
-/// How long interventions of the last readings may take.
-const STRAGGLERS: Duration = Duration::from_secs(1);
+
+/// The logs that are measured, empty.
+#[derive(Debug)]
+pub struct Logs {
+    /// What the journal is.
+    pub journal: String,
+    /// Contact points of the database, where it is in one.
+    pub database: Option<String>,
+    /// The log whose outputs are published plainly.
+    pub plain: Store,
+    /// The log whose outputs are published in transactions.
+    pub transactional: Store,
+}
 
 /// The figures.
 #[derive(Debug, Clone, Serialize)]
@@ -64,10 +71,18 @@ pub struct BusFigures {
     pub piped_per_s: f64,
     /// The pipeline over the plain copy.
     pub ratio: f64,
+    /// The same with outputs in transactions.
+    pub transactional_per_s: f64,
     /// Processor time of this process a reading, every stage and both clients, us.
     pub client_us_per_reading: f64,
+    /// Of this by its threads, numbers left out, us.
+    pub threads_us_per_reading: BTreeMap<String, f64>,
     /// Processor time of the servers a reading, us.
     pub servers_us_per_reading: BTreeMap<String, f64>,
+    /// Reading the whole journal, MB of chunks a second.
+    pub scanned_mb_per_s: f64,
+    /// Claiming and opening a partition of an empty log.
+    pub claim: Latency,
     /// From a reading's production to its intervention on the topic, at 10,000 readings/s.
     pub visible: Latency,
 }
@@ -84,12 +99,21 @@ pub enum BusBenchError {
     /// The log.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The log.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The cores.
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The cores.
     #[error(transparent)]
     Cores(#[from] WaitError),
+    /// A worker.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A file beside the log.
+    #[error("could not write the workers' settings: {0}")]
+    Io(#[from] std::io::Error),
     /// A registry.
     #[error(transparent)]
     Registry(#[from] kafka::RegistryError),
@@ -105,47 +129,48 @@ pub enum BusBenchError {
 ///
 /// # Errors
 ///
-/// The brokers or the log do not work.
+/// The brokers or a log do not work.
 pub fn run(
-    store: Store,
-    journal: String,
+    logs: Logs,
     load: &Load,
     config: &Config,
     settings: &SessionSettings,
     mut say: impl FnMut(&str),
 ) -> Result<BusFigures, BusBenchError> {
-    let mut config = config.clone();
-    config.kafka.prefix = format!("{}bench-{}.", config.kafka.prefix, std::process::id());
-    let partitions = store.layout().partitions;
-    make_topics(&config.kafka, partitions)?;
+    let Logs { journal, database, plain, transactional } = logs;
+    let partitions = plain.layout().partitions;
+    let of = |name: &str, publish| own_topics(config, name, publish, partitions);
+    let config = of("", Publish::Plain)?;
     let records = Records::of(load, partitions, &config.kafka)?;
     let split = records.0.len() * 3 / 4;
+    let listening =
+        [("kafka", config.kafka.brokers.clone()), ("database", database.unwrap_or_default())];
     say("producing");
-    let mut feeder = Feeder::new(&config.kafka)?;
-    for profile in load.profiles() {
-        let document = super::http::profile_document(&profile);
-        feeder.profile(&document, &profile)?;
-    }
-    feeder.finish()?;
-    let producer = producer(&config.kafka)?;
-    let readings = config.kafka.topic(Input::Readings.as_str());
-    let started = Instant::now();
-    records.produce(0..split, &producer, &readings)?;
-    let produced_per_s = split as f64 / started.elapsed().as_secs_f64();
+    let producer = clients::producer(&config.kafka)?;
+    let produced_per_s = produce(load, &records, split, &producer, &config.kafka)?;
     say("a plain copy");
-    let copied_per_s = copy(&config.kafka, partitions, split)?;
+    let copied_per_s = clients::copy(&config.kafka, partitions, split)?;
     say("every stage");
-    let pipe = Pipe::start(store, &config, settings)?;
-    let (began, cpu, servers) = (Instant::now(), cpu_seconds(), server_seconds());
-    pipe.feed()?;
-    pipe.wait(split)?;
-    let took = began.elapsed().as_secs_f64();
+    let pipe = Pipe::start(plain, &config, settings)?;
+    let (threads, servers) = (servers::threads(), servers::servers(&listening));
+    let cpu = cpu_seconds();
+    let piped_per_s = bulk(&pipe, split)?;
     let client_us_per_reading = (cpu_seconds() - cpu) * 1e6 / split as f64;
-    let servers_us_per_reading = since(&servers, split);
+    let threads_us_per_reading = servers::us_each(&threads, servers::threads(), split);
+    let servers = servers::us_each(&servers, servers::servers(&listening), split);
+    say("the journal read");
+    let (bytes, took) = pipe.scan()?;
     say("from reading to intervention, 10,000 readings/s");
-    let visible = visible(&config.kafka, partitions, &records, split, &producer)?;
+    pipe.publish_on()?;
+    let visible = steady::visible(&config.kafka, partitions, &records, split, &producer)?;
+    let claim = Latency::of(pipe.claims.clone());
     pipe.stop()?;
-    let piped_per_s = split as f64 / took;
+    say("every stage, outputs in transactions");
+    let config = of("transactional.", Publish::Transactional)?;
+    produce(load, &records, split, &producer, &config.kafka)?;
+    let pipe = Pipe::start(transactional, &config, settings)?;
+    let transactional_per_s = bulk(&pipe, split)?;
+    pipe.stop()?;
     Ok(BusFigures {
         readings: split,
         partitions,
@@ -154,242 +179,62 @@ pub fn run(
         copied_per_s,
         piped_per_s,
         ratio: piped_per_s / copied_per_s,
+        transactional_per_s,
         client_us_per_reading,
-        servers_us_per_reading,
+        threads_us_per_reading,
+        servers_us_per_reading: servers,
+        scanned_mb_per_s: bytes as f64 / 1e6 / took.as_secs_f64(),
+        claim,
         visible: Latency::of(visible),
     })
 }
 
-fn make_topics(kafka: &Kafka, partitions: u16) -> Result<(), BusBenchError> {
-    let mut plan = kafka::plan(kafka, partitions);
-    plan.push(kafka::Plan { topic: kafka.topic(COPY), ..plan[0].clone() });
-    let (_, faults) = kafka::apply(kafka, &plan)?;
+/// Lets the readings in and waits until all is published; readings a second.
+fn bulk(pipe: &Pipe, readings: usize) -> Result<f64, BusBenchError> {
+    let began = Instant::now();
+    pipe.feed();
+    pipe.wait(readings)?;
+    Ok(readings as f64 / began.elapsed().as_secs_f64())
+}
+
+/// Makes topics that no other run has, and tells how they are used.
+fn own_topics(
+    config: &Config,
+    name: &str,
+    publish: Publish,
+    partitions: u16,
+) -> Result<Config, BusBenchError> {
+    let mut config = config.clone();
+    config.kafka.prefix = format!("{}bench-{}.{name}", config.kafka.prefix, std::process::id());
+    config.kafka.publish = publish;
+    let mut plan = kafka::plan(&config.kafka, partitions);
+    plan.push(kafka::Plan { topic: config.kafka.topic(COPY), ..plan[0].clone() });
+    let (_, faults) = kafka::apply(&config.kafka, &plan)?;
     match faults.first() {
-        None => Ok(()),
+        None => Ok(config),
         Some(fault) => Err(BusBenchError::Topics(fault.to_string())),
     }
 }
 
-/// Readings as records: partition, key, value.
-struct Records(Vec<(PartitionId, Vec<u8>, Vec<u8>)>);
-
-impl Records {
-    fn of(load: &Load, partitions: u16, kafka: &Kafka) -> Result<Self, BusBenchError> {
-        let id = Schemas::new(&kafka.registry_url).today()?;
-        let record = |datum: &[u8]| {
-            // What no door can read has no envelope, and is keyed by its bytes.
-            let key = Envelope::get(&mut &*datum).map_or_else(
-                |_| datum.to_vec(),
-                |envelope| partition_key(envelope.tenant, envelope.user_id).as_bytes().to_vec(),
-            );
-            let partition = murmur2_partition(&key, partitions);
-            let value = [&[0][..], &id.to_be_bytes(), datum].concat();
-            (partition, key, value)
-        };
-        Ok(Self(load.avro().map(record).collect()))
-    }
-
-    fn produce(
-        &self,
-        range: std::ops::Range<usize>,
-        producer: &BaseProducer,
-        topic: &str,
-    ) -> Result<(), BusBenchError> {
-        for (partition, key, value) in &self.0[range] {
-            send(producer, topic, i32::from(partition.0), key, value)?;
-        }
-        flush(producer)
-    }
-}
-
-fn send(
-    producer: &BaseProducer,
-    topic: &str,
-    partition: i32,
-    key: &[u8],
-    value: &[u8],
-) -> Result<(), BusBenchError> {
-    let mut record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
-    loop {
-        match producer.send(record) {
-            Ok(()) => return Ok(()),
-            Err((error, back)) => {
-                if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                    return Err(error.into());
-                }
-                producer.poll(Duration::from_millis(1));
-                record = back;
-            }
-        }
-    }
-}
-
-/// The crate's own flush waits in steps of 100 ms.
-fn flush(producer: &BaseProducer) -> Result<(), BusBenchError> {
-    let since = Instant::now();
-    while producer.in_flight_count() > 0 {
-        producer.poll(Duration::from_micros(500));
-        if since.elapsed() > STUCK {
-            return Err(BusBenchError::Stuck("records went to the brokers"));
-        }
-    }
-    Ok(())
-}
-
-fn producer(kafka: &Kafka) -> Result<BaseProducer, BusBenchError> {
-    Ok(kafka.producer().create()?)
-}
-
-/// A consumer of a whole topic from its beginning, in the settings of our own.
-fn consumer(kafka: &Kafka, topic: &str, partitions: u16) -> Result<BaseConsumer, BusBenchError> {
-    let mut config: ClientConfig = kafka.client();
-    config.set("group.id", "zeitgeber-bench").set("fetch.queue.backoff.ms", "2");
-    config.set("enable.auto.commit", "false");
-    let consumer: BaseConsumer = config.create()?;
-    let mut from = TopicPartitionList::new();
-    for partition in 0..partitions {
-        from.add_partition_offset(topic, i32::from(partition), Offset::Offset(0))?;
-    }
-    consumer.assign(&from)?;
-    Ok(consumer)
-}
-
-/// Copies so many records; records a second.
-fn copy(kafka: &Kafka, partitions: u16, records: usize) -> Result<f64, BusBenchError> {
-    let consumer = consumer(kafka, &kafka.topic(Input::Readings.as_str()), partitions)?;
-    let (producer, to) = (producer(kafka)?, kafka.topic(COPY));
-    let (mut copied, mut moved, mut began) = (0, Instant::now(), None);
-    while copied < records {
-        let Some(message) = consumer.poll(LOOK) else {
-            if moved.elapsed() > STUCK {
-                return Err(BusBenchError::Stuck("records were copied"));
-            }
-            continue;
-        };
-        let message = message?;
-        began.get_or_insert_with(Instant::now);
-        let (key, value) = (message.key().unwrap_or(b""), message.payload().unwrap_or(b""));
-        send(&producer, &to, message.partition(), key, value)?;
-        copied += 1;
-        moved = Instant::now();
-        if copied % 1_000 == 0 {
-            producer.poll(Duration::ZERO);
-        }
-    }
-    flush(&producer)?;
-    Ok(records as f64 / began.map_or(f64::NAN, |began| began.elapsed().as_secs_f64()))
-}
-
-/// Every stage between the topics.
-struct Pipe {
-    engine: Engine,
-    publisher: Publisher,
-    inputs: Inputs,
-}
-
-impl Pipe {
-    fn start(
-        store: Store,
-        config: &Config,
-        settings: &SessionSettings,
-    ) -> Result<Self, BusBenchError> {
-        let meter = std::sync::Arc::new(Meter::default());
-        let publisher = Publisher::new(&config.kafka, &meter)?;
-        let settings = SessionSettings { outcomes: OutcomeDetail::Counts, ..settings.clone() };
-        let bounds = EngineSettings { pending_bytes: 256 << 20, pending_requests: 1_024 };
-        let engine = Engine::start(store, &settings, bounds, publisher.listener())?;
-        let handle = engine.handle();
-        let input_settings = InputSettings {
-            kafka: Kafka { inputs: Format::Avro, ..config.kafka.clone() },
-            bytes_max: config.line_bytes_max(),
-            clock: config.clock.mode,
-        };
-        let configuration = config.configuration();
-        for partition in handle.store().partitions() {
-            let journal = handle.journal();
-            let (tail, held, _) = handle.store().open_partition(partition, Memory::UNBOUNDED)?;
-            publisher.open(partition, &journal)?;
-            handle.adopt(held, tail, &configuration)?;
-        }
-        let inputs = Inputs::start(&input_settings, handle, &meter)?;
-        Ok(Self { engine, publisher, inputs })
-    }
-
-    /// Lets the records in.
-    fn feed(&self) -> Result<(), BusBenchError> {
-        let handle = self.engine.handle();
-        for partition in handle.store().partitions() {
-            self.inputs.open(partition, &handle.journal().tail(partition));
-        }
-        Ok(())
-    }
-
-    /// Waits until so many readings are durable.
-    fn wait(&self, readings: usize) -> Result<(), BusBenchError> {
-        let (mut seen, mut moved) = (0, Instant::now());
-        loop {
-            let counts = self.engine.handle().counts();
-            let now = counts.accepted + counts.refused + counts.repeats;
-            if now >= readings as u64 {
-                return Ok(());
-            }
-            if now > seen {
-                (seen, moved) = (now, Instant::now());
-            } else if moved.elapsed() > STUCK {
-                return Err(BusBenchError::Stuck("readings went through the stages"));
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    fn stop(self) -> Result<(), BusBenchError> {
-        self.inputs.stop();
-        self.engine.close()?;
-        self.publisher.stop();
-        Ok(())
-    }
-}
-
-/// Times from a reading's production to its intervention on the topic.
-fn visible(
-    kafka: &Kafka,
-    partitions: u16,
+/// Everybody's profile and the first readings; readings a second.
+fn produce(
+    load: &Load,
     records: &Records,
-    from: usize,
+    readings: usize,
     producer: &BaseProducer,
-) -> Result<Vec<Duration>, BusBenchError> {
-    let seen = consumer(kafka, &kafka.output(Topic::Interventions), partitions)?;
-    let stop = AtomicBool::new(false);
-    let readings = kafka.topic(Input::Readings.as_str());
-    std::thread::scope(|scope| {
-        let watching = scope.spawn(|| {
-            let mut came = Vec::new();
-            while !stop.load(Ordering::Relaxed) {
-                if let Some(Ok(message)) = seen.poll(LOOK) {
-                    let input = message.payload().and_then(kafka::input_id_of);
-                    came.extend(input.map(|id| (id, Instant::now())));
-                }
-            }
-            came
-        });
-        let mut sent = HashMap::new();
-        let began = Instant::now();
-        for (number, (partition, key, value)) in records.0[from..].iter().enumerate() {
-            let due = Duration::from_secs_f64(number as f64 / STEADY_PER_S as f64);
-            while began.elapsed() < due {
-                producer.poll(Duration::from_micros(200));
-            }
-            if let Ok(envelope) = Envelope::get(&mut &value[5..]) {
-                sent.insert(envelope.id.to_owned(), Instant::now());
-            }
-            send(producer, &readings, i32::from(partition.0), key, value)?;
-        }
-        flush(producer)?;
-        std::thread::sleep(STRAGGLERS);
-        stop.store(true, Ordering::Relaxed);
-        let came = watching.join().unwrap_or_default();
-        let took =
-            |(id, at): &(String, Instant)| Some(at.saturating_duration_since(*sent.get(id)?));
-        Ok(came.iter().filter_map(took).collect())
-    })
+    kafka: &Kafka,
+) -> Result<f64, BusBenchError> {
+    profiles(load, kafka)?;
+    let began = Instant::now();
+    records.produce(0..readings, producer, &kafka.topic(Input::Readings.as_str()))?;
+    Ok(readings as f64 / began.elapsed().as_secs_f64())
+}
+
+fn profiles(load: &Load, kafka: &Kafka) -> Result<(), BusBenchError> {
+    let mut feeder = Feeder::new(kafka)?;
+    for profile in load.profiles() {
+        feeder.profile(&super::http::profile_document(&profile), &profile)?;
+    }
+    feeder.finish()?;
+    Ok(())
 }

@@ -23,14 +23,15 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinSet, time};
 
-use super::{Latency, load::Load};
+use super::{
+    Latency,
+    load::Load,
+    server::{Server, ServerError},
+};
 use crate::door::profile::Profile;
 
-mod server;
 mod wire;
 
-use server::Server;
-pub use server::ServerError;
 use wire::{Connection, Stream};
 
 /// Readings of one request in the batch runs.
@@ -85,7 +86,7 @@ pub enum HttpBenchError {
 
 /// Runs everything against a server on `dir`. `say` hears what is going on.
 pub fn run(dir: &Path, load: &Load, say: impl FnMut(&str)) -> Result<HttpFigures, HttpBenchError> {
-    let server = Server::start(dir)?;
+    let server = Server::start(["--data-dir".as_ref(), dir.as_os_str()])?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let figures = runtime.block_on(measure(&server, load, say));
     server.stop()?;

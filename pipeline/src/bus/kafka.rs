@@ -148,6 +148,11 @@ impl Kafka {
             .set("reconnect.backoff.max.ms", "1000")
             .set("statistics.interval.ms", "1000")
             .set("topic.metadata.propagation.max.ms", "60000");
+        self.passed_through(config)
+    }
+
+    /// The settings of librdkafka that whoever runs this gave: they win over ours.
+    fn passed_through(&self, mut config: ClientConfig) -> ClientConfig {
         for (name, value) in &self.settings {
             config.set(name, value);
         }
@@ -165,7 +170,7 @@ impl Kafka {
             .set("auto.offset.reset", "error")
             // Once the local queue is full the default sleeps for a second.
             .set("fetch.queue.backoff.ms", "2");
-        config
+        self.passed_through(config)
     }
 
     /// What a producer is made with.
@@ -186,7 +191,7 @@ impl Kafka {
             .set("queue.buffering.max.kbytes", "131072")
             // Only where no partition is named; ours always are.
             .set("partitioner", "murmur2_random");
-        config
+        self.passed_through(config)
     }
 
     pub(crate) fn fault(

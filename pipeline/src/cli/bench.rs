@@ -34,6 +34,8 @@ mod tasks;
     zeitgeber bench --people 20000 --readings 4000000 --json\n  \
     zeitgeber bench --http\n  \
     zeitgeber bench --kafka --people 2000 --readings 800000 --set kafka.brokers=127.0.0.1:9092\n  \
+    zeitgeber bench --kafka --journal scylla://127.0.0.1:9042/zeitgeber\n  \
+    zeitgeber bench --kafka --journal scylla://127.0.0.1:9042/zeitgeber --workers\n  \
     zeitgeber bench --tasks --agents 1000")]
 pub(super) struct Args {
     /// People
@@ -53,6 +55,15 @@ pub(super) struct Args {
     #[cfg(feature = "cluster")]
     #[arg(long, conflicts_with_all = ["http", "tasks"])]
     kafka: bool,
+    /// With --kafka: the log in ScyllaDB or Cassandra, in keyspaces beside this one,
+    /// `scylla://HOST:PORT[,HOST:PORT…]/KEYSPACE`
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "URL", requires = "kafka")]
+    journal: Option<String>,
+    /// With --kafka and --journal: how long 64 partitions pause when a worker comes, stops or dies
+    #[cfg(feature = "cluster")]
+    #[arg(long, requires = "journal")]
+    workers: bool,
     /// Measure tasks and agents instead, in process: submitted, assigned, completed, durable
     #[arg(long, conflicts_with_all = ["people", "readings"])]
     tasks: bool,
@@ -93,8 +104,14 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         return service(args, &figures?);
     }
     #[cfg(feature = "cluster")]
+    if let (true, Some(journal)) = (args.workers, &args.journal) {
+        let figures = bus::measure_workers(plan, &config, &dir, journal);
+        remove_unless_kept(args, &temporary)?;
+        return bus::show_workers(&figures?, args.json);
+    }
+    #[cfg(feature = "cluster")]
     if args.kafka {
-        let figures = bus::measure(plan, &config, &dir);
+        let figures = bus::measure(plan, &config, &dir, args.journal.as_deref());
         remove_unless_kept(args, &temporary)?;
         return bus::show(&figures?, args.json);
     }

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use zeitgeber::journal::cql::{MigrationState, TableOptions, apply, check, doubts};
+use zeitgeber::{
+    config::Config,
+    journal::cql::{MigrationState, TableOptions, apply, check, doubts},
+};
 
 use super::{Failure, Layers, database, say, session};
 
@@ -45,22 +48,22 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         What::Check(at) => (at, false),
     };
     let connect = database::connect(&at.journal, &config.cql)?;
-    let migrations = if applies {
-        let options = TableOptions {
-            replication: config.cql.replication,
-            keyspace: config.cql.keyspace_options.clone(),
-            table: config.cql.table_options.clone(),
-        };
-        apply(&connect, &options)?
-    } else {
-        check(&connect)?
-    };
+    let migrations = if applies { apply(&connect, &options(&config))? } else { check(&connect)? };
     for doubt in doubts(&connect)? {
         say::note(&format!("warning: {doubt}"));
     }
     print(at, &migrations)?;
     let all = migrations.iter().all(|migration| migration.is_applied);
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What tables are made with.
+pub(super) fn options(config: &Config) -> TableOptions {
+    TableOptions {
+        replication: config.cql.replication,
+        keyspace: config.cql.keyspace_options.clone(),
+        table: config.cql.table_options.clone(),
+    }
 }
 
 fn print(at: &At, migrations: &[MigrationState]) -> Result<(), Failure> {

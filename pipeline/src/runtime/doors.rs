@@ -55,7 +55,10 @@ pub type Released = Receiver<(Tail, Partition)>;
 
 /// The doors of all cores, for as many threads as like.
 #[derive(Debug, Clone)]
-pub struct CoreDoors(pub(super) Vec<CoreDoor>);
+pub struct CoreDoors {
+    pub(super) cores: Vec<CoreDoor>,
+    pub(super) spent: Receiver<Batch>,
+}
 
 impl Work {
     /// How much it weighs: its inputs.
@@ -72,13 +75,18 @@ impl Work {
 pub(super) type Share = Vec<(PartitionId, Batch)>;
 
 impl CoreDoors {
+    /// An empty batch, with the memory of one that is done with where there is one.
+    pub fn empty_batch(&self) -> Batch {
+        self.spent.try_recv().unwrap_or_default()
+    }
+
     /// Hands batches to their partitions' cores; waits while a core is behind.
     pub fn submit(&self, batches: Vec<(PartitionId, Batch)>) -> Result<(), Stopped> {
-        let mut shares: Vec<Share> = self.0.iter().map(|_| Vec::new()).collect();
+        let mut shares: Vec<Share> = self.cores.iter().map(|_| Vec::new()).collect();
         for (partition, batch) in batches {
-            shares[usize::from(partition.0) % self.0.len()].push((partition, batch));
+            shares[usize::from(partition.0) % self.cores.len()].push((partition, batch));
         }
-        for (core, share) in self.0.iter().zip(shares) {
+        for (core, share) in self.cores.iter().zip(shares) {
             if !share.is_empty() {
                 core.work.send(Work::Take(share)).map_err(|_| Stopped)?;
             }
@@ -101,12 +109,12 @@ impl CoreDoors {
     }
 
     fn core(&self, partition: PartitionId) -> &CoreDoor {
-        &self.0[usize::from(partition.0) % self.0.len()]
+        &self.cores[usize::from(partition.0) % self.cores.len()]
     }
 
     /// How busy each core is.
     pub fn loads(&self) -> impl Iterator<Item = CoreLoad> {
-        self.0.iter().map(|core| CoreLoad {
+        self.cores.iter().map(|core| CoreLoad {
             queued: core.work.len(),
             busy: Duration::from_nanos(core.busy_ns.load(Ordering::Relaxed)),
         })
@@ -114,7 +122,7 @@ impl CoreDoors {
 
     /// Tells every core the time. One that is behind hears of it the next time.
     pub fn tick(&self, now_ms: i64) {
-        for core in &self.0 {
+        for core in &self.cores {
             drop(core.work.try_send(Work::Tick(now_ms)));
         }
     }

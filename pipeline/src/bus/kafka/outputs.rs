@@ -3,6 +3,8 @@
 //! The value is where and whose the event is, then its payload as it stands in the log, so that
 //! writing it is copying. The key is the person's or the pool's, the partition the log's own.
 
+use std::{borrow::Cow, fmt::Write};
+
 use rdkafka::message::{Header, OwnedHeaders};
 use zeitgeber_schemas::{
     SchemaId, Unreadable, partition_key,
@@ -33,7 +35,10 @@ pub(super) struct Encoder {
     format: Format,
     /// By the number of the event's schema.
     ids: Vec<u32>,
-    log: String,
+    /// The id of the last record: the log's name, a colon, the position.
+    id: String,
+    /// Where the position begins in it.
+    position_at: usize,
     value: Vec<u8>,
     key: Vec<u8>,
 }
@@ -53,7 +58,9 @@ pub(super) fn log_name(log_id: [u8; 16]) -> String {
 
 impl Encoder {
     pub(super) fn new(format: Format, ids: Vec<u32>, log_id: [u8; 16]) -> Self {
-        Self { format, ids, log: log_name(log_id), value: Vec::new(), key: Vec::new() }
+        let id = format!("{}:", log_name(log_id));
+        let position_at = id.len();
+        Self { format, ids, id, position_at, value: Vec::new(), key: Vec::new() }
     }
 
     /// The topic of an event that is published: sealed ones are nobody else's to read.
@@ -68,7 +75,10 @@ impl Encoder {
         index: u64,
         event: &EventRef<'_>,
     ) -> Result<Output<'_>, QueryError> {
-        let user_id = met.user_id();
+        let user_id = match met.subject {
+            Some(subject) => Some(Cow::Borrowed(&*subject.user_id)),
+            None => met.user_id().map(Cow::Owned),
+        };
         self.key.clear();
         match &user_id {
             Some(user_id) => {
@@ -119,16 +129,16 @@ impl Encoder {
         out.extend_from_slice(event.payload);
     }
 
-    fn headers(&self, met: &Visit<'_>, index: u64, schema: SchemaId) -> OwnedHeaders {
-        let position = met.position(index).to_string();
-        let id = format!("{}:{position}", self.log);
+    fn headers(&mut self, met: &Visit<'_>, index: u64, schema: SchemaId) -> OwnedHeaders {
+        self.id.truncate(self.position_at);
+        write!(self.id, "{}", met.position(index)).expect("text takes any text");
         let media = match self.format {
             Format::Avro => "application/vnd.confluent.avro",
             Format::Json => "application/json",
         };
         let mut headers = OwnedHeaders::new_with_capacity(4)
-            .insert(header(HEADER_ID, &id))
-            .insert(header(HEADER_POSITION, &position))
+            .insert(header(HEADER_ID, &self.id))
+            .insert(header(HEADER_POSITION, &self.id[self.position_at..]))
             .insert(header(HEADER_SCHEMA, schema.as_str()))
             .insert(header(HEADER_CONTENT_TYPE, media));
         let source = (met.entry.source as usize).checked_sub(1);

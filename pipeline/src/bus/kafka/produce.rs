@@ -24,7 +24,8 @@ use super::{
 };
 use crate::config::Kafka;
 
-/// How long one look at the deliveries takes.
+/// Pause between two looks at the deliveries. It is slept: librdkafka counts in milliseconds, and
+/// asked to wait for less does not wait at all.
 const LOOK: Duration = Duration::from_micros(500);
 /// How long a full queue is waited for before the caller hears of it.
 const FULL_WAIT: Duration = Duration::from_millis(200);
@@ -127,7 +128,7 @@ impl Press {
                 Ok(()) => break,
                 Err((error, back)) => match not_sent(error) {
                     NotSent::Full if since.elapsed() < FULL_WAIT => {
-                        self.producer.poll(LOOK);
+                        self.look();
                         next = back;
                     }
                     other => return Err(other),
@@ -143,6 +144,11 @@ impl Press {
     /// Looks at deliveries.
     pub(super) fn poll(&self) {
         self.producer.poll(Duration::ZERO);
+    }
+
+    fn look(&self) {
+        std::thread::sleep(LOOK);
+        self.poll();
     }
 
     /// Records that were not delivered since they were last asked for.
@@ -163,7 +169,7 @@ impl Press {
             if since.elapsed() > time {
                 return false;
             }
-            self.producer.poll(LOOK);
+            self.look();
         }
         self.producer.poll(Duration::ZERO);
         true

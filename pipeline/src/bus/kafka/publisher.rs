@@ -180,10 +180,15 @@ impl Publisher {
     /// Publishes a partition up to a position and no further. Waits a moment for that, so that
     /// whoever opens it next finds everything there; what takes longer is published meanwhile.
     pub fn close(&self, partition: PartitionId, until: u64) {
+        // Its end is the word.
+        let _ = self.let_go(partition, until).recv_timeout(CLOSE_WAIT);
+    }
+
+    /// As [`Self::close`] without waiting: the channel ends when it is done.
+    pub fn let_go(&self, partition: PartitionId, until: u64) -> Receiver<()> {
         let (waits, finished) = bounded(0);
         self.end_route(partition, Work::Close { partition, until, waits });
-        // Its end is the word.
-        let _ = finished.recv_timeout(CLOSE_WAIT);
+        finished
     }
 
     /// Publishes nothing more of a partition: another node does.

@@ -76,7 +76,8 @@ pub(super) struct Worker {
     /// The one partition of a worker that publishes in transactions.
     own: Option<PartitionId>,
     log: String,
-    topics: BTreeMap<Topic, String>,
+    /// Their names, in order.
+    topics: [String; Topic::ALL.len()],
     encoder: Encoder,
     names: Arc<Names>,
     clients: Option<(Press, Tails)>,
@@ -97,7 +98,7 @@ impl Worker {
     ) -> Self {
         let (settings, log_id) = (publisher.settings.clone(), journal.layout().log_id);
         Self {
-            topics: Topic::ALL.into_iter().map(|topic| (topic, settings.output(topic))).collect(),
+            topics: Topic::ALL.map(|topic| settings.output(topic)),
             encoder: Encoder::new(settings.outputs, publisher.ids.clone(), log_id),
             settings,
             routes: Arc::clone(&publisher.routes),
@@ -237,7 +238,7 @@ impl Worker {
         let mut send = |topic: Topic, met: &Visit<'_>, index: u64, event: &EventRef<'_>| {
             let output = encoder.record(met, index, event)?;
             let record = Outgoing {
-                topic: &topics[&topic],
+                topic: &topics[topic as usize],
                 partition,
                 key: output.key,
                 value: output.value,

@@ -1,9 +1,9 @@
 //! The measured server: this program, as a child.
 
 use std::{
+    ffi::OsStr,
     fs, io,
     net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -39,12 +39,15 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(dir: &Path) -> Result<Self, ServerError> {
+    /// Starts it with these arguments besides where it listens.
+    pub(super) fn start<A: AsRef<OsStr>>(
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Self, ServerError> {
         // Free a moment ago: nobody else on this machine is likely to take it in between.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = Command::new(std::env::current_exe()?)
-            .args(["serve", "--data-dir"])
-            .arg(dir)
+            .arg("serve")
+            .args(arguments)
             .args(["--set", &format!("service.listen=\"{address}\"")])
             .args(["--set", "clock.mode=\"inputs\""])
             .stdin(Stdio::null())
@@ -70,13 +73,20 @@ impl Server {
 
     /// Processor time so far, from `/proc/PID/stat` (fields 14 and 15, in 1/100 s).
     pub(super) fn cpu_seconds(&self) -> f64 {
-        super::super::cpu_seconds_of(&self.child.id().to_string())
+        super::cpu_seconds_of(&self.child.id().to_string())
     }
 
     /// Resident memory now, MiB.
     pub(super) fn rss_mib(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        super::super::status_mib(&status.unwrap_or_default(), "VmRSS:")
+        super::status_mib(&status.unwrap_or_default(), "VmRSS:")
+    }
+
+    /// Ends it without its knowing.
+    pub(super) fn kill(mut self) -> Result<(), ServerError> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Asks it to stop, and waits for it.
