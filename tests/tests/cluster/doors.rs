@@ -64,23 +64,23 @@ fn files_sent_to_a_door_are_queued_and_refused_as_they_are_at_any_other() {
     let (file, log) = (dir.path().join("lines.jsonl"), dir.path().join("log"));
     let lines = [&sample_lines()[..300], &refused_lines()].concat();
     write_lines(&file, &lines);
-    let to = |command: &str| {
+    let to = |command: &[&str]| {
         let mut sending = zeitgeber();
-        sending.args([command, "--json", "--to", &door.url("")]);
+        sending.args(command).args(["--json", "--to", &door.url("")]);
         sending
     };
-    let sent = json(to("ingest").args(["--as", "profiles"]).arg(&users));
+    let sent = json(to(&["ingest"]).args(["--as", "profiles"]).arg(&users));
     assert_eq!((&sent["queued"], &sent["profiles"]), (&20.into(), &20.into()), "{sent}");
     cluster.until_read();
-    let sent = json(to("ingest").arg(&file));
+    let sent = json(to(&["ingest"]).arg(&file));
     assert_eq!(sent["queued"], lines.len(), "{sent}");
     assert_eq!(sent["accepted"], 0, "what becomes of them is not known yet: {sent}");
     let outcomes = dir.path().join("outcomes.jsonl");
-    let said = refused(to("ingest").arg(&file).arg("--outcomes").arg(&outcomes));
+    let said = refused(to(&["ingest"]).arg(&file).arg("--outcomes").arg(&outcomes));
     assert!(said.contains("tells no outcomes: leave --outcomes"), "{said}");
-    let put = json(to("profile").args(["ada", "--zone", "Europe/Berlin"]));
+    let put = json(&mut to(&["profile", "ada", "--zone", "Europe/Berlin"]));
     assert!(put["changed"].is_null(), "nobody knows yet: {put}");
-    let given = json(to("tasks").args(["submit", "scan-1"]));
+    let given = json(&mut to(&["tasks", "submit", "scan-1"]));
     assert_eq!(given["outcome"], "queued", "{given}");
     cluster.until_read();
     worker.stop();

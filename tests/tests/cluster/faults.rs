@@ -122,13 +122,25 @@ impl<'a> Crew<'a> {
         for (number, fault) in plan.faults.clone().into_iter().enumerate() {
             // Half of them meet workers that have just settled, the others whatever is.
             if plan.draws.next(2) == 0 {
-                let all = (self.workers.len(), usize::from(PARTITIONS));
-                self.cluster.until("all is owned", |status| owners(status) == all);
+                let all = usize::from(PARTITIONS);
+                self.cluster.until("all is owned", |status| owners(status).1 == all);
             }
             plan.draws.pause(PAUSE_MS);
             println!("{number}: {fault:?}");
             self.befall(fault, &mut plan.draws);
+            self.revive();
         }
+    }
+
+    /// Starts those again that ended by themselves, as whoever keeps services running does: one
+    /// that starts while the broker is away says so and ends.
+    fn revive(&mut self) {
+        let workers = std::mem::take(&mut self.workers).into_iter();
+        let revive = |mut worker: Service| match worker.has_ended() {
+            true => worker.kill_and_restart(),
+            false => worker,
+        };
+        self.workers = workers.map(revive).collect();
     }
 
     fn befall(&mut self, fault: Fault, draws: &mut Draws) {
