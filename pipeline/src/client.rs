@@ -34,7 +34,7 @@ use ureq::{
 pub use address::Address;
 pub use batch::{Batch, Batches, Cut, Format, LINE_BYTES_MAX, Who};
 pub use error::{ClientError, Problem};
-pub use feed::{Answer, Door, Feed, Sent};
+pub use feed::{Answer, Answered, Door, Feed, Sent};
 pub use fleet::CommandTold;
 pub use pages::WalkError;
 pub use patience::Patience;

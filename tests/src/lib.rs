@@ -4,6 +4,7 @@
 //! sure that the binary is there and new, whichever test is run.
 
 pub mod dashboards;
+pub mod day;
 pub mod http;
 mod service;
 

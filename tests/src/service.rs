@@ -140,6 +140,15 @@ impl Service {
         }
     }
 
+    /// Whether it ended by itself.
+    ///
+    /// # Panics
+    ///
+    /// If the system does not tell.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked").is_some()
+    }
+
     /// Kills it with SIGKILL and starts it again on the same address and directory.
     ///
     /// # Panics

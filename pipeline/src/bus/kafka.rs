@@ -25,6 +25,7 @@ mod meter;
 mod outputs;
 mod produce;
 mod publisher;
+mod refused;
 mod registry;
 mod tails;
 mod topics;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde_json::json;
 #[cfg(feature = "service")]
-use zeitgeber::client::Client;
+use zeitgeber::client::{Answered, Client};
 use zeitgeber::{
     cycle::{Counts, OutcomeDetail},
     door::feedback::Feedback,
@@ -111,6 +111,8 @@ enum Fate {
     NotLearnt,
     Refused,
     Repeat,
+    #[cfg(feature = "service")]
+    Queued,
 }
 
 impl Fate {
@@ -132,6 +134,8 @@ impl Fate {
             Self::NotLearnt => "not learnt: the decision has an outcome, or its window is over",
             Self::Refused => "refused",
             Self::Repeat => "a repeat",
+            #[cfg(feature = "service")]
+            Self::Queued => "queued: the brokers have it",
         }
     }
 }
@@ -153,7 +157,10 @@ fn over_http(client: &Client, feedback: &Feedback) -> Result<Fate, Failure> {
     if let Some(corrects) = &body.corrects {
         document["corrects"] = corrects.as_str().into();
     }
-    let answer = client.give_feedback(&document)?;
+    let answer = match client.give_feedback(&document)? {
+        Answered::Told(answer) => answer,
+        Answered::Queued { .. } => return Ok(Fate::Queued),
+    };
     if answer.rejected > 0 {
         return Ok(Fate::Refused);
     } else if answer.accepted == 0 {

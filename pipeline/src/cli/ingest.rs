@@ -95,11 +95,18 @@ enum InputKind {
 struct Summary<'a> {
     files: &'a [FileReport],
     profiles: u64,
+    /// What a service handed on to a bus.
+    #[serde(skip_serializing_if = "is_zero")]
+    queued: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     threads: Option<usize>,
     seconds: f64,
     #[serde(flatten)]
     counts: Counted,
+}
+
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How many of what, as far as whoever prints it knows it.
@@ -208,7 +215,8 @@ fn log(
         #[cfg(feature = "cluster")]
         LogPlace::Database { .. } => format!("--journal {place}"),
     };
-    conclude(args, &Summary { files: &reports, profiles, threads, seconds, counts }, &place, stop)
+    let files = &reports;
+    conclude(args, &Summary { files, profiles, queued: 0, threads, seconds, counts }, &place, stop)
 }
 
 /// Prints the summary; the exit status is that of a command which a signal may have stopped.
@@ -367,6 +375,7 @@ fn print_summary(summary: &Summary<'_>, place: &str) -> Result<(), Failure> {
         summary.threads.map_or_else(String::new, |threads| format!(", {threads} core thread(s)")),
     );
     for (count, what) in [
+        (summary.queued, "queued: the brokers have them, and the log tells what becomes of each"),
         (counts.accepted, "readings accepted"),
         (counts.refused, "refused, kept as dead letters"),
         (counts.repeats, "exact repeats, counted"),

@@ -56,17 +56,19 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     let document = document(args)?;
     let profile = door::profile::profile(document.to_string().as_bytes())
         .map_err(|refusal| format!("{} ({})", refusal.detail, refusal.reason))?;
+    // None: a bus keeps it, and nobody knows yet.
     let changed = match args.target.place()? {
         Place::Log(dir) => {
             let config = session::config(layers)?;
             let mut writer = session::open(&dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
             writer.take(|intake| intake.take_profile(0, &profile))?;
             writer.settle()?;
-            writer.finish()?.counts.others > 0
+            Some(writer.finish()?.counts.others > 0)
         }
         #[cfg(feature = "service")]
         Place::Service(client) => {
-            client.put_profile(&args.tenant, &args.user, &document)?.outcome != "duplicate"
+            let put = client.put_profile(&args.tenant, &args.user, &document)?;
+            (!put.is_queued()).then(|| put.outcome != "duplicate")
         }
         #[cfg(not(feature = "service"))]
         Place::Service(none) => match none {},
@@ -74,7 +76,11 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     if args.json {
         say::json(&json!({ "user_id": args.user, "tenant": args.tenant, "changed": changed }))?;
     } else {
-        let what = if changed { "is in force" } else { "was in force already" };
+        let what = match changed {
+            Some(true) => "is in force",
+            Some(false) => "was in force already",
+            None => "is queued: it is in force once its partition's worker has read it",
+        };
         say::text(&format!("the profile of {} {what}\n", args.user))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -52,6 +52,19 @@ pub struct Answer {
     pub counts: Option<Counts>,
 }
 
+/// What a service says to a request, whether it writes the log or hands inputs on.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Answered {
+    /// All of it is durable.
+    Told(Answer),
+    /// A bus keeps it; what becomes of it is told by the log.
+    Queued {
+        /// How many inputs.
+        queued: u64,
+    },
+}
+
 /// What a service says of one input.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Told {
@@ -79,6 +92,8 @@ pub struct Sent {
     pub again: bool,
     /// Inputs larger than the service takes.
     pub unsent: u64,
+    /// Inputs that the service handed on to a bus.
+    pub queued: u64,
 }
 
 /// A thread that sends batches.
@@ -172,8 +187,11 @@ fn deliver(client: &Client, door: Door, batch: Batch) -> Result<Sent, ClientErro
         client.persist_noting(&call, &mut again)
     };
     let inputs = batch.inputs();
-    match answer.or_else(|error| Answer::of_refusal(error, inputs)) {
-        Ok(answer) => Ok(answer.told(&batch, again)),
+    match answer.or_else(|error| Answered::of_refusal(error, inputs)) {
+        Ok(Answered::Told(answer)) => Ok(answer.told(&batch, again)),
+        Ok(Answered::Queued { queued }) => {
+            Ok(Sent { inputs: inputs as u64, again, queued, ..Sent::default() })
+        }
         Err(error) if error.problem().is_some_and(|problem| problem.status == 413) => {
             match batch.clone().halves() {
                 Some((first, second)) => {
@@ -190,7 +208,7 @@ fn deliver(client: &Client, door: Door, batch: Batch) -> Result<Sent, ClientErro
 
 impl Client {
     /// Asks as [`Client::ask`] does, and notes whether an attempt that failed may have been taken.
-    fn persist_noting(&self, call: &Call<'_>, taken: &mut bool) -> Result<Answer, ClientError> {
+    fn persist_noting(&self, call: &Call<'_>, taken: &mut bool) -> Result<Answered, ClientError> {
         self.patience.persist(&self.stop, || {
             let answer = self.ask_once(call);
             *taken |= answer.as_ref().is_err_and(ClientError::may_have_been_taken);
@@ -199,7 +217,7 @@ impl Client {
     }
 }
 
-impl Answer {
+impl Answered {
     /// The refusal of a single input by a stage comes as a problem.
     pub(super) fn of_refusal(error: ClientError, inputs: usize) -> Result<Self, ClientError> {
         let reason = match &error {
@@ -208,9 +226,11 @@ impl Answer {
         };
         let Some(reason) = reason else { return Err(error) };
         let outcomes = vec![Told::refused(reason)];
-        Ok(Self { rejected: 1, outcomes, ..Self::default() })
+        Ok(Self::Told(Answer { rejected: 1, outcomes, ..Answer::default() }))
     }
+}
 
+impl Answer {
     fn too_large() -> Self {
         let outcomes = vec![Told::refused(Reason::Oversized)];
         Self { rejected: 1, outcomes, ..Self::default() }
@@ -230,7 +250,8 @@ impl Answer {
         let counts = self.counts();
         let tells = !batch.who.is_empty();
         let lines = self.outcomes.iter().filter(|_| tells).map(|told| told.outcome(batch));
-        Sent { inputs: batch.inputs() as u64, counts, lines: lines.collect(), again, unsent: 0 }
+        let (inputs, lines) = (batch.inputs() as u64, lines.collect());
+        Sent { inputs, counts, lines, again, ..Sent::default() }
     }
 
     fn unsent(self, batch: &Batch) -> Sent {
@@ -273,7 +294,7 @@ impl Sent {
     pub fn too_long(line: u64) -> Self {
         let counts = Counts { refused: 1, ..Counts::default() };
         let lines = vec![LineOutcome::refused(line, None, None, Reason::Oversized)];
-        Self { inputs: 1, counts, lines, again: false, unsent: 1 }
+        Self { inputs: 1, counts, lines, unsent: 1, ..Self::default() }
     }
 
     fn add(&mut self, other: Self) {
@@ -282,5 +303,6 @@ impl Sent {
         self.lines.extend(other.lines);
         self.again |= other.again;
         self.unsent += other.unsent;
+        self.queued += other.queued;
     }
 }

@@ -12,7 +12,7 @@ use super::{ANSWER, Call, Client, ClientError, WalkError};
 /// What became of one input of a pool.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct CommandTold {
-    /// `accepted`, `duplicate` or `rejected`.
+    /// `accepted`, `duplicate`, `rejected`, or `queued` where a bus keeps it.
     pub outcome: String,
     /// Why it was rejected.
     #[serde(default)]
@@ -26,7 +26,13 @@ pub struct CommandTold {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Answered {
-    List { outcomes: Vec<CommandTold> },
+    List {
+        outcomes: Vec<CommandTold>,
+    },
+    Queued {
+        #[serde(rename = "queued")]
+        _inputs: u64,
+    },
     One(CommandTold),
 }
 
@@ -61,6 +67,7 @@ impl Client {
         });
         match answered {
             Ok(Answered::One(told)) => Ok(told),
+            Ok(Answered::Queued { .. }) => Ok(CommandTold::of("queued", None, None)),
             Ok(Answered::List { outcomes }) => {
                 let told = outcomes.into_iter().next();
                 let nothing = || CommandTold::of("accepted", None, None);

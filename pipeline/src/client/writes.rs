@@ -4,13 +4,13 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ANSWER, Answer, Call, Client, ClientError, Format};
+use super::{ANSWER, Answered, Call, Client, ClientError, Format};
 use crate::cycle::Counts;
 
 /// What became of a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ProfilePut {
-    /// `accepted`, or `duplicate` where the same one was in force.
+    /// `accepted`, `duplicate` where the same one was in force, or `queued` where a bus keeps it.
     pub outcome: String,
     /// How many of what it caused.
     #[serde(default)]
@@ -18,10 +18,16 @@ pub struct ProfilePut {
 }
 
 impl ProfilePut {
+    /// Whether a bus keeps it, and the log does not have it yet.
+    pub fn is_queued(&self) -> bool {
+        self.outcome == "queued"
+    }
+
     /// The counts as a directory's writer tells them, as far as the service says.
     pub fn counts(&self) -> Counts {
         self.counts.unwrap_or_else(|| match self.outcome.as_str() {
             "duplicate" => Counts { repeats: 1, ..Counts::default() },
+            "queued" => Counts::default(),
             _ => Counts { others: 1, ..Counts::default() },
         })
     }
@@ -52,7 +58,7 @@ impl Client {
     }
 
     /// Gives one feedback, as `--as feedback` reads it.
-    pub fn give_feedback(&self, feedback: &Value) -> Result<Answer, ClientError> {
+    pub fn give_feedback(&self, feedback: &Value) -> Result<Answered, ClientError> {
         let body = feedback.to_string();
         let sent = self.ask(&Call {
             method: Method::POST,
@@ -61,6 +67,6 @@ impl Client {
             body: Some((Format::Lines.media_type(), body.as_bytes())),
             wait: ANSWER,
         });
-        sent.or_else(|error| Answer::of_refusal(error, 1))
+        sent.or_else(|error| Answered::of_refusal(error, 1))
     }
 }

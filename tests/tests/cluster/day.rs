@@ -1,8 +1,9 @@
 //! The day stream through two workers.
 
-use zeitgeber_tests::{http::get, sample_dir};
+use zeitgeber_tests::{day, http::get, json, sample_dir, sample_lines};
 
 use super::{
+    account::Sent,
     bus::PARTITIONS,
     kit::{Cluster, digest_of_files, owners},
 };
@@ -13,7 +14,8 @@ fn two_workers_share_the_day_and_leave_the_log_of_one_machine() {
     let workers = [cluster.worker(&[]), cluster.worker(&[])];
     let all = (2, usize::from(PARTITIONS));
     cluster.until("both own partitions", |status| owners(status) == all);
-    cluster.send_profiles();
+    let users = sample_dir().join("users.json");
+    cluster.send_profiles(&users);
     let readings = sample_dir().join("readings.jsonl.zst");
     cluster.bus.ingest(&[&readings.display().to_string()]);
     cluster.until_read();
@@ -30,7 +32,11 @@ fn two_workers_share_the_day_and_leave_the_log_of_one_machine() {
         let said = worker.stop();
         assert!(said.contains("took the partition over"), "{said}");
     }
-    assert_eq!(cluster.digest(), digest_of_files(&readings));
+    assert_eq!(cluster.digest(), digest_of_files(&users, &readings));
+    let sent = Sent::of(&cluster);
+    sent.account(&cluster);
+    let outcomes = sent.outcomes(&cluster, sample_lines());
+    day::check(&outcomes, &json(&mut cluster.command(&["report", "--json"])));
 }
 
 #[test]
@@ -43,7 +49,7 @@ fn a_worker_that_stops_hands_its_partitions_to_the_other_and_one_that_comes_gets
     cluster.until("both own partitions", |status| owners(status) == (2, all));
     first.stop();
     cluster.until("the other owns all", |status| owners(status) == (1, all));
-    cluster.send_profiles();
+    cluster.send_profiles(&sample_dir().join("users.json"));
     second.stop();
     let status = cluster.status();
     assert_eq!((owners(&status), &status["workers"]), ((0, 0), &0.into()), "{status:#}");

@@ -1,108 +1,101 @@
-//! Workers killed and frozen at random under load.
+//! Workers killed and frozen, coming and going, brokers and database restarted, all under load.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use rdkafka::Message;
-use zeitgeber_tests::{Service, dir, sample_lines, write_lines};
-
-use super::{
-    bus::header,
-    kit::{Cluster, SESSION_MS, digest_of_files},
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    time::{Duration, Instant},
 };
 
-/// Kills and freezes where `ZEITGEBER_CLUSTER_DEATHS` does not say otherwise.
-const DEATHS: usize = 6;
-/// Lines sent between two of them.
-const LINES: usize = 2_000;
+use rdkafka::Message;
+use zeitgeber_test_services::{Servers, Size};
+use zeitgeber_tests::dir;
 
-/// How many workers die.
-fn deaths() -> usize {
-    let said = std::env::var("ZEITGEBER_CLUSTER_DEATHS").ok();
-    said.map_or(DEATHS, |said| said.parse().expect("a number of deaths"))
-}
+use super::{
+    account::Sent,
+    bus::{LIMIT, OUTPUTS, header},
+    faults::{Crew, Plan},
+    kit::{Cluster, digest_of_files},
+    load::{Load, profiles},
+};
 
-/// Numbers that are the same in every run.
-struct Draws(u64);
-
-impl Draws {
-    fn next(&mut self, below: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-}
-
-fn through_deaths(cluster: &Cluster, log: &std::path::Path) {
-    let lines = sample_lines();
-    let mut draws = Draws(41);
-    let mut workers: Vec<Service> = (0..2).map(|_| cluster.worker(&[])).collect();
-    cluster.send_profiles();
-    let mut sent = Vec::new();
-    for death in 0..deaths() {
-        let from = death * LINES % (lines.len() - LINES);
-        let part = &lines[from..from + LINES];
-        write_lines(log, part);
-        sent.extend_from_slice(part);
-        cluster.bus.ingest(&[&log.display().to_string()]);
-        std::thread::sleep(Duration::from_millis(draws.next(1_500)));
-        let whom = draws.next(2) as usize;
-        if draws.next(3) == 0 {
-            // Long enough that the group gives its partitions away; then it wakes up as a zombie.
-            workers[whom].freeze();
-            std::thread::sleep(Duration::from_millis(u64::from(SESSION_MS) + 1_500));
-            workers[whom].thaw();
-        } else {
-            let worker = workers.swap_remove(whom);
-            workers.push(worker.kill_and_restart());
-        }
-    }
-    cluster.until_read();
-    for worker in workers {
-        worker.stop();
-    }
-    write_lines(log, &sent);
-}
+/// Pause between two looks at what is published.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Faults for which a lap of the sample is about new people.
+const FAULTS_A_LAP: usize = 12;
 
 /// How often each output stands on its topic, by id; each repeat says the same.
 fn published(cluster: &Cluster) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    let mut values: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for record in cluster.bus.outputs().into_values().flatten() {
-        let id = header(&record, "zeitgeber-id");
-        let value = record.payload().unwrap_or_default().to_vec();
-        let known = values.entry(id.clone()).or_insert_with(|| value.clone());
-        assert_eq!(*known, value, "{id}: a repeat says the same");
-        *counts.entry(id).or_default() += 1;
+    let mut found: BTreeMap<String, (usize, u64)> = BTreeMap::new();
+    for topic in OUTPUTS {
+        for record in cluster.bus.read(topic) {
+            let id = header(&record, "zeitgeber-id");
+            let mut said = DefaultHasher::new();
+            (topic, record.payload()).hash(&mut said);
+            let known = found.entry(id.clone()).or_insert((0, said.finish()));
+            known.0 += 1;
+            assert_eq!(known.1, said.finish(), "{id}: a repeat says the same");
+        }
     }
-    counts
+    found.into_iter().map(|(id, (count, _))| (id, count)).collect()
 }
 
-fn outputs_of_the_log(cluster: &Cluster) -> usize {
-    let mut events = cluster.command(&["events", "--json"]);
-    zeitgeber_tests::json_lines(&mut events).len()
+/// Events of the log, each of which is an output.
+fn events(cluster: &Cluster) -> usize {
+    cluster.store().tails().iter().map(|tail| tail.next_position as usize).sum()
 }
 
-#[test]
-fn deaths_and_zombies_lose_nothing_and_double_nothing() {
-    let cluster = Cluster::made("deaths", &[]);
-    let dir = dir();
-    let log = dir.path().join("sent.jsonl");
-    through_deaths(&cluster, &log);
-    assert_eq!(cluster.digest(), digest_of_files(&log));
+/// Waits until every event is on its topic.
+fn until_published(cluster: &Cluster) {
+    let since = Instant::now();
+    loop {
+        let events = events(cluster);
+        // Repeats may stand for what is not there yet.
+        let records: usize = OUTPUTS.iter().map(|topic| cluster.bus.records(topic)).sum();
+        if records >= events && published(cluster).len() == events {
+            return;
+        }
+        assert!(since.elapsed() < LIMIT, "{records} records of {events} outputs");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Lets everything happen in one mode of publishing, and holds what came of it against what was
+/// sent, and against a run that nothing disturbed.
+fn through_faults(servers: &Servers, publish: &str) {
+    let mut plan = Plan::asked();
+    println!("{publish}: {plan}");
+    let (dir, laps) = (dir(), plan.faults.len() / FAULTS_A_LAP + 1);
+    let (users, readings) = (dir.path().join("users.json"), dir.path().join("readings.jsonl"));
+    profiles(laps, &users);
+    let setting = format!("kafka.publish={publish}");
+    let cluster = Cluster::on((servers.kafka(), servers.cql()), publish, &[&setting]);
+    let mut crew = Crew::start(&cluster, servers);
+    cluster.send_profiles(&users);
+    let began = Instant::now();
+    let load = Load::start(&cluster, laps);
+    crew.suffer(&mut plan);
+    let lines = load.stop();
+    cluster.until_read();
+    let seconds = began.elapsed().as_secs();
+    until_published(&cluster);
+    crew.stop();
+
+    let sent = Sent::of(&cluster);
+    let account = sent.account(&cluster);
+    println!("{publish}: {lines} lines in {seconds} s; {} inputs = {account:?}", sent.count());
+    sent.write(&users, &readings);
+    assert_eq!(cluster.digest(), digest_of_files(&users, &readings), "{plan}");
     let published = published(&cluster);
     let repeats: usize = published.values().map(|count| count - 1).sum();
-    println!("{} deaths, {} outputs, {repeats} repeats", deaths(), published.len());
-    assert_eq!(published.len(), outputs_of_the_log(&cluster), "every output is there");
+    println!("{publish}: {} outputs, {repeats} repeated; the digest is equal", published.len());
+    assert_eq!(published.len(), events(&cluster), "every output is there");
+    assert!(publish == "plain" || repeats == 0, "who reads committed sees each once");
 }
 
 #[test]
-fn who_reads_committed_outputs_sees_each_once_whoever_dies() {
-    let cluster = Cluster::made("committed", &["kafka.publish=transactional"]);
-    let dir = dir();
-    let log = dir.path().join("sent.jsonl");
-    through_deaths(&cluster, &log);
-    assert_eq!(cluster.digest(), digest_of_files(&log));
-    let published = published(&cluster);
-    assert!(published.values().all(|count| *count == 1), "an output was seen twice");
-    assert_eq!(published.len(), outputs_of_the_log(&cluster), "every output is there");
+fn whatever_befalls_workers_and_servers_nothing_is_lost_and_nothing_doubled() {
+    let servers = Servers::start(Size { brokers: 1, cassandras: 1 });
+    for publish in ["plain", "transactional"] {
+        through_faults(&servers, publish);
+    }
 }

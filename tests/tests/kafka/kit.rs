@@ -45,7 +45,12 @@ pub(crate) struct Bus {
 impl Bus {
     /// Topics with a prefix of their own, made by the program; `more` are settings besides.
     pub(crate) fn new(stem: &str, more: &[&str]) -> Self {
-        let (brokers, prefix) = (kafka(), format!("{}.", unique(stem)));
+        Self::at(kafka(), stem, more)
+    }
+
+    /// The same on brokers of the test's own.
+    pub(crate) fn at(brokers: String, stem: &str, more: &[&str]) -> Self {
+        let prefix = format!("{}.", unique(stem));
         let mut settings = vec![
             format!("kafka.brokers={brokers}"),
             format!("kafka.prefix={prefix}"),
@@ -126,6 +131,20 @@ impl Bus {
     /// Every record of the output topics that a consumer of committed records sees.
     pub(crate) fn outputs(&self) -> BTreeMap<&'static str, Vec<OwnedMessage>> {
         OUTPUTS.into_iter().map(|topic| (topic, self.read(topic))).collect()
+    }
+
+    /// How many records a topic has, repeats and marks of transactions included.
+    pub(crate) fn records(&self, name: &str) -> usize {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .create()
+            .expect("a consumer can be made");
+        let count = |partition: u16| {
+            let asked = consumer.fetch_watermarks(&self.topic(name), partition.into(), LIMIT);
+            let (low, high) = asked.expect("the brokers tell");
+            (high - low) as usize
+        };
+        (0..PARTITIONS).map(count).sum()
     }
 
     /// Every record of a topic, as a consumer of committed records sees it.

@@ -68,6 +68,12 @@ impl ClientContext for Context {
             return;
         }
         self.meter.client_failed();
+        // Each client reports it for each attempt to connect, some forty a second.
+        if matches!(error, KafkaError::Global(RDKafkaErrorCode::AllBrokersDown))
+            && !self.meter.tells_away()
+        {
+            return;
+        }
         tracing::warn!(%error, reason, "a Kafka client reports");
     }
 }

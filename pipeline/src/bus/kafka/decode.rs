@@ -8,9 +8,10 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use zeitgeber_schemas::{Envelope, PartitionId, Reason};
 
-use super::{Input, Meter, registry::Schemas};
+use super::{Input, Meter, refused, registry::Schemas};
 use crate::{
     config::{Format, Misplaced},
+    cycle::Raw,
     door::{Options, Refusal, avro, feedback, profile, tasks},
     ingest::{Intake, feedback_partition, partition_of},
 };
@@ -76,6 +77,14 @@ impl Door {
     ) -> Taken {
         let raw = record.value.unwrap_or_default();
         self.meter.took(record.input, raw.len());
+        if record.content_type == Some(refused::CONTENT_TYPE.as_bytes())
+            && let Some((refusal, kept)) = refused::read(raw)
+        {
+            self.meter.dead(record.input);
+            let head = kept.head.0.clone();
+            intake.refused(record.line, &refusal, &head, Raw::Kept(Box::new(kept)));
+            return Taken::Here;
+        }
         let refused = match self.read(record, options, intake) {
             Ok(partition) if partition == record.partition => return Taken::Here,
             Ok(elsewhere) => {

@@ -14,7 +14,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use zeitgeber_schemas::{Envelope, PartitionId, SchemaId, partition_key};
 
-use super::{BusError, Input, Producer, Schemas};
+use super::{BusError, Input, Producer, Schemas, refused};
 use crate::{
     config::Kafka,
     cycle::{Batch, Item, Raw},
@@ -164,7 +164,14 @@ impl Sending {
                 self.producer.send_avro(input, partition, key, &self.value)
             }
             Raw::Slice(raw) => self.producer.send(input, partition, key, &batch.bytes[raw.clone()]),
-            Raw::Kept(raw) => self.producer.send(input, partition, key, &raw.head.0),
+            Raw::Kept(raw) if raw.rest_hash.is_none() => {
+                self.producer.send(input, partition, key, &raw.head.0)
+            }
+            Raw::Kept(raw) => {
+                self.value.clear();
+                refused::put(&batch.bytes[item.input.clone()], raw, &mut self.value);
+                self.producer.send_refused(input, partition, key, &self.value)
+            }
         }
     }
 }

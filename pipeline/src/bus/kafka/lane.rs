@@ -22,6 +22,9 @@ use crate::{
 /// Pause before records that were not delivered are published again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// Pause before chunks are looked for that became durable while others were read.
+const MISSED_AFTER: Duration = Duration::from_millis(10);
+
 /// Publishes one event; `false`: not now.
 pub(super) type Send<'a> =
     dyn FnMut(Topic, &Visit<'_>, u64, &EventRef<'_>) -> Result<bool, BusError> + 'a;
@@ -149,8 +152,10 @@ impl Lane {
         };
         let more = match reading.next_chunk()? {
             None => {
-                // What was told durable meanwhile stood in the journal before it was told.
-                self.not_before = None;
+                // What was told durable meanwhile was passed over, and a scan may end where the
+                // log ended when it began: the tail had moved before it was told.
+                let is_all = self.behind() == 0;
+                self.not_before = (!is_all).then(|| Instant::now() + MISSED_AFTER);
                 return Ok(false);
             }
             Some(chunk) => {
@@ -236,4 +241,111 @@ impl Lane {
 
 fn entry_fault(place: Place, source: FoldError) -> BusError {
     QueryError::Entry { place, source }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use zeitgeber_schemas::{
+        Entry, Recorded, SchemaId,
+        wire::{Bytes, Wire},
+    };
+
+    use super::*;
+    use crate::journal::{
+        Append, AppendError, ChunkBuilder, Done, Layout, MemoryJournal, ReadError, StoredChunk,
+    };
+
+    const PARTITION: PartitionId = PartitionId(0);
+
+    /// A log whose scans end where it ended when they began, as a database's do.
+    struct Ending(MemoryJournal);
+
+    struct EndingScan(Box<dyn Scan + std::marker::Send>, u64);
+
+    impl Scan for EndingScan {
+        fn next_chunk(&mut self) -> Result<Option<StoredChunk<'_>>, ReadError> {
+            if self.1 == 0 {
+                return Ok(None);
+            }
+            self.1 -= 1;
+            self.0.next_chunk()
+        }
+    }
+
+    impl Journal for Ending {
+        fn layout(&self) -> Layout {
+            self.0.layout()
+        }
+
+        fn tail(&self, partition: PartitionId) -> crate::journal::Tail {
+            self.0.tail(partition)
+        }
+
+        fn submit(&self, append: Append, done: Done) {
+            self.0.submit(append, done);
+        }
+
+        fn scan(&self, from: ScanFrom) -> Result<Box<dyn Scan + std::marker::Send>, ReadError> {
+            let chunks = self.tail(PARTITION).next_chunk;
+            Ok(Box::new(EndingScan(self.0.scan(from)?, chunks)))
+        }
+
+        fn close(&self) -> Result<(), AppendError> {
+            self.0.close()
+        }
+    }
+
+    /// Appends a chunk of one event; its bytes.
+    fn append(journal: &Ending) -> Vec<u8> {
+        let tail = journal.tail(PARTITION);
+        let event =
+            Recorded { schema: SchemaId::ReadingAccepted, seal: 0, payload: Bytes(Vec::new()) };
+        let entry = Entry {
+            subject: 0,
+            tenant: "default".into(),
+            schema: SchemaId::Reading,
+            id: "1".into(),
+            ts: 0,
+            recv_ts: None,
+            source: 0,
+            line: 0,
+            raw: None,
+            seal: 0,
+            payload: Bytes(Vec::new()),
+            events: vec![event],
+        };
+        let mut builder = ChunkBuilder::new(PARTITION, 1);
+        builder.entry(0, 1, |out| entry.put(out));
+        let chunk = builder.seal(tail.next_chunk, tail.next_position, tail.head);
+        let bytes = chunk.bytes().to_vec();
+        let (to, from) = mpsc::channel();
+        let append = Append { partition: PARTITION, expected_chunk: tail.next_chunk, chunk };
+        journal.submit(append, Box::new(move |appended| drop(to.send(appended.result))));
+        from.recv().expect("it completes").expect("it is appended");
+        bytes
+    }
+
+    #[test]
+    fn what_became_durable_while_the_journal_was_read_follows_without_another_chunk() {
+        let layout = Layout { log_id: *b"log of the tests", partitions: 1 };
+        let journal = Arc::new(Ending(MemoryJournal::new(layout)));
+        append(&journal);
+        let mut lane = Lane::open(PARTITION, journal.clone(), Next::default());
+        let (mut names, mut sent) = (Arc::default(), Vec::new());
+        let mut send = |_: Topic, met: &Visit<'_>, index: u64, _: &EventRef<'_>| {
+            sent.push(met.position(index).n);
+            Ok(true)
+        };
+        assert!(lane.read_on(&mut names, &mut send).expect("it reads"), "there may be more");
+        // It is told while the lane still reads, which passes it over.
+        let told = append(&journal);
+        lane.offer(&told, &mut names, &mut send).expect("it is taken");
+        let since = Instant::now();
+        while lane.behind() > 0 && since.elapsed() < Duration::from_secs(60) {
+            lane.read_on(&mut names, &mut send).expect("it reads");
+        }
+        assert_eq!(sent, [0, 1]);
+    }
 }

@@ -6,11 +6,18 @@ use std::{
         Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use rdkafka::Statistics;
 
 use super::Input;
+
+/// How often it is told that no broker answers.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// How often it is looked, and told, whether topics have partitions that nobody reads.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Counts of the bus since the process started.
 #[derive(Debug, Default)]
@@ -22,6 +29,25 @@ pub struct Meter {
     client_failures: AtomicU64,
     lost: AtomicU64,
     clients: Mutex<BTreeMap<String, Client>>,
+    /// When it was last told that no broker answers.
+    away: Told,
+    /// When it was last looked whether topics have partitions that nobody reads.
+    unread: Told,
+}
+
+/// When something was told last, so that it is not told all the time.
+#[derive(Debug, Default)]
+struct Told(Mutex<Option<Instant>>);
+
+impl Told {
+    fn is_due(&self, every: Duration) -> bool {
+        let mut told = self.0.lock().expect("nothing panics while it is held");
+        let is_due = told.is_none_or(|at| at.elapsed() >= every);
+        if is_due {
+            *told = Some(Instant::now());
+        }
+        is_due
+    }
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +83,8 @@ struct Client {
     brokers: u64,
     queued: u64,
     lag: BTreeMap<(String, i32), i64>,
+    /// How many partitions each topic has.
+    partitions: BTreeMap<String, usize>,
 }
 
 impl Meter {
@@ -94,6 +122,25 @@ impl Meter {
         self.client_failures.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether it is time to tell that no broker answers, for whichever client notices first.
+    pub(super) fn tells_away(&self) -> bool {
+        self.away.is_due(TELL_EVERY)
+    }
+
+    /// Topics that have more partitions than the log, where it is time to look, and how many.
+    pub(super) fn unread(&self, topics: &[String], partitions: u16) -> Vec<(String, usize)> {
+        if !self.unread.is_due(LOOK_EVERY) {
+            return Vec::new();
+        }
+        let clients = self.clients();
+        let counts = clients.values().flat_map(|client| &client.partitions);
+        let more: BTreeMap<&String, usize> = counts
+            .filter(|(topic, count)| topics.contains(topic) && **count > usize::from(partitions))
+            .map(|(topic, count)| (topic, *count))
+            .collect();
+        more.into_iter().map(|(topic, count)| (topic.clone(), count)).collect()
+    }
+
     pub(super) fn lost(&self, records: u64) {
         self.lost.fetch_add(records, Ordering::Relaxed);
     }
@@ -107,6 +154,7 @@ impl Meter {
         }
         for (name, topic) in &statistics.topics {
             let known = topic.partitions.values().filter(|one| one.partition >= 0);
+            client.partitions.insert(name.clone(), known.clone().count());
             for one in known.filter(|one| one.fetch_state == "active" && one.hi_offset >= 0) {
                 // Before its first record a partition stands where it was told to begin.
                 let at = if one.app_offset >= 0 { one.app_offset } else { one.next_offset };

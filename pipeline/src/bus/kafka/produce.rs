@@ -21,6 +21,7 @@ use super::{
     context::{Context, Failed},
     number,
     outputs::HEADER_CONTENT_TYPE,
+    refused,
 };
 use crate::config::Kafka;
 
@@ -259,6 +260,17 @@ impl Producer {
         value: &[u8],
     ) -> Result<(), BusError> {
         self.send_as("application/vnd.confluent.avro", input, partition, key, value)
+    }
+
+    /// Sends what a door refused and did not keep whole, as [`Self::send`].
+    pub(super) fn send_refused(
+        &mut self,
+        input: Input,
+        partition: PartitionId,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), BusError> {
+        self.send_as(refused::CONTENT_TYPE, input, partition, key, value)
     }
 
     fn send_as(

@@ -33,6 +33,7 @@ struct Sending<'a> {
     counts: Counts,
     again: u64,
     unsent: u64,
+    queued: u64,
 }
 
 pub(super) fn run(
@@ -48,7 +49,8 @@ pub(super) fn run(
     let outcomes = args.outcomes.as_deref().map(OutcomeLog::open).transpose()?;
     let place = format!("--to {}", client.address());
     let counts = Counts::default();
-    let mut sending = Sending { args, client, stop, outcomes, counts, again: 0, unsent: 0 };
+    let (again, unsent, queued) = (0, 0, 0);
+    let mut sending = Sending { args, client, stop, outcomes, counts, again, unsent, queued };
     let mut reports = Vec::new();
     let profiles = match sending.take(&mut reports) {
         // What a signal cut short is told as such, like a directory's.
@@ -58,8 +60,8 @@ pub(super) fn run(
     tell_version(&sending.client);
     sending.remark();
     let seconds = started.elapsed().as_secs_f64();
-    let counts = Counted::There(sending.counts);
-    let summary = Summary { files: &reports, profiles, threads: None, seconds, counts };
+    let (queued, counts) = (sending.queued, Counted::There(sending.counts));
+    let summary = Summary { files: &reports, profiles, queued, threads: None, seconds, counts };
     conclude(args, &summary, &place, stop)
 }
 
@@ -97,6 +99,7 @@ impl Sending<'_> {
         for (document, profile) in &usable {
             let put = self.client.put_profile(&profile.tenant, &profile.user_id, document)?;
             self.counts += put.counts();
+            self.queued += u64::from(put.is_queued());
         }
         Ok(usable.len() as u64)
     }
@@ -198,6 +201,12 @@ impl Sending<'_> {
         self.counts += sent.counts;
         self.again += if sent.again { sent.inputs } else { 0 };
         self.unsent += sent.unsent;
+        self.queued += sent.queued;
+        if sent.queued > 0 && self.outcomes.is_some() {
+            return Err("this service hands inputs on to Kafka and tells no outcomes: leave \
+                        --outcomes, and ask the log with `zeitgeber deadletters`"
+                .into());
+        }
         if let Some(outcomes) = &mut self.outcomes {
             outcomes.add(sent.lines)?;
         }

@@ -144,8 +144,8 @@ impl Patience {
 pub(super) struct Database {
     pub(super) connect: Connect,
     current: RwLock<Arc<Ready>>,
-    /// Held by whoever connects anew.
-    connecting: tokio::sync::Mutex<()>,
+    /// Held by whoever connects anew: when that was last tried.
+    connecting: tokio::sync::Mutex<Option<Instant>>,
     runtime: Option<Runtime>,
 }
 
@@ -226,12 +226,14 @@ impl Database {
         }
     }
 
-    /// Swaps a new session in, unless somebody has done so.
+    /// Swaps a new session in, unless somebody has done so, or has just tried.
     async fn replace(&self, dead: &Arc<Ready>, fault: &(dyn std::error::Error + Send + Sync)) {
-        let _one = self.connecting.lock().await;
-        if !Arc::ptr_eq(dead, &self.ready()) {
+        let mut tried = self.connecting.lock().await;
+        let is_early = tried.is_some_and(|at| at.elapsed() < DEAD_AFTER);
+        if is_early || !Arc::ptr_eq(dead, &self.ready()) {
             return;
         }
+        *tried = Some(Instant::now());
         let log = self.connect.address();
         tracing::warn!(%log, %fault, "the database does not answer: connecting anew");
         match tokio::time::timeout(CONNECT, dial(self.connect.clone())).await {

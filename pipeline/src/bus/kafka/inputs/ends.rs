@@ -79,7 +79,18 @@ impl Reader {
         self.assign(place, next);
     }
 
-    pub(super) fn look_at_stuck(&mut self) {
+    /// Looks at what the ends of topics tell now and then.
+    pub(super) fn look_at_ends(&mut self) {
+        let partitions = self.handle.layout().partitions;
+        for (topic, found) in self.meter.unread(&self.names, partitions) {
+            tracing::error!(
+                topic,
+                found,
+                partitions,
+                "the topic has more partitions than the log: nobody reads the others. Send what is \
+                 on them again to the first, and make the topic anew with as many as the log has"
+            );
+        }
         let now = Instant::now();
         let due = |open: &Open| open.stuck.is_some_and(|at| at <= now);
         let due: Vec<Place> =

@@ -73,7 +73,7 @@ pub(super) struct Open {
 pub(super) struct Reader {
     kafka: Kafka,
     clock: ClockMode,
-    handle: Handle,
+    pub(super) handle: Handle,
     pub(super) meter: Arc<Meter>,
     pub(super) consumer: BaseConsumer<Context>,
     door: Door,
@@ -150,7 +150,7 @@ impl Reader {
             } else {
                 std::thread::sleep(BUSY_PAUSE);
             }
-            self.look_at_stuck();
+            self.look_at_ends();
             if self.committed.elapsed() > EVERY {
                 self.commit(CommitMode::Async);
             }

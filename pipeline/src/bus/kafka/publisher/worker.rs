@@ -254,7 +254,8 @@ impl Worker {
                     meter.not_delivered();
                 }
                 Err(NotSent::Other(error)) => {
-                    return Err(settings.fault("publish")(*error));
+                    let what = format!("publish to {}", topics[&topic]);
+                    return Err(settings.fault(what)(*error));
                 }
                 Err(NotSent::Fatal(error)) => {
                     fatal = Some(error);
@@ -269,8 +270,8 @@ impl Worker {
         }
         match worked {
             Ok(()) => {}
-            Err(BusError::Kafka { source, .. }) => {
-                tracing::warn!(error = %source, partition = partition.0, "publishing waits");
+            Err(error @ BusError::Kafka { .. }) => {
+                tracing::warn!(%error, partition = partition.0, "publishing waits");
                 if let Some(lane) = self.lanes.get_mut(&partition) {
                     let next_of = lane.next_of().clone();
                     lane.back_to(next_of);
