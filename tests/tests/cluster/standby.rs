@@ -1,7 +1,7 @@
 //! Whoever gets a dead worker's partitions has kept their state up.
 
 use serde_json::Value;
-use zeitgeber_tests::{dir, http::get, sample_lines, write_lines};
+use zeitgeber_tests::{dir, http::get, sample_dir, sample_lines, write_lines};
 
 use super::{
     bus::PARTITIONS,
@@ -44,7 +44,7 @@ fn the_partitions_of_a_killed_worker_are_taken_over_by_whoever_followed_them() {
     let mut owner = cluster.worker(&[]);
     let all = usize::from(PARTITIONS);
     cluster.until("both own partitions", |status| owners(status) == (2, all));
-    cluster.send_profiles();
+    cluster.send_profiles(&sample_dir().join("users.json"));
     let send = |part: &[Vec<u8>]| {
         write_lines(&log, part);
         cluster.bus.ingest(&[&log.display().to_string()]);
@@ -71,5 +71,5 @@ fn the_partitions_of_a_killed_worker_are_taken_over_by_whoever_followed_them() {
     assert!(metrics.contains(&counted), "{counted}: {metrics}");
     heir.stop();
     write_lines(&log, &lines[..2 * LINES]);
-    assert_eq!(cluster.digest(), digest_of_files(&log));
+    assert_eq!(cluster.digest(), digest_of_files(&sample_dir().join("users.json"), &log));
 }

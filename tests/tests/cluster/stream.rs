@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 use tungstenite::{Message, client::IntoClientRequest, handshake::client::generate_key};
-use zeitgeber_tests::{dir, http::get, json_lines, sample_lines, write_lines};
+use zeitgeber_tests::{dir, http::get, json_lines, sample_dir, sample_lines, write_lines};
 
 use super::{
     bus::PARTITIONS,
@@ -67,7 +67,7 @@ fn a_stream_of_everything_goes_on_at_another_node_when_its_own_is_killed() {
 
     let mut stream = Stream::open(first.address(), "/v1/stream", &[]);
     assert_eq!(stream.status, 200, "{}", stream.head);
-    cluster.send_profiles();
+    cluster.send_profiles(&sample_dir().join("users.json"));
     send(&cluster, 0);
     let mut came: Vec<(u64, u64)> = Vec::new();
     let mut last = String::new();
@@ -116,7 +116,7 @@ fn a_stream_of_one_person_has_positions_for_ids_and_goes_on_at_any_node() {
     cluster.until("it owns all", |status| owners(status) == (1, usize::from(PARTITIONS)));
     let path = "/v1/stream?user=u11";
     let mut streams = nodes.each_ref().map(|node| Stream::open(node.address(), path, &[]));
-    cluster.send_profiles();
+    cluster.send_profiles(&sample_dir().join("users.json"));
     send(&cluster, 0);
     cluster.until_read();
     let theirs = |row: &&Value| row["user_id"] == "u11";

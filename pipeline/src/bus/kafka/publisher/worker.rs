@@ -254,7 +254,7 @@ impl Worker {
                     meter.not_delivered();
                 }
                 Err(NotSent::Other(error)) => {
-                    let what = format!("publish to {}", topics[&topic]);
+                    let what = format!("publish to {}", topics[topic as usize]);
                     return Err(settings.fault(what)(*error));
                 }
                 Err(NotSent::Fatal(error)) => {
