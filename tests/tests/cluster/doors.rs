@@ -80,8 +80,6 @@ fn files_sent_to_a_door_are_queued_and_refused_as_they_are_at_any_other() {
     assert!(said.contains("tells no outcomes: leave --outcomes"), "{said}");
     let put = json(&mut to(&["profile", "ada", "--zone", "Europe/Berlin"]));
     assert!(put["changed"].is_null(), "nobody knows yet: {put}");
-    let given = json(&mut to(&["tasks", "submit", "scan-1"]));
-    assert_eq!(given["outcome"], "queued", "{given}");
     cluster.until_read();
     worker.stop();
     door.stop();
