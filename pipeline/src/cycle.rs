@@ -91,7 +91,10 @@ impl Cycle {
         chunk_bytes: usize,
         outcomes: OutcomeDetail,
     ) -> Self {
-        let held = state.into();
+        let mut held: Partition = state.into();
+        // Whatever it was folded from is durable.
+        held.settle(held.batch() + 1);
+        held.end_batch();
         let partition = held.state().partition();
         Self {
             partition,
