@@ -48,6 +48,8 @@ impl Tails {
         let mut config = settings.consumer();
         // What was aborted was not published.
         config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+        // They would wait for whoever opens the next partition.
+        config.set("statistics.interval.ms", "0");
         let consumer = config
             .create_with_context(Context::new(Arc::clone(meter)))
             .map_err(settings.fault("make a consumer"))?;
@@ -108,6 +110,7 @@ impl Tails {
             match self.consumer.poll(Duration::from_millis(100)) {
                 None => {}
                 Some(Err(KafkaError::PartitionEOF(_))) => ends -= 1,
+                Some(Err(error)) if is_passing(&error) => {}
                 Some(Err(error)) => return Err(fault(error)),
                 Some(Ok(record)) => {
                     let name = &record.topic()[self.settings.prefix.len()..];
@@ -162,6 +165,11 @@ impl Tails {
         })
     }
 
+    /// Takes what came while nothing was read: failed connections, mostly.
+    pub(super) fn look_after(&self) {
+        while self.consumer.poll(Duration::ZERO).is_some() {}
+    }
+
     /// Notes that everything before these positions arrived. Nothing rests on it but time.
     pub(super) fn note(&self, positions: &[(PartitionId, u64)]) {
         let name = self.settings.topic(PARTITIONS);
@@ -179,6 +187,19 @@ impl Tails {
             tracing::debug!(%error, "could not note how far outputs are published");
         }
     }
+}
+
+/// Whether a connection failed, now or while nothing was read: librdkafka makes another one.
+fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::Resolve
+        )
+    )
 }
 
 /// Whether the group's coordinator is being chosen.

@@ -337,7 +337,8 @@ impl Worker {
     /// Notes how far everything arrived, where it has.
     fn note(&mut self, wait: Duration) {
         self.noted = Instant::now();
-        let Some((press, _)) = &self.clients else { return };
+        let Some((press, tails)) = &self.clients else { return };
+        tails.look_after();
         if press.transaction().is_some() || !press.drain(wait) {
             return;
         }
