@@ -91,6 +91,8 @@ fn partitions_added_to_a_topic_are_told_and_refused_at_the_next_start() {
     let dir = dir();
     let log = dir.path().join("log");
     let service = bus.serve(&log);
+    // It listens before it looks at the topics, and would refuse to start.
+    wait("the bus", &service, || service.said().contains("\"on Kafka\""));
     let (admin, runtime) = admin(&bus);
     let topic = bus.topic("sensor.readings");
     let more = NewPartitions::new(&topic, usize::from(PARTITIONS) + 2);
