@@ -27,7 +27,7 @@ mod tick;
 
 pub use ack::{Ack, Announced, Assigned, Counts, LineOutcome, OutcomeDetail, Wants};
 pub use batch::{Batch, Item, Raw, Source};
-pub use reply::{About, Answer, Ask, Outgoing, Reply, Settled, Told, Unsettled};
+pub use reply::{About, Answer, Ask, Outgoing, Question, Reply, Settled, Told, Unsettled};
 
 use checkpoint::Checkpoints;
 use reply::Delivery;

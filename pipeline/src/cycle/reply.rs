@@ -117,8 +117,11 @@ pub struct Ask {
     /// Is given the partition and a position, and tells what it is there: it may read people back
     /// and changes nothing. What it returns is called once everything before the position is
     /// durable.
-    pub question: Box<dyn FnOnce(&mut Partition, u64) -> Answer + Send>,
+    pub question: Question,
 }
+
+/// Looks at a partition.
+pub type Question = Box<dyn FnOnce(&mut Partition, u64) -> Answer + Send>;
 
 /// What a question looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
