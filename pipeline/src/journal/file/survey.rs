@@ -18,10 +18,18 @@ use super::{
 /// What is found of a log when it is opened.
 pub(super) struct Survey {
     pub(super) bounds: Bounds,
-    mark: Mark,
     pub(super) tails: Vec<Tail>,
     pub(super) starts: Vec<Links>,
+    /// It stands where the log ends.
     pub(super) walker: Walker,
+}
+
+/// What is known on the way there.
+struct Way {
+    bounds: Bounds,
+    mark: Mark,
+    tails: Vec<Tail>,
+    starts: Vec<Links>,
     /// Place and length of each partition's last chunk, and of the last one that the mark covers.
     last: Vec<Option<(Place, usize)>>,
     marked: Vec<Option<(Place, usize)>>,
@@ -38,28 +46,38 @@ impl Survey {
         let partitions = mark.partitions.len();
         let layout = Layout { log_id: mark.log_id, partitions: partitions as u16 };
         let bounds = Bounds { dir, layout, mark: mark.end, last_segment, writer: None };
-        let mut survey = Self {
+        let mut way = Way {
             tails: vec![Tail::default(); partitions],
             starts: Vec::new(),
-            walker: Walker::new(bounds.clone(), 0)?,
             last: vec![None; partitions],
             marked: vec![None; partitions],
             bounds,
             mark,
         };
-        for segment in 0..survey.mark.end.segment {
-            let index = Index::open(&survey.bounds.dir, layout, segment);
+        for segment in 0..way.mark.end.segment {
+            let index = Index::open(&way.bounds.dir, layout, segment);
             let steps = index.and_then(|index| index.steps());
-            match steps.filter(|steps| steps.follow(&survey.tails)) {
-                Some(steps) => survey.step(segment, &steps),
-                None => survey.walk(segment, Place::of_segment(segment + 1))?,
+            match steps.filter(|steps| steps.follow(&way.tails)) {
+                Some(steps) => way.step(segment, &steps),
+                None => drop(way.walk(segment, Place::of_segment(segment + 1))?),
             }
         }
-        survey.walk(survey.mark.end.segment, Place::END)?;
-        survey.hash_heads()?;
-        Ok(survey)
+        let walker = way.walk(way.mark.end.segment, Place::END)?;
+        way.begin(walker.place().segment);
+        way.hash_heads(&walker)?;
+        let Way { bounds, tails, starts, .. } = way;
+        Ok(Self { bounds, tails, starts, walker })
     }
 
+    pub(super) fn recovery(&self) -> Recovery {
+        let (end, bytes) = (self.walker.place(), self.walker.torn_bytes());
+        let file = disk::segment_path(&self.bounds.dir, end.segment);
+        let cut = (bytes > 0).then_some(Cut { file, offset: end.offset, bytes });
+        Recovery { cut, end }
+    }
+}
+
+impl Way {
     /// Notes where the partitions stand where a segment begins.
     fn begin(&mut self, segment: u32) {
         let start = || self.tails.iter().map(|tail| (tail.next_chunk, tail.next_position));
@@ -83,7 +101,7 @@ impl Survey {
     }
 
     /// Reads on from where a segment begins.
-    fn walk(&mut self, segment: u32, until: Place) -> Result<(), ReadError> {
+    fn walk(&mut self, segment: u32, until: Place) -> Result<Walker, ReadError> {
         self.begin(segment);
         let links = self.starts[segment as usize].clone();
         let mut scan = FileScan {
@@ -99,11 +117,7 @@ impl Survey {
             // The hash of the last chunk alone is worth computing, at the end.
             self.tails[partition].advance(header, [0; 32]);
         }
-        if until == Place::END {
-            self.begin(scan.walker.place().segment);
-            self.walker = scan.walker;
-        }
-        Ok(())
+        Ok(scan.walker)
     }
 
     /// Notes a partition's last chunk so far.
@@ -115,15 +129,15 @@ impl Survey {
     }
 
     /// Fills in each tail's hash and compares with the mark.
-    fn hash_heads(&mut self) -> Result<(), ReadError> {
+    fn hash_heads(&mut self, walker: &Walker) -> Result<(), ReadError> {
         for (partition, (chunks, events, head)) in self.mark.partitions.iter().enumerate() {
             let tail = &mut self.tails[partition];
             if let Some((place, length)) = self.last[partition] {
-                tail.head = self.walker.hash_at(place, length)?;
+                tail.head = walker.hash_at(place, length)?;
             }
             let marked = self.marked[partition];
             let found = match marked {
-                Some(at) if Some(at) != self.last[partition] => self.walker.hash_at(at.0, at.1)?,
+                Some(at) if Some(at) != self.last[partition] => walker.hash_at(at.0, at.1)?,
                 Some(_) => tail.head,
                 None => [0; 32],
             };
@@ -140,12 +154,5 @@ impl Survey {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn recovery(&self) -> Recovery {
-        let (end, bytes) = (self.walker.place(), self.walker.torn_bytes());
-        let file = disk::segment_path(&self.bounds.dir, end.segment);
-        let cut = (bytes > 0).then_some(Cut { file, offset: end.offset, bytes });
-        Recovery { cut, end }
     }
 }
