@@ -163,6 +163,8 @@ struct Seat {
     opening: Option<Instant>,
     /// Not before this is it tried again.
     not_before: Option<Instant>,
+    /// It was lost, or could not be published, before it was open.
+    is_stale: bool,
 }
 
 /// Where a partition is on its way.
@@ -271,10 +273,15 @@ impl Coordinator {
 
     fn drop_stale(&mut self, partition: PartitionId) {
         let Some(seat) = self.seat(partition) else { return };
-        if seat.standing == Standing::Here {
-            seat.standing = Standing::Closing;
-            seat.not_before = Some(Instant::now() + AGAIN_AFTER);
-            self.openings.order(Job::Drop(partition));
+        match seat.standing {
+            Standing::Here => {
+                seat.standing = Standing::Closing;
+                seat.not_before = Some(Instant::now() + AGAIN_AFTER);
+                self.openings.order(Job::Drop(partition));
+            }
+            // It is dropped once it is open.
+            Standing::Opening => seat.is_stale = true,
+            Standing::Away | Standing::Closing => {}
         }
     }
 
@@ -302,7 +309,7 @@ impl Coordinator {
             Done::Opened(partition, Ok(opened)) => {
                 let Some(seat) = self.seat(partition) else { return };
                 seat.standing = Standing::Here;
-                let since = seat.opening.take();
+                let (since, is_stale) = (seat.opening.take(), std::mem::take(&mut seat.is_stale));
                 if let Some(since) = since {
                     self.figures.takeovers(opened.basis).record_duration(since.elapsed());
                 }
@@ -317,7 +324,7 @@ impl Coordinator {
                     "took the partition over"
                 );
                 // It may have been lost, or taken away, while it was opened.
-                if self.shared.handle.owns(partition) {
+                if self.shared.handle.owns(partition) && !is_stale {
                     self.settle(partition);
                 } else {
                     self.drop_stale(partition);
@@ -328,6 +335,7 @@ impl Coordinator {
                 tracing::warn!(%partition, %error, "could not take the partition over; trying again");
                 if let Some(seat) = self.seat(partition) {
                     seat.standing = Standing::Away;
+                    seat.is_stale = false;
                     seat.not_before = Some(Instant::now() + AGAIN_AFTER);
                 }
             }
