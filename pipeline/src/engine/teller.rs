@@ -40,6 +40,12 @@ impl<L: Listener> Listener for Option<L> {
         }
     }
 
+    fn lost(&mut self, partition: PartitionId) {
+        if let Some(listener) = self {
+            listener.lost(partition);
+        }
+    }
+
     fn wants(&self) -> Wants {
         self.as_ref().map_or_else(Wants::default, Listener::wants)
     }
