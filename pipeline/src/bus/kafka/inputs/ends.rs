@@ -69,9 +69,9 @@ impl Reader {
             }
             open.stuck = Some(Instant::now() + STUCK_PAUSE);
             return;
-        } else if !was_stuck {
-            return;
         }
+        // Also where the offset is there: it may have been missing for a moment only, and the
+        // client reads nothing more of what it could not find.
         let next = open.next;
         let list = self.list(place, None);
         // It may have been dropped from the assignment by the failure itself.
