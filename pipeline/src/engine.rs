@@ -246,7 +246,8 @@ impl Handle {
         self.0.store.journal()
     }
 
-    /// What became durable since the engine was opened.
+    /// What became durable since the engine was opened; who waits for it is told a little before
+    /// it is counted.
     pub fn counts(&self) -> Counts {
         *self.0.counts.lock().expect("nothing panics while the counts are held")
     }

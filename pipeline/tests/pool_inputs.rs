@@ -18,7 +18,7 @@ use zeitgeber::{
     store::Store,
 };
 use zeitgeber_processors::tasks::TaskState;
-use zeitgeber_schemas::{Priority, Reason, SchemaId, TaskInput};
+use zeitgeber_schemas::{PartitionId, Priority, Reason, SchemaId, TaskInput};
 
 #[path = "kit/engine.rs"]
 mod kit;
@@ -88,6 +88,8 @@ fn by_file(dir: &Path, lines: &[String]) -> Counts {
 struct Ears(std::sync::mpsc::Sender<Assigned>);
 
 impl Listener for Ears {
+    fn lost(&mut self, _: PartitionId) {}
+
     fn wants(&self) -> Wants {
         Wants { assignments: true, ..Wants::default() }
     }

@@ -42,6 +42,8 @@ const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp
 struct Heard(Arc<Mutex<Vec<Announced>>>);
 
 impl Listener for Heard {
+    fn lost(&mut self, _: PartitionId) {}
+
     fn wants(&self) -> Wants {
         Wants { decisions: true, ..Wants::default() }
     }

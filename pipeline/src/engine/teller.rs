@@ -17,9 +17,9 @@ pub trait Listener: Send {
     fn durable(&mut self, acks: &[Ack]);
 
     /// Another writer took the partition over: nothing of it becomes durable here from now on.
-    fn lost(&mut self, partition: PartitionId) {
-        let _ = partition;
-    }
+    /// Everybody says what that means to them, so that whoever hands on what it hears cannot leave
+    /// it out.
+    fn lost(&mut self, partition: PartitionId);
 
     /// What acknowledgements should tell it besides counts.
     fn wants(&self) -> Wants {
@@ -30,6 +30,8 @@ pub trait Listener: Send {
 /// Nobody listens.
 impl Listener for () {
     fn durable(&mut self, _: &[Ack]) {}
+
+    fn lost(&mut self, _: PartitionId) {}
 }
 
 /// One that listens, where there is one.
@@ -89,6 +91,44 @@ pub(super) fn tell(reports: &Receiver<Report>, shared: &Arc<Shared>, mut listene
         for partition in lost {
             shared.own(partition, false);
             listener.lost(partition);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts what it hears.
+    #[derive(Default)]
+    struct Ears {
+        durable: usize,
+        lost: Vec<PartitionId>,
+    }
+
+    impl Listener for &mut Ears {
+        fn durable(&mut self, acks: &[Ack]) {
+            self.durable += acks.len();
+        }
+
+        fn lost(&mut self, partition: PartitionId) {
+            self.lost.push(partition);
+        }
+
+        fn wants(&self) -> Wants {
+            Wants { chunks: true, ..Wants::default() }
+        }
+    }
+
+    #[test]
+    fn whoever_listens_through_others_hears_everything() {
+        let (mut one, mut other) = (Ears::default(), Ears::default());
+        let mut all = ((), (Some(&mut one), (None::<()>, Some(&mut other))));
+        assert!(all.wants().chunks);
+        all.durable(&[Ack::default(), Ack::default()]);
+        all.lost(PartitionId(3));
+        for ears in [one, other] {
+            assert_eq!((ears.durable, ears.lost), (2, vec![PartitionId(3)]));
         }
     }
 }

@@ -100,6 +100,8 @@ impl Drop for Waiter {
 }
 
 impl Listener for Waiters {
+    fn lost(&mut self, _: PartitionId) {}
+
     fn wants(&self) -> Wants {
         Wants { assignments: true, ..Wants::default() }
     }

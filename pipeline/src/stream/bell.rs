@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use zeitgeber_schemas::PartitionId;
+
 use crate::{cycle::Ack, engine::Listener};
 
 /// Rung by whoever has news, answered by one thread. Ringing never waits.
@@ -74,4 +76,6 @@ impl Listener for Bell {
     fn durable(&mut self, _acks: &[Ack]) {
         self.ring();
     }
+
+    fn lost(&mut self, _: PartitionId) {}
 }

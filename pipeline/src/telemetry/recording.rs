@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use metrics::Counter;
-use zeitgeber_schemas::{Priority, Reason, SchemaId, Span, Suppression};
+use zeitgeber_schemas::{PartitionId, Priority, Reason, SchemaId, Span, Suppression};
 
 use super::{Bounded, Registry, catalogue, sampled_people::Growth};
 use crate::{
@@ -151,6 +151,8 @@ fn add(counters: &[Counter], counts: &[u64]) {
 }
 
 impl Listener for Recording {
+    fn lost(&mut self, _: PartitionId) {}
+
     fn durable(&mut self, acks: &[Ack]) {
         if !self.enabled {
             return;

@@ -111,6 +111,9 @@ impl Routes {
 }
 
 impl Listener for Published {
+    /// Whoever owns the partitions closes it.
+    fn lost(&mut self, _: PartitionId) {}
+
     fn durable(&mut self, acks: &[Ack]) {
         for ack in acks {
             if let (Some(partition), Some(chunk)) = (ack.partition, &ack.chunk) {
