@@ -78,8 +78,9 @@ impl Drop for Waiting {
 }
 
 impl Cycle {
-    /// Answers a question about the state as it is now, once what it looks at is durable.
-    pub fn ask(&mut self, Ask { about, question }: Ask) {
+    /// Answers a question about the state as it is now, once what it looks at is durable. Whether
+    /// that is still to come.
+    pub fn ask(&mut self, Ask { about, question }: Ask) -> bool {
         let is_durable = self.is_idle()
             || match about {
                 About::Everything => false,
@@ -92,6 +93,7 @@ impl Cycle {
             let answer = question(&mut self.held, position);
             self.outgoing().answer(answer);
         }
+        !is_durable
     }
 
     /// What goes out once everything decided so far is durable.

@@ -57,10 +57,9 @@ impl Seat {
         }
     }
 
-    pub(super) fn ask(&mut self, ask: Ask) {
-        if let Some(cycle) = &mut self.cycle {
-            cycle.ask(ask);
-        }
+    /// Asks the cycle, and tells whether the answer waits for something to become durable.
+    pub(super) fn ask(&mut self, ask: Ask) -> bool {
+        self.cycle.as_mut().is_some_and(|cycle| cycle.ask(ask))
     }
 
     pub(super) fn flush(&mut self, actions: &mut Vec<Action>) {

@@ -82,7 +82,10 @@ impl Worker {
                 }
                 recv(self.asks) -> ask => {
                     begun = Instant::now();
-                    ask.into_iter().for_each(|(partition, ask)| self.answer(partition, ask));
+                    if let Ok((partition, ask)) = ask {
+                        // Every partition is flushed below.
+                        let _waits = self.answer(partition, ask);
+                    }
                 }
                 recv(queue) -> work => {
                     begun = Instant::now();
@@ -124,11 +127,12 @@ impl Worker {
             self.complete(completion);
         }
         while let Ok((partition, ask)) = self.asks.try_recv() {
-            self.answer(partition, ask);
-            let index = self.index(partition);
-            self.seats[index].flush(&mut self.actions);
-            self.act(index);
-            self.submit();
+            if self.answer(partition, ask) {
+                let index = self.index(partition);
+                self.seats[index].flush(&mut self.actions);
+                self.act(index);
+                self.submit();
+            }
         }
     }
 
@@ -156,9 +160,10 @@ impl Worker {
         true
     }
 
-    fn answer(&mut self, partition: PartitionId, ask: Ask) {
+    /// Asks a partition, and tells whether the answer waits for something to become durable.
+    fn answer(&mut self, partition: PartitionId, ask: Ask) -> bool {
         let index = self.index(partition);
-        self.seats[index].ask(ask);
+        self.seats[index].ask(ask)
     }
 
     /// Hands the gathered appends to the journal together.
