@@ -14,7 +14,11 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use zeitgeber_schemas::{Envelope, PartitionId, SchemaId, partition_key};
 
-use super::{BusError, Input, Producer, Schemas, refused};
+use super::{
+    BusError, Input, Producer, Schemas,
+    outputs::{AVRO, JSON},
+    refused,
+};
 use crate::{
     config::Kafka,
     cycle::{Batch, Item, Raw},
@@ -161,16 +165,18 @@ impl Sending {
                 self.value.push(0);
                 self.value.extend_from_slice(&self.reading.to_be_bytes());
                 self.value.extend_from_slice(&batch.bytes[raw.clone()]);
-                self.producer.send_avro(input, partition, key, &self.value)
+                self.producer.send(AVRO, input, partition, key, &self.value)
             }
-            Raw::Slice(raw) => self.producer.send(input, partition, key, &batch.bytes[raw.clone()]),
+            Raw::Slice(raw) => {
+                self.producer.send(JSON, input, partition, key, &batch.bytes[raw.clone()])
+            }
             Raw::Kept(raw) if raw.rest_hash.is_none() => {
-                self.producer.send(input, partition, key, &raw.head.0)
+                self.producer.send(JSON, input, partition, key, &raw.head.0)
             }
             Raw::Kept(raw) => {
                 self.value.clear();
                 refused::put(&batch.bytes[item.input.clone()], raw, &mut self.value);
-                self.producer.send_refused(input, partition, key, &self.value)
+                self.producer.send(refused::CONTENT_TYPE, input, partition, key, &self.value)
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zeitgeber_schemas::{PartitionId, murmur2_partition, partition_key};
 
-use super::{BusError, Input, Producer};
+use super::{BusError, Input, Producer, outputs::JSON};
 use crate::{
     config::Kafka,
     door::{Options, Refusal, feedback, json, profile::Profile, tasks},
@@ -63,7 +63,7 @@ impl Feeder {
     /// The brokers refuse it, or one before it.
     pub fn line(&mut self, input: Input, line: &[u8]) -> Result<(), BusError> {
         let (partition, key) = self.place(input, line);
-        self.producer.send(input, partition, &key, line)
+        self.producer.send(JSON, input, partition, &key, line)
     }
 
     /// Sends one profile as it stands in its file.
@@ -75,6 +75,7 @@ impl Feeder {
         let key = partition_key(&profile.tenant, &profile.user_id);
         let partition = murmur2_partition(key.as_bytes(), self.partitions);
         self.producer.send(
+            JSON,
             Input::Control,
             partition,
             key.as_bytes(),

@@ -28,6 +28,10 @@ pub const HEADER_SCHEMA: &str = "zeitgeber-schema";
 const HEADER_SOURCE: &str = "zeitgeber-source";
 /// Header of every record: the form of its value.
 pub(super) const HEADER_CONTENT_TYPE: &str = "content-type";
+/// The content type of a value in JSON.
+pub(super) const JSON: &str = "application/json";
+/// The content type of a value in Avro behind its schema's id.
+pub(super) const AVRO: &str = "application/vnd.confluent.avro";
 
 /// Makes output records.
 #[derive(Debug)]
@@ -133,8 +137,8 @@ impl Encoder {
         self.id.truncate(self.position_at);
         write!(self.id, "{}", met.position(index)).expect("text takes any text");
         let media = match self.format {
-            Format::Avro => "application/vnd.confluent.avro",
-            Format::Json => "application/json",
+            Format::Avro => AVRO,
+            Format::Json => JSON,
         };
         let mut headers = OwnedHeaders::new_with_capacity(4)
             .insert(header(HEADER_ID, &self.id))

@@ -21,7 +21,6 @@ use super::{
     context::{Context, Failed},
     number,
     outputs::HEADER_CONTENT_TYPE,
-    refused,
 };
 use crate::config::Kafka;
 
@@ -240,40 +239,8 @@ impl Producer {
         self.press.producer.client()
     }
 
-    /// Sends one input as JSON; waits while too much is under way.
+    /// Sends one input of this content type; waits while too much is under way.
     pub(super) fn send(
-        &mut self,
-        input: Input,
-        partition: PartitionId,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(), BusError> {
-        self.send_as("application/json", input, partition, key, value)
-    }
-
-    /// Sends one input in Avro behind its schema id, as [`Self::send`].
-    pub(super) fn send_avro(
-        &mut self,
-        input: Input,
-        partition: PartitionId,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(), BusError> {
-        self.send_as("application/vnd.confluent.avro", input, partition, key, value)
-    }
-
-    /// Sends what a door refused and did not keep whole, as [`Self::send`].
-    pub(super) fn send_refused(
-        &mut self,
-        input: Input,
-        partition: PartitionId,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(), BusError> {
-        self.send_as(refused::CONTENT_TYPE, input, partition, key, value)
-    }
-
-    fn send_as(
         &mut self,
         content_type: &str,
         input: Input,
