@@ -152,24 +152,25 @@ fn service(args: &Args, figures: &HttpFigures) -> Result<ExitCode, Failure> {
          {:>12.0} readings/s  batches of 1,000 from 4 clients ({:.2} us of the server's processor each)\n\
          {:>12.0} readings/s  single readings from 64 clients\n\
          {:>12.0} MiB         resident memory of the server at the end\n\n\
-         {:<48} {:>8} {:>8} {:>8} {:>9}\n{}{}{}{}",
+         {}{}{}{}{}",
         args.readings,
         args.people,
         figures.batch_readings_per_s,
         figures.batch_server_us_per_reading,
         figures.single_readings_per_s,
         figures.server_rss_mib,
-        "  ms",
-        "p50",
-        "p99",
-        "max",
-        "count",
+        head("ms"),
         row("batch of 1,000, until durable", &figures.batch),
         row("status, batches at half that rate", &figures.status_at_half_rate),
         row("single reading, until durable", &figures.single),
         row("reading to intervention seen, 10,000/s", &figures.visible),
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The head of a table of distributions of times.
+fn head(what: &str) -> String {
+    format!("  {what:<46} {:>8} {:>8} {:>8} {:>9}\n", "p50", "p99", "max", "count")
 }
 
 /// A distribution of times as a row of a table.

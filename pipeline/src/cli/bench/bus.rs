@@ -86,13 +86,9 @@ pub(super) fn show_workers(figures: &WorkerFigures, json: bool) -> Result<ExitCo
     let killed = format!("one of two killed, session {} ms", figures.session_ms);
     say::text(&format!(
         "{} partitions, each with a reading every 20 ms; workers and servers on the same processors\n\n\
-         {:<48} {:>8} {:>8} {:>8} {:>9}\n{}{}{}{}",
+         {}{}{}{}{}",
         figures.partitions,
-        "  longest time without an output, ms",
-        "p50",
-        "p99",
-        "max",
-        "count",
+        super::head("longest time without an output, ms"),
         super::row("nothing changes", &figures.undisturbed),
         super::row("a second worker comes", &figures.joined),
         super::row("one of two stops", &figures.left),
@@ -119,7 +115,7 @@ pub(super) fn show(figures: &BusFigures, json: bool) -> Result<ExitCode, Failure
          {:>12.0} MB/s        of chunks, the journal read\n\n\
          {:>12.2} us/reading  processor of this program, every stage and its clients; of it\n\
          {}{}\n\
-         {:<48} {:>8} {:>8} {:>8} {:>9}\n{}{}",
+         {}{}{}",
         figures.readings,
         figures.partitions,
         figures.journal,
@@ -133,11 +129,7 @@ pub(super) fn show(figures: &BusFigures, json: bool) -> Result<ExitCode, Failure
         figures.client_us_per_reading,
         spent(&figures.threads_us_per_reading, "  threads "),
         spent(&figures.servers_us_per_reading, "processor of "),
-        "  ms",
-        "p50",
-        "p99",
-        "max",
-        "count",
+        super::head("ms"),
         super::row("a partition claimed and opened", &figures.claim),
         super::row("reading to intervention on its topic, 10,000/s", &figures.visible),
     ))?;

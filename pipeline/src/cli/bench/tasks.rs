@@ -10,7 +10,7 @@ use zeitgeber::{
 };
 use zeitgeber_schemas::AssignmentPolicy;
 
-use super::{passes, row};
+use super::{head, passes, row};
 use crate::cli::{Failure, say, session};
 
 /// The fleet of `--tasks`.
@@ -58,7 +58,7 @@ pub(super) fn show(figures: &TaskFigures, json: bool) -> Result<ExitCode, Failur
              {:>12.0} tasks/s     submitted, assigned, completed, durable, in requests of 500 \
              ({:.2} us of processor each)\n\
              {:>12.0} MiB         peak resident memory, the fleet included\n\n\
-             {:<48} {:>8} {:>8} {:>8} {:>9}\n{}{}verify: {}\n",
+             {}{}{}verify: {}\n",
             figures.agents,
             figures.policy,
             counts.inputs(),
@@ -69,11 +69,7 @@ pub(super) fn show(figures: &TaskFigures, json: bool) -> Result<ExitCode, Failur
             figures.tasks_per_s,
             figures.cpu_us_per_task,
             figures.rss_mib,
-            "  ms",
-            "p50",
-            "p99",
-            "max",
-            "count",
+            head("ms"),
             row("task to assignment read, at full rate", &figures.assignment_at_full_rate),
             row("task to assignment read, 5,000/s", &figures.assignment),
             if figures.verified { "passed" } else { "FAILED" },
