@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use zeitgeber::{
-    cycle::{Action, Batch, Cycle, Item, OutcomeDetail, Raw},
-    door::json,
+    cycle::{Action, Cycle, OutcomeDetail},
     journal::Appended,
     query::{self, Position},
     state::Memory,
     store::Store,
 };
-use zeitgeber_schemas::{PartitionId, SchemaId, murmur2_partition};
+use zeitgeber_schemas::{PartitionId, murmur2_partition};
 
 use super::kit::*;
 
@@ -148,12 +147,4 @@ fn snapshots_are_written_while_the_run_goes_on() {
         minute += 30;
     }
     session.finish().unwrap();
-}
-
-fn batch(line: &str) -> Batch {
-    let mut bytes = Vec::new();
-    json::reading(line.as_bytes(), &OPTIONS, &mut json::Scratch::default(), &mut bytes).unwrap();
-    let (input, raw) = (0..bytes.len(), Raw::Slice(bytes.len()..bytes.len()));
-    let item = Item { line: 0, schema: SchemaId::Reading, input, raw };
-    Batch { bytes, items: vec![item], ..Batch::default() }
 }

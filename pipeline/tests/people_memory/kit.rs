@@ -8,15 +8,15 @@ use std::{
 
 use zeitgeber::{
     config::Config,
-    cycle::OutcomeDetail,
-    door::{Options, feedback::Feedback, profile::profile},
+    cycle::{Batch, Item, OutcomeDetail, Raw},
+    door::{Options, feedback::Feedback, json, profile::profile},
     fold::state_digest,
     ingest::{Configure, Session, SessionSettings},
     query::{self, Until},
     state::Memory,
     store::Store,
 };
-use zeitgeber_schemas::{FeedbackBody, Response};
+use zeitgeber_schemas::{FeedbackBody, Response, SchemaId};
 
 pub(crate) const OPTIONS: Options =
     Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
@@ -142,4 +142,13 @@ pub(crate) fn people_bytes(dir: &Path) -> u64 {
     let all = files(&dir.join("snapshots"));
     let people = all.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "people"));
     people.map(|(_, bytes)| bytes.len() as u64).sum()
+}
+
+/// One reading, as a door hands it over.
+pub(crate) fn batch(line: &str) -> Batch {
+    let mut bytes = Vec::new();
+    json::reading(line.as_bytes(), &OPTIONS, &mut json::Scratch::default(), &mut bytes).unwrap();
+    let (input, raw) = (0..bytes.len(), Raw::Slice(bytes.len()..bytes.len()));
+    let item = Item { line: 0, schema: SchemaId::Reading, input, raw };
+    Batch { bytes, items: vec![item], ..Batch::default() }
 }

@@ -5,14 +5,13 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use tempfile::TempDir;
 use zeitgeber::{
     config::Config,
-    cycle::{About, Action, Answer, Ask, Batch, Cycle, Item, OutcomeDetail, Raw},
-    door::json,
+    cycle::{About, Action, Answer, Ask, Batch, Cycle, OutcomeDetail},
     ingest::Intake,
     journal::Appended,
     state::{Memory, Partition},
     store::Store,
 };
-use zeitgeber_schemas::{PartitionId, SchemaId};
+use zeitgeber_schemas::PartitionId;
 
 use super::kit::*;
 
@@ -27,15 +26,6 @@ fn cycle(dir: &TempDir) -> Cycle {
     let (held, _) = store.hold(Memory::UNBOUNDED).unwrap();
     let tail = store.tails().remove(0);
     Cycle::resume(held.into_iter().next().unwrap(), tail, 1 << 20, OutcomeDetail::Counts)
-}
-
-fn reading_of(person: usize, minute: i64) -> Batch {
-    let mut bytes = Vec::new();
-    let line = reading(person, minute);
-    json::reading(line.as_bytes(), &OPTIONS, &mut json::Scratch::default(), &mut bytes).unwrap();
-    let (input, raw) = (0..bytes.len(), Raw::Slice(bytes.len()..bytes.len()));
-    let item = Item { line: 0, schema: SchemaId::Reading, input, raw };
-    Batch { bytes, items: vec![item], ..Batch::default() }
 }
 
 /// Asks at which position and at what time somebody is.
@@ -80,7 +70,7 @@ fn cycle_2_a_person_of_whom_nothing_is_in_flight_is_told_at_once_as_of_the_durab
     let dir = TempDir::new().unwrap();
     let mut cycle = cycle(&dir);
     let durable = cycle.next_position();
-    cycle.take(&reading_of(0, 1), &mut Vec::new());
+    cycle.take(&batch(&reading(0, 1)), &mut Vec::new());
     assert!(cycle.next_position() > durable);
     let (position, clock) = ask(&mut cycle, person("u1")).try_recv().unwrap();
     assert_eq!((position, clock), (durable, None));
@@ -90,7 +80,7 @@ fn cycle_2_a_person_of_whom_nothing_is_in_flight_is_told_at_once_as_of_the_durab
     let reached = cycle.next_position();
     let in_flight = sealed(&mut cycle);
     // What is decided of somebody else behind it changes nothing for those who wait.
-    cycle.take(&reading_of(1, 2), &mut Vec::new());
+    cycle.take(&batch(&reading(1, 2)), &mut Vec::new());
     for wait in &waits {
         assert_eq!(wait.try_recv(), Err(TryRecvError::Empty));
     }
