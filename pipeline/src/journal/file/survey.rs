@@ -80,8 +80,8 @@ impl Survey {
 impl Way {
     /// Notes where the partitions stand where a segment begins.
     fn begin(&mut self, segment: u32) {
-        let start = || self.tails.iter().map(|tail| (tail.next_chunk, tail.next_position));
-        let start = || start().collect();
+        let next = |tail: &Tail| (tail.next_chunk, tail.next_position);
+        let start = || self.tails.iter().map(next).collect();
         self.starts.resize_with(self.starts.len().max(segment as usize + 1), start);
     }
 
