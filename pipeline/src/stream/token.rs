@@ -1,11 +1,14 @@
 //! What resumes a stream of several partitions that have no common order: how many events of each
 //! came, or were there before it began.
 //!
-//! As text `v1.` and, in base64 for URLs: four bytes of the log's id, which tell tokens of other
-//! logs, and the numbers of all partitions in order, each in groups of seven bits, lowest first, of
-//! which all but the last have the high bit. Clients hand it back as it is.
+//! As text `v1.` and, in base64 for URLs, postcard's form of four bytes of the log's id, which tell
+//! tokens of other logs, and of the numbers of all partitions in order. Clients hand it back as it
+//! is.
 
 use std::{fmt, str::FromStr};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use serde::{Deserialize, Serialize};
 
 use crate::query::Position;
 
@@ -15,13 +18,9 @@ const VERSION: &str = "v1.";
 const LOG_BYTES: usize = 4;
 /// Most partitions of a log.
 const PARTITIONS_MAX: usize = 1_024;
-/// Bits of a group.
-const GROUP: u32 = 7;
-
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// What resumes a stream of several partitions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     log: [u8; LOG_BYTES],
     /// Position of the next event of each partition.
@@ -60,23 +59,8 @@ impl Token {
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = self.log.to_vec();
-        for &next in &self.next {
-            let mut rest = next;
-            while rest >> GROUP > 0 {
-                bytes.push((rest as u8) | (1 << GROUP));
-                rest >>= GROUP;
-            }
-            bytes.push(rest as u8);
-        }
-        let mut text = String::from(VERSION);
-        for three in bytes.chunks(3) {
-            let bits = three.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte));
-            let bits = bits << (8 * (3 - three.len()));
-            let digit = |n: usize| char::from(DIGITS[(bits >> (18 - 6 * n)) as usize & 63]);
-            text.extend((0..=three.len()).map(digit));
-        }
-        f.write_str(&text)
+        let bytes = postcard::to_allocvec(self).map_err(|_| fmt::Error)?;
+        write!(f, "{VERSION}{}", BASE64.encode(bytes))
     }
 }
 
@@ -85,38 +69,11 @@ impl FromStr for Token {
 
     fn from_str(text: &str) -> Result<Self, NotAToken> {
         let digits = text.strip_prefix(VERSION).ok_or(NotAToken)?;
-        let mut bytes = Vec::new();
-        for four in digits.as_bytes().chunks(4) {
-            let value = |digit: &u8| DIGITS.iter().position(|known| known == digit);
-            let values: Option<Vec<usize>> = four.iter().map(value).collect();
-            let values = values.filter(|values| values.len() > 1).ok_or(NotAToken)?;
-            let bits = values.iter().fold(0, |bits, value| (bits << 6) | *value as u32);
-            let bits = bits << (6 * (4 - values.len()));
-            bytes.extend(&bits.to_be_bytes()[1..values.len()]);
+        let bytes = BASE64.decode(digits).map_err(|_| NotAToken)?;
+        match postcard::take_from_bytes::<Self>(&bytes) {
+            Ok((token, [])) if token.next.len() <= PARTITIONS_MAX => Ok(token),
+            _ => Err(NotAToken),
         }
-        let (log, mut rest) = bytes.split_first_chunk().ok_or(NotAToken)?;
-        let mut next = Vec::new();
-        while !rest.is_empty() && next.len() < PARTITIONS_MAX {
-            next.push(number(&mut rest).ok_or(NotAToken)?);
-        }
-        if rest.is_empty() { Ok(Self { log: *log, next }) } else { Err(NotAToken) }
-    }
-}
-
-fn number(rest: &mut &[u8]) -> Option<u64> {
-    let (mut number, mut shift) = (0_u64, 0);
-    loop {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        let bits = u64::from(byte & 0x7f);
-        if shift >= u64::BITS || (bits << shift) >> shift != bits {
-            return None;
-        }
-        number |= bits << shift;
-        if byte >> GROUP == 0 {
-            return Some(number);
-        }
-        shift += GROUP;
     }
 }
 
