@@ -36,6 +36,18 @@ impl Worker {
 
     /// Lets go of what is published as far as it was asked for, or will not be in time.
     pub(super) fn close_finished(&mut self) {
+        if self.finished().is_empty() {
+            return;
+        }
+        self.end_transaction(true);
+        self.note(NOTE_WAIT);
+        // What was aborted or not delivered took its lane back: that one is not finished after all.
+        for partition in self.finished() {
+            self.abandon(partition);
+        }
+    }
+
+    fn finished(&self) -> Vec<PartitionId> {
         let now = Instant::now();
         let is_finished = |partition: &PartitionId, closing: &Closing| {
             let is_sent =
@@ -45,15 +57,7 @@ impl Worker {
             is_sent || is_gone || closing.deadline < now
         };
         let finished = self.closing.iter().filter(|(partition, it)| is_finished(partition, it));
-        let finished: Vec<PartitionId> = finished.map(|(partition, _)| *partition).collect();
-        if finished.is_empty() {
-            return;
-        }
-        self.end_transaction(true);
-        self.note(NOTE_WAIT);
-        for partition in finished {
-            self.abandon(partition);
-        }
+        finished.map(|(partition, _)| *partition).collect()
     }
 
     /// The producer is of no more use.
