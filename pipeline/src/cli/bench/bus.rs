@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, path::Path, process::ExitCode};
 use zeitgeber::{
     bench::{
         Load, Plan,
-        bus::{self, BusFigures, Logs, WorkerFigures},
+        bus::{self, BusFigures, WorkerFigures},
     },
-    config::Config,
+    config::{Config, Logs},
     cycle::OutcomeDetail,
     journal::cql,
     store::{LogPlace, Store},
+    telemetry::logs,
 };
 
 use super::super::{Failure, database, say, schema, session};
@@ -25,18 +26,21 @@ pub(super) fn measure(
         return Err("no Kafka is configured: set kafka.brokers=HOST:PORT".into());
     }
     let load = Load::new(plan)?;
+    // The stages run in this process: what they warn of says why a figure is what it is.
+    let warnings = Logs { filter: "warn".into(), ..config.logs.clone() };
+    let _traces = logs::init(&warnings, &config.traces)?;
     let settings = session::settings(config, OutcomeDetail::Counts);
     let log = |name: &str| -> Result<Store, Failure> {
         let place = place(journal, config, &dir.join("bus").join(name), name)?;
         Ok(Store::write_at(&place, settings.partitions, settings.segment_bytes)?)
     };
-    let logs = Logs {
+    let made = bus::Logs {
         journal: journal.unwrap_or("files").into(),
         database: journal.and_then(|url| url.split('/').nth(2)).map(str::to_owned),
         plain: log("plain")?,
         transactional: log("transactional")?,
     };
-    Ok(bus::run(logs, &load, config, &settings, say::note)?)
+    Ok(bus::run(made, &load, config, &settings, say::note)?)
 }
 
 /// A place for a log of this run's own: a directory, or a keyspace beside the one that is named.
