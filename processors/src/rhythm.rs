@@ -7,9 +7,12 @@
 //! as each takes part (not older than 48 hours by the person's clock) and none contradicts another.
 
 pub mod alertness;
+pub mod feature;
 pub mod minutes;
+pub mod noise;
 pub mod nonwear;
 pub mod report;
+pub mod timing;
 pub mod vitality;
 
 mod cosinor;

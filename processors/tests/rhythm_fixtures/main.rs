@@ -5,8 +5,12 @@
 //! nobody computes is a failure. Our copies are always run; `ZEITGEBER_RHYTHM_FIXTURES` names further
 //! directories, separated by colons, relative ones from the repository's root.
 
+mod alert;
 mod compare;
+mod noise;
 mod recording;
+mod timing;
+mod vitality;
 
 use std::{
     fs,
@@ -34,7 +38,7 @@ struct Kind {
 /// Keys that every fixture has.
 const COMMON: [&str; 6] = ["kind", "tolerances", "tolerance", "recording", "split", "file"];
 
-const KINDS: [Kind; 0] = [];
+const KINDS: [Kind; 4] = [alert::KIND, noise::KIND, timing::KIND, vitality::KIND];
 
 #[test]
 fn rhythm_fixtures_agree() {
@@ -81,7 +85,7 @@ fn run(directory: &Path, file: &Path) -> Result<usize, String> {
     let name = fixture["kind"].as_str().unwrap_or_default();
     let kind = KINDS.iter().find(|kind| kind.name == name);
     let kind = kind.ok_or_else(|| format!("unknown kind {name:?}"))?;
-    let recording = match fixture["file"].as_str() {
+    let recording = match named_file(&fixture) {
         Some(named) => {
             let below = named.split_once('/').map_or(named, |(_, below)| below);
             Some(Recording::load(&directory.join(below))?)
@@ -91,4 +95,10 @@ fn run(directory: &Path, file: &Path) -> Result<usize, String> {
     let found = (kind.compute)(&fixture, recording.as_ref());
     let notes: Vec<&str> = COMMON.iter().chain(kind.notes).copied().collect();
     compare::trees(&fixture, &found, &notes, kind.tolerance)
+}
+
+/// The recording that a fixture names: as its `file`, or before what its `input` says of it.
+fn named_file(fixture: &Value) -> Option<&str> {
+    let input = || fixture["input"].as_str()?.split_once(':').map(|(file, _)| file);
+    fixture["file"].as_str().or_else(input)
 }
