@@ -189,6 +189,12 @@ const ONE_MINUTE: Feature = Feature {
 pub const FEATURES: &[Feature] = &[
     ONE_MINUTE,
     Feature {
+        name: "laeq_total",
+        meaning: "The steady level with the same energy as everything heard.",
+        window: "everything heard",
+        ..ONE_MINUTE
+    },
+    Feature {
         name: "lamax",
         meaning: "The greatest level of the minute.",
         formula: "max L",

@@ -22,6 +22,9 @@ use super::local::{self, DAY_MIN};
 pub const NIGHTS_MAX: usize = 28;
 /// Longest sleep of a diary, ms.
 const SLEEP_MAX_MS: i64 = 24 * 3_600_000;
+/// 1970-01-01 was a Thursday, 3 from Monday.
+const EPOCH_WEEKDAY: i64 = 3;
+const SATURDAY: u32 = 5;
 /// Longest mean of clock times that still has no direction, of 1.
 const NO_DIRECTION: f64 = 1e-9;
 
@@ -42,13 +45,13 @@ impl Night {
     /// A sleep whose day of waking is free on Saturdays and Sundays.
     pub fn new(onset_ms: i64, wake_ms: i64, offset_min: i32) -> Self {
         let night = Self { onset_ms, wake_ms, offset_min, free: false };
-        Self { free: [0, 6].contains(&night.weekday()), ..night }
+        Self { free: night.weekday() >= SATURDAY, ..night }
     }
 
-    /// Weekday of waking, 0 for Sunday.
+    /// Weekday of waking, 0 for Monday to 6 for Sunday.
     pub fn weekday(&self) -> u32 {
         let day = self.local(local::minute_of(self.wake_ms)).div_euclid(DAY_MIN);
-        (day + 4).rem_euclid(7) as u32
+        (day + EPOCH_WEEKDAY).rem_euclid(7) as u32
     }
 
     /// Clock time halfway between falling asleep and waking, h.
