@@ -7,6 +7,8 @@
 //! as each takes part (not older than 48 hours by the person's clock) and none contradicts another.
 
 pub mod alertness;
+pub mod feature;
+pub mod hrv;
 pub mod minutes;
 pub mod nonwear;
 pub mod report;

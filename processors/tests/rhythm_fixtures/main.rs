@@ -6,6 +6,9 @@
 //! directories, separated by colons, relative ones from the repository's root.
 
 mod compare;
+mod hrv;
+mod hrv_artefacts;
+mod hrv_packages;
 mod recording;
 
 use std::{
@@ -34,7 +37,7 @@ struct Kind {
 /// Keys that every fixture has.
 const COMMON: [&str; 6] = ["kind", "tolerances", "tolerance", "recording", "split", "file"];
 
-const KINDS: [Kind; 0] = [];
+const KINDS: [Kind; 1] = [hrv::KIND];
 
 #[test]
 fn rhythm_fixtures_agree() {
