@@ -10,7 +10,7 @@ use zeitgeber_processors::rhythm::hrv::{
 use crate::{Kind, compare::Tolerance, hrv_artefacts, hrv_packages, recording::Recording};
 
 /// What packages or the fixture's author say of themselves or of how they differ.
-const NOTES: [&str; 12] = [
+const NOTES: [&str; 11] = [
     "impl",
     "input",
     "note",
@@ -26,7 +26,6 @@ const NOTES: [&str; 12] = [
     "systole_counts",
     // Compares with the next raw interval, where the rule here compares with the last kept one.
     "hrv-analysis malik removed",
-    "gap_rule_used",
 ];
 
 /// Time beyond the interval between two beats that tells of missing ones, ms.
@@ -58,6 +57,7 @@ fn compute(fixture: &Value, recording: Option<&Recording>) -> Value {
     let cleaner = || if gaps { Cleaner::with_gaps(GAP_MS) } else { Cleaner::without_gaps() };
     let mut tree = object(json!({
         "n_raw": raw.len(),
+        "gap_rule_used": gaps,
         "raw_time": time_of(&raw),
         "raw_full": Value::Null,
         "lipponen_tarvainen": hrv_artefacts::tree(&raw),

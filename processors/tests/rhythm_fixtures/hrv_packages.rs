@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use zeitgeber_processors::rhythm::hrv::{
-    TimeFeatures, Welch, dfa_alpha1, lomb_frequencies, lomb_scargle, median, sample_entropy,
+    Bands, TimeFeatures, Welch, dfa_alpha1, lomb_frequencies, lomb_scargle, median, sample_entropy,
 };
 
 use crate::{
@@ -15,10 +15,6 @@ pub(crate) fn tolerance(path: &[&str]) -> Option<Tolerance> {
     match path {
         // Fast approximations of the periodogram.
         ["raw_cross_packages", "hrv-analysis lomb", ..] => Some(Tolerance::Relative(0.03)),
-        // Deviations of sums where the identity is used here: the same up to 1/n.
-        ["raw_cross", "sd2"] | ["raw_cross_packages", "pyhrv", "sd2"] => {
-            Some(Tolerance::Relative(0.003))
-        }
         // Boxes of 4 to 11 intervals that overlap.
         ["raw_cross", "dfa_alpha1"] => Some(Tolerance::Absolute(0.2)),
         ["raw_cross_packages", _, "dfa_4_16"] => Some(Tolerance::Absolute(1e-8)),
@@ -48,7 +44,7 @@ pub(crate) fn tree(raw: &[f64]) -> Map<String, Value> {
             },
             {
                 "sd1": time.sd1_ms,
-                "sd2": time.sd2_ms,
+                "sd2": sd2_of_sums(raw),
                 "sampen": sampen,
                 "dfa_alpha1": dfa_alpha1(raw),
             },
@@ -87,7 +83,7 @@ fn hrv_analysis_time(raw: &[f64], time: &TimeFeatures) -> Value {
     json!({
         "mean_nni": time.mean_nn_ms,
         "sdnn": time.sdnn_ms,
-        "sdsd": time.sdsd_ms.map(|sdsd| sdsd * of_population(time)),
+        "sdsd": time.sdsd_ms.map(|sdsd| sdsd * of_population(time.n_diff)),
         "nni_50": time.nn50,
         "pnni_50": time.pnn50,
         "nni_20": time.nn20,
@@ -100,22 +96,17 @@ fn hrv_analysis_time(raw: &[f64], time: &TimeFeatures) -> Value {
         "mean_hr": time.mean_hr,
         "max_hr": 60_000.0 / time.min_nn_ms,
         "min_hr": 60_000.0 / time.max_nn_ms,
-        "std_hr": adjacent(&rates).and_then(|rates| rates.sdnn_ms).map(|sd| sd * std_hr(time)),
+        "std_hr": adjacent(&rates).and_then(|rates| rates.sdnn_ms).map(|sd| sd * of_population(time.n)),
     })
 }
 
 /// From a deviation with n - 1 to one with n.
-fn of_population(time: &TimeFeatures) -> f64 {
-    let n = time.n_diff as f64;
+fn of_population(n: u64) -> f64 {
+    let n = n as f64;
     ((n - 1.0) / n).sqrt()
 }
 
-fn std_hr(time: &TimeFeatures) -> f64 {
-    let n = time.n as f64;
-    ((n - 1.0) / n).sqrt()
-}
-
-fn spectrum(bands: Option<zeitgeber_processors::rhythm::hrv::Bands>) -> Value {
+fn spectrum(bands: Option<Bands>) -> Value {
     let bands = bands.expect("the recording is long enough");
     json!({
         "lf": bands.lf,
@@ -136,7 +127,14 @@ fn pyhrv(raw: &[f64], time: &TimeFeatures) -> Value {
         "pnn50": time.pnn50,
         "sdnn": time.sdnn_ms,
         "sdsd": adjacent(&steps).and_then(|steps| steps.sdnn_ms),
-        "sd1": time.sd1_ms.map(|sd1| sd1 * of_population(time)),
-        "sd2": time.sd2_ms,
+        "sd1": time.sd1_ms.map(|sd1| sd1 * of_population(time.n_diff)),
+        "sd2": sd2_of_sums(raw).map(|sd2| sd2 * of_population(time.n_diff)),
     })
+}
+
+/// The plot's length as the deviation of sums of neighbours, where the identity with the other
+/// deviations is used here: the two differ by what the first and last interval weigh.
+fn sd2_of_sums(raw: &[f64]) -> Option<f64> {
+    let sums: Vec<f64> = raw.windows(2).map(|pair| pair[0] + pair[1]).collect();
+    adjacent(&sums)?.sdnn_ms.map(|sd| sd / std::f64::consts::SQRT_2)
 }

@@ -140,7 +140,7 @@ const fn poincare(
 }
 
 const fn long_term(name: &'static str, meaning: &'static str, formula: &'static str) -> Feature {
-    let window = "all 5-minute windows of a recording with 60 intervals or more";
+    let window = "all 5-minute windows of a recording with 100 intervals or more";
     let reference = "the definition, in NumPy";
     let distrust = "recordings much shorter than 24 hours, or of different lengths";
     Feature { name, meaning, formula, window, reference, distrust, ..TIME }

@@ -19,6 +19,9 @@ pub const WINDOW_MS: f64 = 300_000.0;
 /// Kept intervals below which a window is too empty to tell anything.
 pub const WINDOW_INTERVALS_MIN: u64 = 60;
 
+/// Kept intervals below which a window does not count in [`LongTerm`].
+const LONG_TERM_INTERVALS_MIN: u64 = 100;
+
 /// Intervals listed of a window: more than 5 minutes hold of the shortest that is kept.
 const LISTED: usize = 1024;
 
@@ -204,10 +207,10 @@ pub struct LongTerm {
 }
 
 impl LongTerm {
-    /// Takes in a complete window; one with fewer than 60 kept intervals counts for nothing.
+    /// Takes in a complete window; one with fewer than 100 kept intervals counts for nothing.
     pub fn feed(&mut self, window: &Window) {
         let Some(time) = window.time() else { return };
-        if time.n < WINDOW_INTERVALS_MIN {
+        if time.n < LONG_TERM_INTERVALS_MIN {
             return;
         }
         self.means.feed(time.mean_nn_ms);
