@@ -8,6 +8,7 @@
 
 pub mod alertness;
 pub mod feature;
+pub mod hrv;
 pub mod minutes;
 pub mod noise;
 pub mod nonwear;

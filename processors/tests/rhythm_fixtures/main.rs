@@ -8,6 +8,9 @@
 mod alert;
 mod compare;
 mod noise;
+mod hrv;
+mod hrv_artefacts;
+mod hrv_packages;
 mod recording;
 mod timing;
 mod vitality;
@@ -38,7 +41,8 @@ struct Kind {
 /// Keys that every fixture has.
 const COMMON: [&str; 6] = ["kind", "tolerances", "tolerance", "recording", "split", "file"];
 
-const KINDS: [Kind; 4] = [alert::KIND, noise::KIND, timing::KIND, vitality::KIND];
+const KINDS: [Kind; 5] =
+    [alert::KIND, hrv::KIND, noise::KIND, timing::KIND, vitality::KIND];
 
 #[test]
 fn rhythm_fixtures_agree() {
