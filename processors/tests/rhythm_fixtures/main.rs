@@ -6,6 +6,8 @@
 //! directories, separated by colons, relative ones from the repository's root.
 
 mod compare;
+mod imu;
+mod light;
 mod recording;
 
 use std::{
@@ -34,7 +36,7 @@ struct Kind {
 /// Keys that every fixture has.
 const COMMON: [&str; 6] = ["kind", "tolerances", "tolerance", "recording", "split", "file"];
 
-const KINDS: [Kind; 0] = [];
+const KINDS: [Kind; 2] = [imu::KIND, light::KIND];
 
 #[test]
 fn rhythm_fixtures_agree() {
