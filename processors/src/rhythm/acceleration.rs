@@ -22,6 +22,9 @@ pub const EPOCH_S: u32 = 5;
 /// Greatest number of samples in an epoch. It bounds the state.
 pub const EPOCH_SAMPLES_MAX: u32 = 5 * 1600;
 
+/// Greatest acceleration that is taken for one, g.
+pub const RANGE_G: f64 = 1000.0;
+
 /// Acceleration along x, y and z, g.
 pub type Sample = [f64; 3];
 
@@ -74,11 +77,11 @@ impl Epochs {
         self.samples_per_epoch
     }
 
-    /// Takes the next sample in; gives the epoch that it completes. A sample that is not finite is
-    /// a [`gap`](Self::gap).
+    /// Takes the next sample in; gives the epoch that it completes. A sample that is not finite or
+    /// longer than [`RANGE_G`] is a [`gap`](Self::gap).
     pub fn feed(&mut self, sample: Sample) -> Option<Epoch> {
         let norm = norm(sample);
-        if !norm.is_finite() {
+        if !(0.0..=RANGE_G).contains(&norm) {
             self.gap();
             return None;
         }

@@ -17,11 +17,14 @@ pub use features::FEATURES;
 /// At or above these light counts as above: evening, day and daylight, lux.
 pub const THRESHOLDS_LUX: [f64; 3] = [10.0, 250.0, 1000.0];
 
-/// Hours that the stability of light looks back.
-pub const HOURS_MAX: usize = 28 * 24;
+/// Greatest illuminance that is taken for one, lux: several times that of the sun.
+pub const LUX_MAX: f64 = 1_000_000.0;
+
+/// Hours that the stability of light looks back by default.
+pub const HOURS_MAX: u32 = 28 * 24;
 
 /// Minutes with light that an hour needs.
-const HOUR_MINUTES: u32 = 30;
+pub const HOUR_MINUTES: u32 = 30;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: f64 = 3_600_000.0;
@@ -57,9 +60,9 @@ pub struct DailyLight {
     pub above: [Above; 3],
 }
 
-/// Whether a light value can be used: finite and not negative.
-fn valid(lux: f64) -> bool {
-    lux.is_finite() && lux >= 0.0
+/// Whether a light value can be used.
+pub(super) fn valid(lux: f64) -> bool {
+    (0.0..=LUX_MAX).contains(&lux)
 }
 
 /// Sums of one day.
@@ -81,8 +84,8 @@ struct Times {
 }
 
 impl LightDay {
-    /// Takes in what was measured so many ms after local midnight. A value that is negative or not
-    /// finite is left out.
+    /// Takes in what was measured so many ms after local midnight. A value that is not from 0 to
+    /// [`LUX_MAX`] is left out.
     pub fn feed(&mut self, of_day_ms: i64, lux: f64) {
         if !valid(lux) {
             return;
@@ -206,15 +209,28 @@ pub struct LightStability {
     pub iv: Option<f64>,
 }
 
-/// Hourly means of light over the last [`HOURS_MAX`] hours.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+/// Sums of light by the hour over the last hours, [`HOURS_MAX`] by default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LightHours {
-    /// In order: the hour since 1970, the sum of its minutes, and how many.
+    most: u32,
+    /// In order: the hour since 1970, the sum of its values, and how many.
     hours: VecDeque<(i64, f64, u32)>,
 }
 
+impl Default for LightHours {
+    fn default() -> Self {
+        Self::new(HOURS_MAX)
+    }
+}
+
 impl LightHours {
-    /// Takes in the mean of a local minute. A minute of an earlier hour than the last is left out.
+    /// Looks back over so many hours.
+    pub const fn new(most: u32) -> Self {
+        Self { most, hours: VecDeque::new() }
+    }
+
+    /// Takes in a value of a local minute, its mean or each of its samples. One of an earlier hour
+    /// than the last is left out.
     pub fn feed(&mut self, local_minute: i64, lux: f64) {
         let hour = local_minute.div_euclid(60);
         let open = self.hours.back().map(|(known, ..)| *known);
@@ -223,7 +239,8 @@ impl LightHours {
         }
         if open != Some(hour) {
             self.hours.push_back((hour, 0.0, 0));
-            while self.hours.front().is_some_and(|(first, ..)| hour - first >= HOURS_MAX as i64) {
+            while self.hours.front().is_some_and(|(first, ..)| hour - first >= i64::from(self.most))
+            {
                 self.hours.pop_front();
             }
         }
@@ -232,14 +249,15 @@ impl LightHours {
         }
     }
 
-    /// IS and IV in the population form; none where light does not vary.
-    pub fn value(&self) -> LightStability {
+    /// IS and IV in the population form, of the hours that have at least `least` values:
+    /// [`HOUR_MINUTES`] where minutes were fed. None where light does not vary.
+    pub fn value(&self, least: u32) -> LightStability {
         let mut means: Vec<(Option<f64>, u8)> = Vec::new();
         let mut next = self.hours.front().map_or(0, |(hour, ..)| *hour);
         for (hour, sum, n) in &self.hours {
             let missing = (next..*hour).map(|hour| (None, of_day(hour)));
             means.extend(missing);
-            let mean = (*n >= HOUR_MINUTES).then(|| sum / f64::from(*n));
+            let mean = (*n >= least).then(|| sum / f64::from(*n));
             means.push((mean, of_day(*hour)));
             next = hour + 1;
         }

@@ -85,23 +85,19 @@ fn autocalibration(recording: &Recording) -> Value {
         .map(|(mean_g, temperature_c)| StillWindow { mean_g, temperature_c })
         .collect();
     let found: Calibration = calibration::fit(&windows).expect("every posture is there");
-    json!({
-        "n": found.n,
-        "own": {
+    let fitted = || {
+        json!({
             "scale": found.scale,
             "offset": found.offset_g,
             "tempoffset": found.temperature_offset_g_per_c,
-            "error_start_g": found.error_start_g,
-            "error_end_g": found.error_end_g,
-            "iterations": found.iterations,
-        },
-        "ggir": {
-            "scale": found.scale,
-            "offset": found.offset_g,
-            "tempoffset": found.temperature_offset_g_per_c,
-            "cal.error.start": found.error_start_g,
-            "cal.error.end": found.error_end_g,
-            "npoints": found.n,
-        },
-    })
+        })
+    };
+    let (mut own, mut ggir) = (fitted(), fitted());
+    own["error_start_g"] = json!(found.error_start_g);
+    own["error_end_g"] = json!(found.error_end_g);
+    own["iterations"] = json!(found.iterations);
+    ggir["cal.error.start"] = json!(found.error_start_g);
+    ggir["cal.error.end"] = json!(found.error_end_g);
+    ggir["npoints"] = json!(found.n);
+    json!({ "n": found.n, "own": own, "ggir": ggir })
 }

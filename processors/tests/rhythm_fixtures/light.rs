@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 use zeitgeber_processors::rhythm::{
-    light_day::{Above, DailyLight, LightDays, LightHours, LightMinutes},
+    light_day::{
+        Above, DailyLight, HOUR_MINUTES, LightDays, LightHours, LightMinutes, LightStability,
+    },
     phase::{DLMO_BEFORE_CBTMIN_H, Model, Pacemaker, PhaseTracker},
 };
 
@@ -10,9 +12,9 @@ use super::{Kind, Recording, Tolerance};
 
 pub(super) const KIND: Kind = Kind {
     name: "light",
-    // `own_rk4_final_diff` and `lightlogr_cross` tell how far the fixture's own values are from
-    // another package, whose IS and IV also use hours that are mostly missing.
-    notes: &["impl", "convention", "note", "own_rk4_final_diff", "lightlogr_cross"],
+    // `own_rk4_final_diff`, `checks` and `worst` tell how far the fixture's own values are from
+    // other packages.
+    notes: &["impl", "convention", "note", "own_rk4_final_diff", "checks", "worst"],
     tolerance,
     compute,
 };
@@ -31,7 +33,7 @@ fn tolerance(path: &[&str]) -> Tolerance {
         "phase" | "amplitude" => Tolerance::Absolute(1e-6),
         "value" => Tolerance::Absolute(1e-6),
         "mean" | "dose_lux_h" => Tolerance::Relative(1e-9),
-        "log10_mean_plus1" | "light_IS" | "light_IV" => Tolerance::Absolute(1e-9),
+        "log10_mean_plus1" | "light_IS" | "light_IV" | "IS" | "IV" => Tolerance::Absolute(1e-9),
         timed if timed.ends_with("_h") || timed.ends_with("_min") => Tolerance::Absolute(1e-6),
         _ => Tolerance::Exact,
     }
@@ -47,9 +49,7 @@ fn compute(fixture: &Value, recording: Option<&Recording>) -> Value {
         samples.filter_map(|(at, lux)| lux.map(|lux| (at, lux))).collect();
     let minutes = minutes(&samples);
     let (first, last) = (minutes[0].0, minutes[minutes.len() - 1].0);
-    let mut hours = LightHours::default();
-    minutes.iter().for_each(|(minute, lux)| hours.feed(*minute, *lux));
-    let stability = hours.value();
+    let LightStability { is, iv, .. } = stability(&minutes, HOUR_MINUTES);
     let all = last - first + 1;
     let mut tree = json!({
         "column": column,
@@ -57,14 +57,26 @@ fn compute(fixture: &Value, recording: Option<&Recording>) -> Value {
         "filled_minutes": all - minutes.len() as i64,
         "first_minute_ms": first * MINUTE_MS,
         "daily": daily(epoch_s, &samples),
-        "light_IS": stability.is,
-        "light_IV": stability.iv,
+        "light_IS": is,
+        "light_IV": iv,
     });
     if fixture.get("circadian_models").is_some() {
         let regular = fixture.get("esri_midnights").is_some();
         follow(&minutes, regular, tree.as_object_mut().expect("it is an object"));
     }
+    if fixture.get("lightlogr_cross").is_some() {
+        // That package takes hours with any sample.
+        let samples: Vec<_> = samples.iter().map(|(at, lux)| (at / MINUTE_MS, *lux)).collect();
+        let LightStability { is, iv, .. } = stability(&samples, 1);
+        tree["lightlogr_cross"] = json!({ "IS": is, "IV": iv });
+    }
     tree
+}
+
+fn stability(values: &[(i64, f64)], least: u32) -> LightStability {
+    let mut hours = LightHours::new(366 * 24);
+    values.iter().for_each(|(minute, lux)| hours.feed(*minute, *lux));
+    hours.value(least)
 }
 
 fn minutes(samples: &[(i64, f64)]) -> Vec<(i64, f64)> {
@@ -183,10 +195,10 @@ impl View {
             return;
         }
         self.minutes = minutes;
-        if minutes % 60 == 0 && minutes <= 48 * 60 {
+        if minutes.is_multiple_of(60) && minutes <= 48 * 60 {
             self.hours.push(pacemaker.state().to_vec());
         }
-        if minutes % DAY_MIN as u64 == 0 {
+        if minutes.is_multiple_of(DAY_MIN as u64) {
             self.midnights.push(midnight(pacemaker));
         }
     }

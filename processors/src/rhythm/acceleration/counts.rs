@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Sample, resample::Resampler};
+use super::{RANGE_G, Sample, resample::Resampler};
 
 /// Order of the band-pass.
 const ORDER: usize = 7;
@@ -84,12 +84,12 @@ impl Counts {
     /// Takes the next sample in, g; gives the counts of the epoch that it completes, by axis.
     ///
     /// The filters remember, so that a new machine is needed after missing samples. A sample that
-    /// is not finite is left out.
+    /// is not finite is left out, and one beyond [`RANGE_G`] counts as that.
     pub fn feed(&mut self, sample: Sample) -> Option<[u32; 3]> {
         if !sample.iter().all(|value| value.is_finite()) {
             return None;
         }
-        let value = self.resampler.feed(sample)?;
+        let value = self.resampler.feed(sample.map(|axis| axis.clamp(-RANGE_G, RANGE_G)))?;
         for (axis, value) in self.axes.iter_mut().zip(value) {
             axis.feed(libm::rint(value * 1000.0) / 1000.0);
         }

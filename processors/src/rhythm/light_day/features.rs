@@ -32,7 +32,7 @@ const fn stability(
         formula,
         window: "at most 28 days of hours, each with at least 30 minutes of light",
         source,
-        reference: "batch formula; LightLogR also uses hours with fewer minutes",
+        reference: "batch formula; LightLogR 0.10.0, which takes hours with any sample",
         tolerance: "1e-9",
         distrust: "Fewer than five days, or light that does not vary.",
     }

@@ -31,7 +31,8 @@ pub struct Esri {
 struct Run {
     start: u64,
     steps: u32,
-    state: State,
+    /// None once it left the numbers.
+    state: Option<State>,
 }
 
 /// The regularity of four days of light.
@@ -53,19 +54,20 @@ impl Esri {
     /// Lives through a minute of light, lux, that begins so many minutes after local midnight.
     pub fn step(&mut self, of_day_min: i64, lux: f64) {
         if of_day_min == 0 {
-            self.runs.push_back(Run { start: self.minutes, steps: 0, state: INITIAL });
+            self.runs.push_back(Run { start: self.minutes, steps: 0, state: Some(INITIAL) });
         }
         self.minutes += 1;
         let drive = ode::drive(Model::Hannay19, lux);
         for run in &mut self.runs {
-            run.state = ode::step(run.state, |s| ode::single_population(s, drive, 0.0, 0.0));
+            let step = |state| ode::step(state, |s| ode::single_population(s, drive, 0.0, 0.0));
+            run.state = run.state.map(step).filter(ode::finite);
             run.steps += 1;
         }
         while let Some(run) = self.runs.front().copied()
             && run.steps >= STEPS
         {
             self.runs.pop_front();
-            let value = Some(run.state[0]).filter(|amplitude| *amplitude >= 0.0);
+            let value = run.state.map(|state| state[0]).filter(|amplitude| *amplitude >= 0.0);
             self.done.push_back(EsriValue { start_minute: run.start, value });
         }
         while self.done.len() > KEPT {
@@ -74,7 +76,7 @@ impl Esri {
     }
 
     /// The last values in order, at most [`KEPT`].
-    pub fn values(&self) -> impl DoubleEndedIterator<Item = &EsriValue> {
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &EsriValue> + ExactSizeIterator {
         self.done.iter()
     }
 }

@@ -35,6 +35,11 @@ pub(super) fn drive(model: Model, lux: f64) -> f64 {
     }
 }
 
+/// Whether every variable is a number. Hannay's phase has none where its amplitude is 0.
+pub(super) fn finite(state: &State) -> bool {
+    state.iter().all(|value| value.is_finite())
+}
+
 /// The state a minute later (fourth-order Runge-Kutta).
 pub(super) fn step(state: State, rates: impl Fn(&State) -> State) -> State {
     let moved = |by: &State, h: f64| -> State { core::array::from_fn(|i| state[i] + by[i] * h) };
