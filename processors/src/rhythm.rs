@@ -6,12 +6,15 @@
 //! revision of an analysis has the same bits for every order in which the readings arrive, as long
 //! as each takes part (not older than 48 hours by the person's clock) and none contradicts another.
 
+pub mod acceleration;
 pub mod alertness;
 pub mod feature;
 pub mod hrv;
+pub mod light_day;
 pub mod minutes;
 pub mod noise;
 pub mod nonwear;
+pub mod phase;
 pub mod report;
 pub mod timing;
 pub mod vitality;

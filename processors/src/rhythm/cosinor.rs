@@ -195,7 +195,10 @@ impl Moments {
 }
 
 /// Solves a symmetric positive definite system; none where it is singular.
-fn cholesky<const P: usize>(mut matrix: [[f64; P]; P], mut right: [f64; P]) -> Option<[f64; P]> {
+pub(super) fn cholesky<const P: usize>(
+    mut matrix: [[f64; P]; P],
+    mut right: [f64; P],
+) -> Option<[f64; P]> {
     let least = 1e-9 * matrix[0][0];
     for j in 0..P {
         for k in 0..j {

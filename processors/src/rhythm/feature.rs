@@ -11,6 +11,16 @@ pub struct Feature {
     /// Name, as in outputs.
     pub name: &'static str,
     /// Unit; `1` for a plain number.
+//! What documentation says of a feature: one descriptor for each value that is given out.
+
+use serde::Serialize;
+
+/// A feature, described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Feature {
+    /// Its name in outputs.
+    pub name: &'static str,
+    /// Its unit.
     pub unit: &'static str,
     /// What it tells, in one sentence.
     pub meaning: &'static str,
@@ -23,6 +33,13 @@ pub struct Feature {
     /// Package and version that it was compared with.
     pub reference: &'static str,
     /// How closely it agrees with the reference.
+    /// The span of time that it covers.
+    pub window: &'static str,
+    /// The paper it comes from.
+    pub source: &'static str,
+    /// The package and version that it was compared with.
+    pub reference: &'static str,
+    /// How far it may be from the reference.
     pub tolerance: &'static str,
     /// When not to trust it.
     pub distrust: &'static str,

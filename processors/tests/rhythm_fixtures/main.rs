@@ -11,6 +11,8 @@ mod noise;
 mod hrv;
 mod hrv_artefacts;
 mod hrv_packages;
+mod imu;
+mod light;
 mod recording;
 mod timing;
 mod vitality;
@@ -41,8 +43,8 @@ struct Kind {
 /// Keys that every fixture has.
 const COMMON: [&str; 6] = ["kind", "tolerances", "tolerance", "recording", "split", "file"];
 
-const KINDS: [Kind; 5] =
-    [alert::KIND, hrv::KIND, noise::KIND, timing::KIND, vitality::KIND];
+const KINDS: [Kind; 7] =
+    [alert::KIND, hrv::KIND, imu::KIND, light::KIND, noise::KIND, timing::KIND, vitality::KIND];
 
 #[test]
 fn rhythm_fixtures_agree() {
