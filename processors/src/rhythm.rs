@@ -7,9 +7,12 @@
 //! as each takes part (not older than 48 hours by the person's clock) and none contradicts another.
 
 pub mod alertness;
+pub mod cycles;
+pub mod feature;
 pub mod minutes;
 pub mod nonwear;
 pub mod report;
+pub mod sleep;
 pub mod vitality;
 
 mod cosinor;
@@ -30,7 +33,8 @@ use zeitgeber_schemas::{
     Envelope, ProfileBody, ReadingAccepted, ReadingBody, RhythmAnalysed, Span,
 };
 
-pub use cosinor::Tables;
+pub use cosinor::{Component, Estimate, Fit, Tables};
+pub use nonparametric::Extremes;
 pub use slots::{Retention, Source};
 
 use self::{

@@ -6,7 +6,9 @@
 //! directories, separated by colons, relative ones from the repository's root.
 
 mod compare;
+mod hourly;
 mod recording;
+mod rhythm;
 
 use std::{
     fs,
@@ -34,7 +36,20 @@ struct Kind {
 /// Keys that every fixture has.
 const COMMON: [&str; 6] = ["kind", "tolerances", "tolerance", "recording", "split", "file"];
 
-const KINDS: [Kind; 0] = [];
+const KINDS: [Kind; 2] = [
+    Kind {
+        name: "hourly",
+        notes: hourly::NOTES,
+        tolerance: hourly::tolerance,
+        compute: hourly::compute,
+    },
+    Kind {
+        name: "rhythm",
+        notes: rhythm::NOTES,
+        tolerance: rhythm::tolerance,
+        compute: rhythm::compute,
+    },
+];
 
 #[test]
 fn rhythm_fixtures_agree() {
