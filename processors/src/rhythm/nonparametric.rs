@@ -97,10 +97,7 @@ pub(crate) fn hour_extremes(hours: &[Hour]) -> Option<Extremes> {
 }
 
 /// Of a day of bins, each the sum and the number of its values, `per_hour` of them in an hour.
-fn of_mean_day(
-    day: impl Iterator<Item = (i64, u32)> + Clone,
-    per_hour: usize,
-) -> Option<Extremes> {
+fn of_mean_day(day: impl Iterator<Item = (i64, u32)> + Clone, per_hour: usize) -> Option<Extremes> {
     let mut before = Vec::with_capacity(34 * per_hour);
     let mut sum = 0.0;
     before.push(sum);

@@ -20,8 +20,7 @@ pub(super) fn nonparametric(
     let ours = rhythm.is.expect("the hours vary");
     values["IS_check_rel"] = json!((hours.is_corrected() / ours - 1.0).abs());
     let items = fixture["cross"].as_array().expect("a list of packages");
-    values["cross"] =
-        items.iter().map(|item| package(item, movement, rhythm, &hours)).collect();
+    values["cross"] = items.iter().map(|item| package(item, movement, rhythm, &hours)).collect();
 }
 
 fn package(item: &Value, movement: &Movement<'_>, rhythm: &Rhythm, hours: &Hours) -> Value {
@@ -168,7 +167,8 @@ pub(super) fn cosinor(items: &Value, fit: &Fit) -> Value {
     values.collect()
 }
 
-/// The range of the curve on 1,000 points over 48 h, and P as one less its complement.
+/// The range of the curve on 1,000 points over 48 h, its peak in the first 24 h, and P as one less
+/// its complement.
 fn coarse_curve(fit: &Fit) -> Value {
     let at = |angle: f64| {
         let waves = fit.components.iter().map(|component| {
@@ -180,8 +180,11 @@ fn coarse_curve(fit: &Fit) -> Value {
     let angles = (0..1000).map(|point| 2.0 * TAU * f64::from(point) / 999.0);
     let curve: Vec<(f64, f64)> = angles.map(|angle| (at(angle), angle)).collect();
     let low = curve.iter().fold(f64::INFINITY, |low, point| low.min(point.0));
-    let high = curve.iter().fold(curve[0], |high, point| if point.0 > high.0 { *point } else { high });
-    let peak = -high.1.rem_euclid(TAU);
+    let higher =
+        |high: (f64, f64), point: &(f64, f64)| if point.0 > high.0 { *point } else { high };
+    let high = curve.iter().fold(curve[0], higher);
+    let first_day = curve.iter().filter(|point| point.1 < TAU);
+    let peak = -first_day.fold(curve[0], higher).1;
     json!({
         "rss": fit.rss, "p": 1.0 - (1.0 - fit.p()),
         "curve_half_range": (high.0 - low) / 2.0, "curve_mid": (high.0 + low) / 2.0,

@@ -122,7 +122,7 @@ fn minute_sri(
 
 fn rounded(value: f64, decimals: i32) -> f64 {
     let scale = 10f64.powi(decimals);
-    (value * scale).round() / scale
+    (value * scale).round_ties_even() / scale
 }
 
 fn oakley(vendor: &Value, movement: &Movement<'_>) -> Value {
@@ -133,8 +133,7 @@ fn oakley(vendor: &Value, movement: &Movement<'_>) -> Value {
     let wake = |score: &Option<f64>| score.map(|score| u8::from(score > WAKE_ABOVE));
     let states: Vec<Option<u8>> = scores.iter().map(wake).collect();
     let wake_epochs = states.iter().filter(|state| **state == Some(1)).count();
-    let mut tree =
-        json!({ "wake_epochs": wake_epochs, "rle": runs(&states), "cross": [{}] });
+    let mut tree = json!({ "wake_epochs": wake_epochs, "rle": runs(&states), "cross": [{}] });
     if vendor.is_object() {
         tree["vendor"] = actiware(vendor, movement, &counts, &scores);
     }
