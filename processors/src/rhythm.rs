@@ -11,12 +11,15 @@ pub mod alertness;
 pub mod feature;
 pub mod hrv;
 pub mod light_day;
+pub mod cycles;
+pub mod feature;
 pub mod minutes;
 pub mod noise;
 pub mod nonwear;
 pub mod phase;
 pub mod report;
 pub mod timing;
+pub mod sleep;
 pub mod vitality;
 
 mod cosinor;
@@ -37,7 +40,8 @@ use zeitgeber_schemas::{
     Envelope, ProfileBody, ReadingAccepted, ReadingBody, RhythmAnalysed, Span,
 };
 
-pub use cosinor::Tables;
+pub use cosinor::{Component, Estimate, Fit, Tables};
+pub use nonparametric::Extremes;
 pub use slots::{Retention, Source};
 
 use self::{

@@ -16,6 +16,9 @@ mod light;
 mod recording;
 mod timing;
 mod vitality;
+mod hourly;
+mod recording;
+mod rhythm;
 
 use std::{
     fs,
@@ -43,8 +46,10 @@ struct Kind {
 /// Keys that every fixture has.
 const COMMON: [&str; 6] = ["kind", "tolerances", "tolerance", "recording", "split", "file"];
 
-const KINDS: [Kind; 7] =
-    [alert::KIND, hrv::KIND, imu::KIND, light::KIND, noise::KIND, timing::KIND, vitality::KIND];
+const KINDS: [Kind; 16] =
+    [Kind {
+        name: "hourly", Kind {
+        name: "rhythm", alert::KIND, compute: hourly::compute, compute: rhythm::compute, hrv::KIND, imu::KIND, light::KIND, noise::KIND, notes: hourly::NOTES, notes: rhythm::NOTES, timing::KIND, tolerance: hourly::tolerance, tolerance: rhythm::tolerance, vitality::KIND, }];
 
 #[test]
 fn rhythm_fixtures_agree() {
