@@ -8,18 +8,17 @@
 
 pub mod acceleration;
 pub mod alertness;
+pub mod cycles;
 pub mod feature;
 pub mod hrv;
 pub mod light_day;
-pub mod cycles;
-pub mod feature;
 pub mod minutes;
 pub mod noise;
 pub mod nonwear;
 pub mod phase;
 pub mod report;
-pub mod timing;
 pub mod sleep;
+pub mod timing;
 pub mod vitality;
 
 mod cosinor;

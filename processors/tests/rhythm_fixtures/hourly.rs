@@ -6,20 +6,22 @@ use serde_json::{Value, json};
 use zeitgeber_processors::rhythm::{Tables, cycles::HourlyCycles, report::Fold};
 
 use super::{
-    Recording, Tolerance,
+    Kind, Recording, Tolerance,
     rhythm::{
         self,
         kit::{self, Reading, profile},
     },
 };
 
-pub(crate) const NOTES: &[&str] = &["rule"];
+pub(crate) const KIND: Kind = Kind { name: "hourly", notes: NOTES, tolerance, compute };
 
-pub(crate) fn tolerance(path: &[&str]) -> Tolerance {
+const NOTES: &[&str] = &["rule"];
+
+fn tolerance(path: &[&str]) -> Tolerance {
     rhythm::tolerance(path)
 }
 
-pub(crate) fn compute(_: &Value, recording: Option<&Recording>) -> Value {
+fn compute(_: &Value, recording: Option<&Recording>) -> Value {
     let recording = recording.expect("the fixture names its recording");
     let mut folds = BTreeMap::<&str, Fold>::new();
     let values = std::iter::zip(recording.numbers("epoch_ms"), recording.numbers("intensity"));

@@ -7,18 +7,17 @@
 
 mod alert;
 mod compare;
-mod noise;
+mod hourly;
 mod hrv;
 mod hrv_artefacts;
 mod hrv_packages;
 mod imu;
 mod light;
-mod recording;
-mod timing;
-mod vitality;
-mod hourly;
+mod noise;
 mod recording;
 mod rhythm;
+mod timing;
+mod vitality;
 
 use std::{
     fs,
@@ -46,10 +45,17 @@ struct Kind {
 /// Keys that every fixture has.
 const COMMON: [&str; 6] = ["kind", "tolerances", "tolerance", "recording", "split", "file"];
 
-const KINDS: [Kind; 16] =
-    [Kind {
-        name: "hourly", Kind {
-        name: "rhythm", alert::KIND, compute: hourly::compute, compute: rhythm::compute, hrv::KIND, imu::KIND, light::KIND, noise::KIND, notes: hourly::NOTES, notes: rhythm::NOTES, timing::KIND, tolerance: hourly::tolerance, tolerance: rhythm::tolerance, vitality::KIND, }];
+const KINDS: [Kind; 9] = [
+    alert::KIND,
+    hourly::KIND,
+    hrv::KIND,
+    imu::KIND,
+    light::KIND,
+    noise::KIND,
+    rhythm::KIND,
+    timing::KIND,
+    vitality::KIND,
+];
 
 #[test]
 fn rhythm_fixtures_agree() {

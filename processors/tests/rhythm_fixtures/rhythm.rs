@@ -18,12 +18,14 @@ use zeitgeber_processors::rhythm::{
 };
 use zeitgeber_schemas::{MinuteRhythm, RhythmAnalysed, Signal, Span};
 
-use super::{Recording, Tolerance};
+use super::{Kind, Recording, Tolerance};
 use kit::{DAY_MS, MINUTE_MS, Reading, Run, profile};
+
+pub(crate) const KIND: Kind = Kind { name: "rhythm", notes: NOTES, tolerance, compute };
 
 /// Descriptions, and values of packages that the fixtures say to differ: nparACT rounds to two
 /// decimals, pyActigraphy scores edges and ties in another way, and `phi` is a feature of GGIR.
-pub(crate) const NOTES: &[&str] = &[
+const NOTES: &[&str] = &[
     "column",
     "date",
     "definition",
@@ -105,7 +107,7 @@ impl<'a> Movement<'a> {
     }
 }
 
-pub(crate) fn compute(fixture: &Value, recording: Option<&Recording>) -> Value {
+fn compute(fixture: &Value, recording: Option<&Recording>) -> Value {
     let recording = recording.expect("the fixture names its recording");
     let movement = Movement::new(fixture, recording);
     let cycles = &movement.cycles;
