@@ -6,10 +6,19 @@
 //! revision of an analysis has the same bits for every order in which the readings arrive, as long
 //! as each takes part (not older than 48 hours by the person's clock) and none contradicts another.
 
+pub mod acceleration;
 pub mod alertness;
+pub mod cycles;
+pub mod feature;
+pub mod hrv;
+pub mod light_day;
 pub mod minutes;
+pub mod noise;
 pub mod nonwear;
+pub mod phase;
 pub mod report;
+pub mod sleep;
+pub mod timing;
 pub mod vitality;
 
 mod cosinor;
@@ -30,7 +39,8 @@ use zeitgeber_schemas::{
     Envelope, ProfileBody, ReadingAccepted, ReadingBody, RhythmAnalysed, Span,
 };
 
-pub use cosinor::Tables;
+pub use cosinor::{Component, Estimate, Fit, Tables};
+pub use nonparametric::Extremes;
 pub use slots::{Retention, Source};
 
 use self::{

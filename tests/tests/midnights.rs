@@ -41,12 +41,13 @@ fn exported_midnights_of_enmo_every_minute_equal_the_reference() {
 
 /// Compares every midnight of a recording; returns how many.
 fn compare(name: &str) -> usize {
-    let data = repository("processors/tests/data");
-    let fixture = fs::read(data.join(format!("rhythm_{name}.json"))).expect("the fixture is there");
+    let data = repository("processors/tests/data/rhythm");
+    let fixture =
+        fs::read(data.join(format!("fixtures/rhythm_{name}.json"))).expect("the fixture is there");
     let fixture: Value = serde_json::from_slice(&fixture).expect("the fixture is JSON");
     let column = fixture["column"].as_str().expect("the fixture names its column");
     let epoch_s = fixture["epoch_s"].as_i64().expect("the fixture names its epoch");
-    let recording = gunzip(&data.join(format!("{name}.csv.gz")));
+    let recording = gunzip(&data.join(format!("actigraphy/{name}.csv.gz")));
     let (lines, last_ms) = readings(&recording, column, epoch_s);
 
     let dir = dir();

@@ -5,10 +5,33 @@
 //! depends on the clock and the profile alone. During usual sleep the value is that of somebody
 //! awake at that hour with S as sleep left it and no sleep inertia W: inertia belongs to a waking
 //! that did not happen. This is not a measurement of the person's actual sleep.
+//!
+//! [`ThreeProcess`] and [`TwoProcess`] follow the sleep that a person actually had, in closed form
+//! over any gap; [`Forecast`] carries the former 24 hours ahead.
+
+mod features;
+mod forecast;
+mod intervals;
+mod intervention_time;
+mod three_process;
+mod two_process;
 
 use core::f64::consts::TAU;
 
+use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::ProfileBody;
+
+pub use self::{
+    features::FEATURES,
+    forecast::{Forecast, Predicted, SLEEPY_KSS},
+    intervals::{Interval, clock_hours, daily},
+    intervention_time::{InterventionTime, Occasion, Plan, Shift},
+    three_process::{Alertness, ThreeProcess},
+    two_process::{TwoProcess, process_c},
+};
+
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 86_400_000;
 
 const LOWER: f64 = 2.4;
 const UPPER: f64 = 14.3;
@@ -21,6 +44,39 @@ const BREAK_LEVEL: f64 = 12.2;
 const INITIAL: f64 = 7.96;
 /// Days after which S is taken as steady at the latest.
 const SETTLING_DAYS: u32 = 30;
+const CIRCADIAN_AMPLITUDE: f64 = 2.5;
+const CIRCADIAN_PEAK_H: f64 = 16.8;
+const ULTRADIAN_LEVEL: f64 = -0.5;
+const ULTRADIAN_AMPLITUDE: f64 = 0.5;
+/// It comes 3 h after the circadian peak.
+const ULTRADIAN_PEAK_H: f64 = 19.8;
+/// W at waking.
+const INERTIA: f64 = -5.72;
+/// Change of ln W per hour awake.
+const INERTIA_RATE: f64 = -1.51;
+/// KSS where the processes add up to 0.
+const KSS_ORIGIN: f64 = 10.6;
+/// KSS lost with each unit of their sum.
+const KSS_SLOPE: f64 = 0.6;
+
+/// The parameters of the three-process model by their usual names (Ingre 2014).
+pub const PARAMETERS: [(&str, f64); 15] = [
+    ("la", LOWER),
+    ("ha", UPPER),
+    ("d", WAKE_RATE),
+    ("g", SLEEP_RATE),
+    ("bl", BREAK_LEVEL),
+    ("Cm", 0.0),
+    ("Ca", CIRCADIAN_AMPLITUDE),
+    ("p", CIRCADIAN_PEAK_H),
+    ("Um", ULTRADIAN_LEVEL),
+    ("Ua", ULTRADIAN_AMPLITUDE),
+    ("Wc", INERTIA),
+    ("Wd", INERTIA_RATE),
+    ("S0", INITIAL),
+    ("k0", KSS_ORIGIN),
+    ("k1", -KSS_SLOPE),
+];
 
 /// S after `hours` awake.
 pub fn after_wake(s: f64, hours: f64) -> f64 {
@@ -37,16 +93,47 @@ pub fn after_sleep(s: f64, hours: f64) -> f64 {
     UPPER - (UPPER - s.max(BREAK_LEVEL)) * libm::exp(SLEEP_RATE * (hours - linear))
 }
 
+/// Process C at a clock time, h.
+pub fn circadian(clock_h: f64) -> f64 {
+    CIRCADIAN_AMPLITUDE * libm::cos(TAU / 24.0 * (clock_h - CIRCADIAN_PEAK_H))
+}
+
+/// Process U at a clock time, h.
+pub fn ultradian(clock_h: f64) -> f64 {
+    ULTRADIAN_LEVEL + ULTRADIAN_AMPLITUDE * libm::cos(TAU / 12.0 * (clock_h - ULTRADIAN_PEAK_H))
+}
+
 /// Karolinska sleepiness from S, the clock time (h) and sleep inertia W, not clipped.
 pub fn kss_of(s: f64, clock_h: f64, inertia: f64) -> f64 {
-    let circadian = 2.5 * libm::cos(TAU / 24.0 * (clock_h - 16.8));
-    let ultradian = -0.5 + 0.5 * libm::cos(TAU / 12.0 * (clock_h - 19.8));
-    10.6 - 0.6 * (s + circadian + ultradian + inertia)
+    KSS_ORIGIN - KSS_SLOPE * (s + circadian(clock_h) + ultradian(clock_h) + inertia)
 }
 
 /// Sleep inertia W after `hours` awake.
 pub fn inertia(hours: f64) -> f64 {
-    -5.72 * libm::exp(-1.51 * hours)
+    INERTIA * libm::exp(INERTIA_RATE * hours)
+}
+
+/// A stretch of wake or of sleep, from its beginning on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Stretch {
+    since_ms: i64,
+    asleep: bool,
+}
+
+impl Stretch {
+    /// The stretch that begins at an instant, unless the one before goes on.
+    fn next(before: Option<Self>, at_ms: i64, asleep: bool) -> Option<Self> {
+        match before {
+            None => Some(Self { since_ms: at_ms, asleep }),
+            Some(before) if before.asleep == asleep => None,
+            Some(before) => Some(Self { since_ms: at_ms.max(before.since_ms), asleep }),
+        }
+    }
+
+    /// Hours from its beginning to an instant; none before.
+    fn hours(self, at_ms: i64) -> f64 {
+        at_ms.saturating_sub(self.since_ms).max(0) as f64 / 3_600_000.0
+    }
 }
 
 /// The usual day of a person.

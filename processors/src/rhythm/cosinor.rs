@@ -1,8 +1,12 @@
-//! Cosinor: ordinary least squares on one or two harmonics of the day (Cornelissen 2014).
+//! Cosinor: ordinary least squares on one to three harmonics of the day (Cornelissen 2014).
 //!
 //! The design depends on the time of day alone, so the fit needs no more than how many values each
 //! bin of the day has and what they add up to. Values are centred on the grid before they are
 //! squared, so that no digits cancel.
+
+mod curve;
+mod fit;
+mod student;
 
 use core::f64::consts::TAU;
 
@@ -11,11 +15,10 @@ use alloc::vec::Vec;
 use super::window::{Hour, Totals};
 use crate::exact;
 
-/// Points of the day on which the maximum of the fitted curve is looked for.
-const GRID: usize = 14_400;
+pub use fit::{Component, Estimate, Fit};
 
-/// Cosine and sine of the first four harmonics at one time of day.
-type Harmonics = [f64; 8];
+/// Cosine and sine of the first six harmonics at one time of day.
+type Harmonics = [f64; 12];
 
 /// Cosines and sines at the centres of the day's minutes and hours.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,36 +53,37 @@ impl Default for Tables {
 impl Tables {
     /// Computes the tables.
     pub fn new() -> Self {
-        let rows = |n: u32| (0..n).map(move |i| harmonics((f64::from(i) + 0.5) / f64::from(n)));
+        let rows = |n: u32| (0..n).map(move |i| harmonics((f64::from(i) + 0.5) / f64::from(n), 6));
         Self { minutes: rows(1440).collect(), hours: rows(24).collect() }
     }
 }
 
-fn harmonics(of_day: f64) -> Harmonics {
-    let mut row = [0.0; 8];
-    for (harmonic, pair) in row.chunks_exact_mut(2).enumerate() {
+/// The first `count` harmonics; the others are left 0.
+fn harmonics(of_day: f64, count: usize) -> Harmonics {
+    let mut row = [0.0; 12];
+    for (harmonic, pair) in row.chunks_exact_mut(2).enumerate().take(count) {
         let angle = TAU * of_day * (harmonic + 1) as f64;
         (pair[0], pair[1]) = (libm::cos(angle), libm::sin(angle));
     }
     row
 }
 
-/// Weighted sums of a series over the bins of the day.
+/// Weighted sums of a series over the bins of the day, for fits of at most `K` harmonics.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Moments {
+pub(crate) struct Moments<const K: usize> {
     n: f64,
     /// Sum of the values less `centre`.
     sum: f64,
     /// Sum of their squares.
     squares: f64,
     centre: f64,
-    /// Count-weighted sums of cosines and sines.
+    /// Count-weighted sums of cosines and sines of the first `2 * K` harmonics.
     design: Harmonics,
-    /// Value-weighted sums of the first two harmonics.
-    product: [f64; 4],
+    /// Value-weighted sums of the first `K` harmonics.
+    product: [f64; 6],
 }
 
-impl Moments {
+impl<const K: usize> Moments<K> {
     /// Of a minute series.
     pub(crate) fn of_minutes(totals: &Totals, tables: &Tables) -> Option<Self> {
         let bins = totals.sums.iter().zip(&totals.counts).map(|(sum, count)| (*sum, *count));
@@ -117,15 +121,17 @@ impl Moments {
             sum: (total - count * centre) as f64 / scale,
             squares: squares as f64 / (scale * scale),
             centre: centre as f64 / scale,
-            design: [0.0; 8],
-            product: [0.0; 4],
+            design: [0.0; 12],
+            product: [0.0; 6],
         };
         let centre = centre as i64;
         for ((sum, count), row) in bins.zip(rows) {
             let value = exact::signal_value(sum - i64::from(count) * centre);
             let count = f64::from(count);
-            moments.design.iter_mut().zip(row).for_each(|(to, wave)| *to += count * wave);
-            moments.product.iter_mut().zip(row).for_each(|(to, wave)| *to += value * wave);
+            let design = moments.design[..4 * K].iter_mut().zip(row);
+            design.for_each(|(to, wave)| *to += count * wave);
+            let product = moments.product[..2 * K].iter_mut().zip(row);
+            product.for_each(|(to, wave)| *to += value * wave);
         }
         Some(moments)
     }
@@ -133,10 +139,7 @@ impl Moments {
     /// The 24 h component alone.
     pub(crate) fn one(&self) -> Option<Cosinor> {
         let (fit, r2) = self.solve::<3>()?;
-        let mut acrophase_rad = libm::atan2(-fit[2], fit[1]);
-        if acrophase_rad > 0.0 {
-            acrophase_rad -= TAU;
-        }
+        let acrophase_rad = fit::acrophase_rad(fit[1], fit[2]);
         Some(Cosinor {
             mesor: fit[0],
             amplitude: libm::hypot(fit[1], fit[2]),
@@ -149,12 +152,24 @@ impl Moments {
     /// The 24 h and 12 h components together.
     pub(crate) fn two(&self, tables: &Tables) -> Option<TwoComponents> {
         let (fit, r2) = self.solve::<5>()?;
-        Some(TwoComponents { r2, orthophase_h: orthophase(&fit, tables) })
+        Some(TwoComponents { r2, orthophase_h: curve::top(&fit, tables).at_h })
     }
 
     /// Least squares with `P` columns: MESOR, then cosine and sine of each harmonic; and R2. None
     /// where the times do not determine the curve or the values do not vary.
     fn solve<const P: usize>(&self) -> Option<([f64; P], f64)> {
+        const { assert!(P <= 2 * K + 1, "the moments hold that many harmonics") };
+        let (matrix, right) = self.normal::<P>();
+        let mut fit = cholesky(matrix, right)?;
+        let explained: f64 = fit.iter().zip(&right).map(|(b, y)| b * y).sum();
+        let mean_square = self.sum * self.sum / self.n;
+        let total = self.squares - mean_square;
+        fit[0] += self.centre;
+        (total > 0.0).then(|| (fit, (explained - mean_square) / total))
+    }
+
+    /// X'X and X'y.
+    fn normal<const P: usize>(&self) -> ([[f64; P]; P], [f64; P]) {
         let mut right = [self.sum; P];
         right[1..].copy_from_slice(&self.product[..P - 1]);
         let mut matrix = [[0.0; P]; P];
@@ -163,12 +178,7 @@ impl Moments {
                 *cell = self.cross(i, j);
             }
         }
-        let mut fit = cholesky(matrix, right)?;
-        let explained: f64 = fit.iter().zip(&right).map(|(b, y)| b * y).sum();
-        let mean_square = self.sum * self.sum / self.n;
-        let total = self.squares - mean_square;
-        fit[0] += self.centre;
-        (total > 0.0).then(|| (fit, (explained - mean_square) / total))
+        (matrix, right)
     }
 
     /// One cell of X'X, by the product formulas of cosine and sine.
@@ -195,7 +205,10 @@ impl Moments {
 }
 
 /// Solves a symmetric positive definite system; none where it is singular.
-fn cholesky<const P: usize>(mut matrix: [[f64; P]; P], mut right: [f64; P]) -> Option<[f64; P]> {
+pub(super) fn cholesky<const P: usize>(
+    mut matrix: [[f64; P]; P],
+    mut right: [f64; P],
+) -> Option<[f64; P]> {
     let least = 1e-9 * matrix[0][0];
     for j in 0..P {
         for k in 0..j {
@@ -225,27 +238,4 @@ fn cholesky<const P: usize>(mut matrix: [[f64; P]; P], mut right: [f64; P]) -> O
         right[i] /= matrix[i][i];
     }
     Some(right)
-}
-
-/// Where the curve is greatest, h, on the grid of 14,400 points: each local maximum among the
-/// minute centres is looked at more closely, and the earliest of the greatest points wins.
-fn orthophase(fit: &[f64; 5], tables: &Tables) -> f64 {
-    let at =
-        |row: &Harmonics| fit[1] * row[0] + fit[2] * row[1] + fit[3] * row[2] + fit[4] * row[3];
-    let coarse: Vec<f64> = tables.minutes.iter().map(at).collect();
-    let n = coarse.len();
-    let mut best = (f64::NEG_INFINITY, 0);
-    for (k, value) in coarse.iter().enumerate() {
-        if *value < coarse[(k + n - 1) % n] || *value < coarse[(k + 1) % n] {
-            continue;
-        }
-        for step in 0..=20 {
-            let point = (10 * k + 5 + GRID + step - 10) % GRID;
-            let value = at(&harmonics(point as f64 / GRID as f64));
-            if value > best.0 || (value == best.0 && point < best.1) {
-                best = (value, point);
-            }
-        }
-    }
-    best.1 as f64 * 24.0 / GRID as f64
 }

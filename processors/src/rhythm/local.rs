@@ -40,7 +40,11 @@ pub(crate) fn day(profile: &ProfileBody, minute: i64) -> i64 {
 
 /// The instant at which a local day begins.
 pub(crate) fn midnight(profile: &ProfileBody, day: i64) -> i64 {
-    let local = day * DAY_MIN;
+    instant(profile, day * DAY_MIN)
+}
+
+/// The instant at which local clocks show a minute, counted like instants.
+pub(crate) fn instant(profile: &ProfileBody, local: i64) -> i64 {
     let near = local - offset(profile, local);
     local - offset(profile, near)
 }

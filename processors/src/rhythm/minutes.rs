@@ -118,6 +118,17 @@ impl Minutes {
         Some((first, tail.first() + 63 - i64::from(mask.leading_zeros())))
     }
 
+    /// The values of the minutes `[from, until)`; none for a minute without one.
+    pub fn values(&self, from: i64, until: i64) -> impl Iterator<Item = Option<f64>> {
+        let mut blocks = self.range(from, until).peekable();
+        (from..until).map(move |minute| {
+            while blocks.next_if(|(block, _)| block.first() + 60 <= minute).is_some() {}
+            let (block, mask) = blocks.peek()?;
+            let index = usize::try_from(minute - block.first()).ok()?;
+            (mask >> index & 1 == 1).then(|| exact::signal_value(block.values[index]))
+        })
+    }
+
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         self.blocks.capacity() * size_of::<Block>()

@@ -3,11 +3,13 @@
 
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use super::window::{Hour, Totals};
 use crate::exact;
 
 /// Valid minutes that an hour needs.
-const HOUR_MINUTES: u32 = 30;
+pub(crate) const HOUR_MINUTES: u32 = 30;
 
 /// What the hours of a series tell.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,14 +19,19 @@ pub(crate) struct Variability {
     pub(crate) iv: Option<f64>,
 }
 
-/// The extreme windows of the mean day.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Extremes {
-    pub(crate) l5: f64,
-    pub(crate) l5_onset_min: u32,
-    pub(crate) m10: f64,
-    pub(crate) m10_onset_min: u32,
-    pub(crate) ra: Option<f64>,
+/// The least active 5 h and the most active 10 h of the mean day (Van Someren 1999).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Extremes {
+    /// Mean of the least active 5 h, in the signal's unit.
+    pub l5: f64,
+    /// When they begin, minute of the local day.
+    pub l5_onset_min: u32,
+    /// Mean of the most active 10 h.
+    pub m10: f64,
+    /// When they begin, minute of the local day.
+    pub m10_onset_min: u32,
+    /// Relative amplitude `(m10 - l5) / (m10 + l5)`; none where both are 0.
+    pub ra: Option<f64>,
 }
 
 /// Means of the hours that have at least `least` values.
@@ -73,37 +80,60 @@ pub(crate) fn variability(hours: &[(Option<f64>, u8)]) -> Variability {
     }
 }
 
-/// L5, M10 and relative amplitude; none where the mean day has a hole. Ties go to the earliest
-/// clock minute.
+/// L5, M10 and relative amplitude of a minute series; none where the mean day has a hole. Ties go
+/// to the earliest clock minute.
 pub(crate) fn extremes(totals: &Totals) -> Option<Extremes> {
-    let mut before = Vec::with_capacity(totals.sums.len() + 600);
-    let mut sum = 0.0;
-    before.push(sum);
-    let day = totals.sums.iter().zip(&totals.counts);
-    for (total, count) in day.clone().chain(day.take(599)) {
-        if *count == 0 {
-            return None;
-        }
-        sum += exact::signal_value(*total) / f64::from(*count);
-        before.push(sum);
-    }
-    let (l5, l5_onset_min) = extreme(&before, 300, |new, best| new < best);
-    let (m10, m10_onset_min) = extreme(&before, 600, |new, best| new > best);
-    let ra = (m10 + l5 > 0.0).then(|| (m10 - l5) / (m10 + l5));
-    Some(Extremes { l5, l5_onset_min, m10, m10_onset_min, ra })
+    of_mean_day(totals.sums.iter().copied().zip(totals.counts.iter().copied()), 60)
 }
 
-/// The best window of `width` minutes, by its mean, and where in the day it starts.
-fn extreme(before: &[f64], width: usize, better: impl Fn(f64, f64) -> bool) -> (f64, u32) {
-    let mut means = [0.0; 1440];
-    for ((mean, from), to) in means.iter_mut().zip(before).zip(&before[width..]) {
-        *mean = (to - from) / width as f64;
+/// The same of an hourly series, each hour standing for its mean.
+pub(crate) fn hour_extremes(hours: &[Hour]) -> Option<Extremes> {
+    let mut bins = [(0i64, 0u32); 24];
+    for hour in hours.iter().filter(|hour| hour.count > 0) {
+        let bin = &mut bins[usize::from(hour.of_day % 24)];
+        *bin = (bin.0 + hour.sum / i64::from(hour.count), bin.1 + 1);
     }
-    let mut best = (means[0], 0);
-    for (start, mean) in (0..).zip(means) {
-        if better(mean, best.0) {
-            best = (mean, start);
+    of_mean_day(bins.into_iter(), 1)
+}
+
+/// Of a day of bins, each the sum and the number of its values, `per_hour` of them in an hour.
+fn of_mean_day(day: impl Iterator<Item = (i64, u32)> + Clone, per_hour: usize) -> Option<Extremes> {
+    let mut before = Vec::with_capacity(34 * per_hour);
+    let mut sum = 0.0;
+    before.push(sum);
+    for (total, count) in day.clone().chain(day.take(10 * per_hour - 1)) {
+        if count == 0 {
+            return None;
+        }
+        sum += exact::signal_value(total) / f64::from(count);
+        before.push(sum);
+    }
+    let bin_min = 60 / per_hour as u32;
+    let (l5, l5_onset) = extreme(&before, 24 * per_hour, 5 * per_hour, |new, best| new < best);
+    let (m10, m10_onset) = extreme(&before, 24 * per_hour, 10 * per_hour, |new, best| new > best);
+    let ra = (m10 + l5 > 0.0).then(|| (m10 - l5) / (m10 + l5));
+    Some(Extremes {
+        l5,
+        l5_onset_min: l5_onset * bin_min,
+        m10,
+        m10_onset_min: m10_onset * bin_min,
+        ra,
+    })
+}
+
+/// The best window of `width` bins, by its mean, and at which of the day's bins it starts.
+fn extreme(
+    before: &[f64],
+    bins: usize,
+    width: usize,
+    better: impl Fn(f64, f64) -> bool,
+) -> (f64, u32) {
+    let mut best: Option<(f64, u32)> = None;
+    for (start, (from, to)) in (0..).zip(before.iter().zip(&before[width..]).take(bins)) {
+        let mean = (to - from) / width as f64;
+        if best.is_none_or(|best| better(mean, best.0)) {
+            best = Some((mean, start));
         }
     }
-    best
+    best.unwrap_or_default()
 }

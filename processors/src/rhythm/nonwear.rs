@@ -4,18 +4,27 @@
 //! A period is made of zero runs of 30 minutes or more that lie at most 2 minutes apart: a shorter
 //! run can neither be a period nor stand beside a spike that is absorbed. So only long runs are
 //! looked for, a word of 60 minutes at a time, and no flag needs to be stored: whether a minute
-//! is worn follows from the data around it.
+//! is worn follows from the data around it. Other lengths are allowed as long as the run beside a
+//! spike is no shorter than a spike and no longer than a period.
 
 use alloc::vec::Vec;
 
 use super::minutes::{Minutes, ones};
 
-/// Least length of a period, minutes.
-const PERIOD_MIN: i64 = 90;
-/// Zero minutes that must lie on either side of a spike.
-const WINDOW_MIN: i64 = 30;
-/// Longest spike, minutes.
-const SPIKE_MIN: i64 = 2;
+/// The lengths that make a period, minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choi {
+    /// Least length of a period.
+    pub period_min: i64,
+    /// Zero minutes that must lie on either side of a spike, at most 60.
+    pub window_min: i64,
+    /// Longest spike.
+    pub spike_min: i64,
+}
+
+/// The lengths of Choi 2011.
+pub const CHOI: Choi = Choi { period_min: 90, window_min: 30, spike_min: 2 };
+
 /// Longest gap that takes the flag of the minute before it, minutes.
 const GAP_MIN: i64 = 10;
 
@@ -24,12 +33,17 @@ const GAP_MIN: i64 = 10;
 /// A gap of at most 10 minutes counts as the minute before it, a longer one as worn. The
 /// recording begins and ends with a value, whatever its bounds.
 pub fn periods(minutes: &Minutes, from: i64, until: i64) -> Vec<(i64, i64)> {
-    let mut scan = Scan::default();
+    periods_of(CHOI, minutes, from, until)
+}
+
+/// The same with other lengths.
+pub fn periods_of(choi: Choi, minutes: &Minutes, from: i64, until: i64) -> Vec<(i64, i64)> {
+    let mut scan = Scan::new(choi);
     for (block, valid) in minutes.range(from, until) {
         let (low, high) = ((from - block.first()).max(0), (until - block.first()).min(60));
         scan.missing_until(block.first() + low);
         let zero = block.zero() & valid;
-        if valid == ones(0, 60) && !has_long_run(zero) {
+        if valid == ones(0, 60) && !has_run(zero, choi.window_min) {
             let head = i64::from(zero.trailing_ones());
             let tail = i64::from((zero << 4).leading_ones());
             scan.zero(head);
@@ -44,17 +58,19 @@ pub fn periods(minutes: &Minutes, from: i64, until: i64) -> Vec<(i64, i64)> {
     scan.finish()
 }
 
-/// Whether 30 bits in a row are set.
-const fn has_long_run(mask: u64) -> bool {
-    let two = mask & mask >> 1;
-    let four = two & two >> 2;
-    let eight = four & four >> 4;
-    let sixteen = eight & eight >> 8;
-    sixteen & sixteen >> 14 != 0
+/// Whether so many bits in a row are set.
+const fn has_run(mut mask: u64, length: i64) -> bool {
+    let mut have = 1;
+    while have < length {
+        let more = if have < length - have { have } else { length - have };
+        mask &= mask >> more;
+        have += more;
+    }
+    mask != 0
 }
 
-#[derive(Default)]
 struct Scan {
+    choi: Choi,
     /// The minute reached; none before the first value.
     at: Option<i64>,
     /// Length of the zero run that ends before the missing minutes.
@@ -67,6 +83,10 @@ struct Scan {
 }
 
 impl Scan {
+    const fn new(choi: Choi) -> Self {
+        Self { choi, at: None, run: 0, missing: 0, period: None, found: Vec::new() }
+    }
+
     /// Goes through one hour minute run by minute run.
     fn word(&mut self, valid: u64, zero: u64, mut low: i64, high: i64) {
         while low < high {
@@ -127,9 +147,9 @@ impl Scan {
     fn end_run(&mut self) {
         let end = self.at.unwrap_or(0) - self.missing;
         let start = end - self.run;
-        if self.run >= WINDOW_MIN {
+        if self.run >= self.choi.window_min {
             self.period = match self.period {
-                Some((first, last)) if start - last <= SPIKE_MIN => Some((first, end)),
+                Some((first, last)) if start - last <= self.choi.spike_min => Some((first, end)),
                 earlier => {
                     self.keep(earlier);
                     Some((start, end))
@@ -140,7 +160,8 @@ impl Scan {
     }
 
     fn keep(&mut self, period: Option<(i64, i64)>) {
-        self.found.extend(period.filter(|(start, end)| end - start >= PERIOD_MIN));
+        let least = self.choi.period_min;
+        self.found.extend(period.filter(|(start, end)| end - start >= least));
     }
 
     fn finish(mut self) -> Vec<(i64, i64)> {

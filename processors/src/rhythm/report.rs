@@ -6,7 +6,9 @@ use zeitgeber_schemas::{
 };
 
 use super::{
-    Accepted, Retention, Tables, local,
+    Accepted, Retention, Tables,
+    cycles::{Cycles, HourlyCycles},
+    local,
     movement::RawSamples,
     series::{self, Series},
     window::Window,
@@ -164,6 +166,26 @@ impl Fold {
             Values::Environment(_) => self.environment += 1,
         }
         self.series.add(profile, input);
+    }
+
+    /// The cycles of the movement signal kept by the minute, with every estimate's uncertainty;
+    /// none where there is none. Local time is the profile's of now.
+    pub fn cycles(&self, profile: &ProfileBody, tables: &Tables) -> Option<Cycles> {
+        let (start, last) = self.extent?;
+        let end = local::hour_start(profile, last) + 60;
+        Cycles::of(&self.series, Window { start, end }, last, profile, tables)
+    }
+
+    /// The cycles of the signal given by the hour; none where there is none.
+    pub fn hourly_cycles(&self, profile: &ProfileBody, tables: &Tables) -> Option<HourlyCycles> {
+        let (start, last) = self.extent?;
+        let end = local::hour_start(profile, last) + 60;
+        HourlyCycles::of(&self.series, Window { start, end }, profile, tables)
+    }
+
+    /// The minute series of a movement signal; none where no reading carried it.
+    pub fn minutes_of(&self, signal: Signal) -> Option<&super::minutes::Minutes> {
+        self.series.minutes_of(signal)
     }
 
     /// The features of everything added. Local time is the profile's of now.

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// Least time from first to last value for a rhythm, minutes.
-const RHYTHM_MIN: i64 = 2 * local::DAY_MIN;
+pub(crate) const RHYTHM_MIN: i64 = 2 * local::DAY_MIN;
 
 /// Data before a window that can decide which of its minutes are worn. Whatever zero run is
 /// longer than this is non-wear without its beginning.
@@ -198,11 +198,17 @@ impl Series {
     }
 
     /// The preferred minute series of a window, with its first and last minute there.
-    fn minutes_in(&self, window: Window) -> Option<(&Minutes, Signal, (i64, i64))> {
+    pub(crate) fn minutes_in(&self, window: Window) -> Option<(&Minutes, Signal, (i64, i64))> {
         self.minutes.iter().zip(MINUTE_SIGNALS).find_map(|(minutes, (signal, _))| {
             let minutes = minutes.as_deref()?;
             Some((minutes, signal, minutes.extent(window.start, window.end)?))
         })
+    }
+
+    /// The minute series of a signal.
+    pub(crate) fn minutes_of(&self, signal: Signal) -> Option<&Minutes> {
+        let of_signal = |(_, (known, _)): &(_, (Signal, _))| *known == signal;
+        self.minutes.iter().zip(MINUTE_SIGNALS).find(of_signal)?.0.as_deref()
     }
 
     fn add_hourly(
@@ -223,7 +229,7 @@ impl Series {
         features.coverage = (f64::from(variability.n_hours) * 60.0 / span).min(1.0);
         features.recent_activity = means.last().and_then(|hour| hour.0);
         if last - first + 60 >= RHYTHM_MIN {
-            let fit = Moments::of_hours(&hours, tables).and_then(|moments| moments.one());
+            let fit = Moments::<2>::of_hours(&hours, tables).and_then(|moments| moments.one());
             features.hourly = Some(HourlyRhythm {
                 n_hours: variability.n_hours,
                 is: variability.is,
@@ -236,7 +242,7 @@ impl Series {
     }
 
     /// The preferred hourly series of a window, with the start of its first hour there.
-    fn hourly_in(&self, window: Window) -> Option<(&Slots<HourValues>, Signal, i64)> {
+    pub(crate) fn hourly_in(&self, window: Window) -> Option<(&Slots<HourValues>, Signal, i64)> {
         self.hourly.iter().zip(Signal::ALL).find_map(|(slots, signal)| {
             let slots = slots.as_deref()?;
             let first = slots.range(window.start - 59, window.end).next()?.0;
@@ -246,7 +252,7 @@ impl Series {
 }
 
 /// The hours from the one that starts at `first` to `end`, and the start of the last with a value.
-fn hours(
+pub(crate) fn hours(
     slots: &Slots<HourValues>,
     first: i64,
     end: i64,
@@ -292,7 +298,7 @@ fn recent(minutes: &Minutes, end: i64) -> Option<f64> {
 fn minute_rhythm(totals: &Totals, tables: &Tables) -> MinuteRhythm {
     let variability = minute_variability(totals);
     let extremes = extremes(totals);
-    let moments = Moments::of_minutes(totals, tables);
+    let moments = Moments::<2>::of_minutes(totals, tables);
     let one = moments.and_then(|moments| moments.one());
     let two = moments.and_then(|moments| moments.two(tables));
     MinuteRhythm {

@@ -3,11 +3,16 @@
 //! No published index exists; the literature supports the parts, not their sum. A part that could
 //! not be computed is reported missing and its weight is left out; it is never filled in.
 
+mod features;
+mod nights;
+
 use core::f64::consts::FRAC_1_SQRT_2;
 
 use alloc::{string::String, vec::Vec};
 
 use zeitgeber_schemas::{Composite, EnergyState, Part, PartName};
+
+pub use self::{features::FEATURES, nights::HeartNights};
 
 /// Least weight that must be available for a composite.
 const LEAST_WEIGHT: f64 = 0.40;
@@ -144,6 +149,11 @@ pub fn risk_level(composite: &Composite) -> RiskLevel {
     }
 }
 
+/// Why there is no composite; none if there is one.
+pub fn missing_reason(composite: &Composite) -> Option<&'static str> {
+    composite.vitality.is_none().then_some("less than 0.40 of the weight is available")
+}
+
 const VERY_SLEEPY: &str = "kss>=8";
 
 fn risks(inputs: &Inputs<'_>) -> Vec<String> {
@@ -168,8 +178,7 @@ fn alertness(inputs: &Inputs<'_>) -> Option<f64> {
 
 /// The normal distribution function of z, clipped to ±3.
 fn heart(inputs: &Inputs<'_>) -> Option<f64> {
-    let base = inputs.heart.filter(|base| base.nights >= BASELINE_NIGHTS && base.sd > 0.0)?;
-    let z = ((base.ln_rmssd_7d - base.mean) / base.sd).clamp(-3.0, 3.0);
+    let z = inputs.heart?.z()?;
     Some(0.5 * (1.0 + libm::erf(z * FRAC_1_SQRT_2)))
 }
 

@@ -10,7 +10,7 @@ use zeitgeber_schemas::{EnergyState, PartName, Span};
 
 use super::kit::{DAY_MS, HOUR_MS, MINUTE_MS, Reading, Run, Value, profile};
 
-const VITALITY: &str = include_str!("../data/vitality_examples.json");
+const VITALITY: &str = include_str!("../data/rhythm/fixtures/vitality_examples.json");
 
 #[test]
 fn vitality_reproduces_the_worked_cases() {

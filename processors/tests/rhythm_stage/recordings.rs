@@ -9,24 +9,26 @@ use zeitgeber_schemas::{MinuteRhythm, Span};
 use super::kit::{MINUTE_MS, Reading, Run, Value, profile};
 
 fn data() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/rhythm"))
 }
 
 #[test]
 fn midnight_analyses_of_counts_every_30_s_equal_the_reference() {
-    assert_eq!(rolling_7d(&data().join("act10.csv.gz"), &data().join("rhythm_act10.json")), 16);
+    assert_eq!(rolling_7d("act10"), 16);
 }
 
 #[test]
 fn midnight_analyses_of_enmo_every_minute_equal_the_reference() {
-    assert_eq!(rolling_7d(&data().join("act11.csv.gz"), &data().join("rhythm_act11.json")), 4);
+    assert_eq!(rolling_7d("act11"), 4);
 }
 
 /// Compares every midnight that its grace of data follows; returns how many.
-pub(crate) fn rolling_7d(recording: &Path, fixture: &Path) -> usize {
+fn rolling_7d(name: &str) -> usize {
+    let fixture = data().join(format!("fixtures/rhythm_{name}.json"));
     let fixture: Json = serde_json::from_slice(&fs::read(fixture).unwrap()).unwrap();
     let epoch_s = fixture["epoch_s"].as_i64().unwrap();
-    let readings = readings(recording, fixture["column"].as_str().unwrap(), epoch_s);
+    let recording = data().join(format!("actigraphy/{name}.csv.gz"));
+    let readings = readings(&recording, fixture["column"].as_str().unwrap(), epoch_s);
     let mut run = Run::new(profile(0));
     run.feed(&readings);
     let last = readings.last().unwrap().recv_ts;

@@ -1,0 +1,82 @@
+//! Entrainment signal regularity index (Moreno 2023): how far four days of light would entrain a
+//! clock that has no rhythm of its own.
+//!
+//! From each local midnight Hannay's single population runs without coupling or loss, so that its
+//! amplitude changes by light alone. Four copies run side by side.
+
+use alloc::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    KEPT, Model,
+    ode::{self, State},
+};
+
+/// Steps of a run: of the minutes in four days, the last instant is not reached.
+const STEPS: u32 = 4 * 1440 - 1;
+
+/// Amplitude and phase (rad) at midnight.
+const INITIAL: State = [0.1, 1.652_382_33, 0.0, 0.0, 0.0];
+
+/// Copies that run and the values of those that ended.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Esri {
+    minutes: u64,
+    runs: VecDeque<Run>,
+    done: VecDeque<EsriValue>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Run {
+    start: u64,
+    steps: u32,
+    /// None once it left the numbers.
+    state: Option<State>,
+}
+
+/// The regularity of four days of light.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EsriValue {
+    /// The midnight at which they begin, minutes after the first step.
+    pub start_minute: u64,
+    /// The amplitude reached: 0.1 in constant dark, near 1 under strong regular light; none where
+    /// it would be negative.
+    pub value: Option<f64>,
+}
+
+impl Esri {
+    /// No light yet.
+    pub const fn new() -> Self {
+        Self { minutes: 0, runs: VecDeque::new(), done: VecDeque::new() }
+    }
+
+    /// Lives through a minute of light, lux, that begins so many minutes after local midnight.
+    pub fn step(&mut self, of_day_min: i64, lux: f64) {
+        if of_day_min == 0 {
+            self.runs.push_back(Run { start: self.minutes, steps: 0, state: Some(INITIAL) });
+        }
+        self.minutes += 1;
+        let drive = ode::drive(Model::Hannay19, lux);
+        for run in &mut self.runs {
+            let step = |state| ode::step(state, |s| ode::single_population(s, drive, 0.0, 0.0));
+            run.state = run.state.map(step).filter(ode::finite);
+            run.steps += 1;
+        }
+        while let Some(run) = self.runs.front().copied()
+            && run.steps >= STEPS
+        {
+            self.runs.pop_front();
+            let value = run.state.map(|state| state[0]).filter(|amplitude| *amplitude >= 0.0);
+            self.done.push_back(EsriValue { start_minute: run.start, value });
+        }
+        while self.done.len() > KEPT {
+            self.done.pop_front();
+        }
+    }
+
+    /// The last values in order, at most [`KEPT`].
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &EsriValue> + ExactSizeIterator {
+        self.done.iter()
+    }
+}
