@@ -3,6 +3,7 @@
 //! Inputs come in through [`door`], are decided and applied by a [`cycle`] for each partition on
 //! the threads of [`runtime`], become durable in the [`journal`], and are read back by [`query`].
 
+pub mod analyze;
 pub mod bench;
 #[cfg(feature = "cluster")]
 pub mod bus;
