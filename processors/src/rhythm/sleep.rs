@@ -70,7 +70,8 @@ pub const FEATURES: &[Feature] = &[
         name: "sleep_oakley",
         unit: "state",
         meaning: "Whether an epoch is wake, by a weighted sum of the counts within 2 min.",
-        formula: "sum of counts with weights 2 (or 4, 1 of 30, 15, 60 s), 0.2 and 0.04 > 40",
+        formula: "sum of counts > 40, weighted 4, 2 or 1 in the middle (15, 30, 60 s), 0.2 within \
+                  a minute, 0.04 beyond",
         window: "an epoch of 15, 30 or 60 s and 2 min around it",
         source: "Oakley 1997",
         reference: "Philips Actiware, pyActigraphy 1.2.2",

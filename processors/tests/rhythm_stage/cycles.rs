@@ -143,6 +143,45 @@ fn the_report_and_the_cycles_fit_the_same_bits() {
 }
 
 #[test]
+fn a_curve_of_three_harmonics_is_recovered_with_the_errors_of_a_balanced_day() {
+    let waves: [(f64, f64); 3] = [(1.0, 30.0), (2.0, 20.0), (3.0, 10.0)];
+    let curve = |of_day: f64| {
+        let angle = std::f64::consts::TAU * of_day;
+        100.0 + waves.iter().map(|(j, height)| height * (j * angle - j).cos()).sum::<f64>()
+    };
+    // Half the days lie 5 above and half below it at each minute: the fit cannot see them.
+    let value = |minute: u32| {
+        let noise = if (minute + minute / 1440).is_multiple_of(2) { 5.0 } else { -5.0 };
+        let clock = (minute + 60) % 1440;
+        Some(curve((f64::from(clock) + 0.5) / 1440.0) + noise)
+    };
+    let n = 4 * 1440;
+    let cycles = fold((0..n).map(value)).cycles(&profile(60), &Tables::new()).unwrap();
+    let [_, _, fit] = cycles.all_minutes.unwrap().cosinor;
+    let (fit, n) = (fit.unwrap(), f64::from(n));
+    let near = |found: f64, expected: f64| {
+        assert!((found / expected - 1.0).abs() < 1e-8, "{found}, not {expected}");
+    };
+    let sigma = (25.0 * n / (n - 7.0)).sqrt();
+    near(fit.rss, 25.0 * n);
+    near(fit.resid_se, sigma);
+    near(fit.mesor.value, 100.0);
+    near(fit.mesor.se, sigma / n.sqrt());
+    for (component, (harmonic, height)) in fit.components.iter().zip(waves) {
+        near(component.amplitude.value, height);
+        near(component.amplitude.se, sigma * (2.0 / n).sqrt());
+        near(component.acrophase_rad.value, -harmonic);
+        near(component.acrophase_rad.se, sigma * (2.0 / n).sqrt() / height);
+    }
+    near(fit.curve_max, 160.0);
+    let day_h = 24.0 / std::f64::consts::TAU;
+    assert!((fit.orthophase_h - day_h).abs() <= 24.0 / 14_400.0, "all peak together");
+    let lowest = (0..14_400).map(|point| curve(f64::from(point) / 14_400.0));
+    near(fit.curve_min, lowest.fold(f64::INFINITY, f64::min));
+    assert!(fit.log10_p < -300.0 && fit.p() == 0.0, "{}", fit.log10_p);
+}
+
+#[test]
 fn nothing_gives_no_value_and_a_flat_signal_no_rhythm() {
     let tables = Tables::new();
     assert_eq!(Fold::new().cycles(&profile(0), &tables), None);
