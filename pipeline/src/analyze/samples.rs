@@ -1,0 +1,186 @@
+//! A recording's rows as numbers at times, in order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{
+    kind::{Kind, Quantity, Shape},
+    recording::{Recording, RecordingError, Row},
+};
+
+/// Rows that are looked at before the first is analysed: they tell epoch and unit.
+pub(super) const LOOK: usize = 1_000;
+
+/// A row: when, whose, and its values in the order of the shape.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sample {
+    pub(super) line: u64,
+    /// ms by the local clock; for beats without a clock, since the recording's beginning.
+    pub(super) at_ms: f64,
+    pub(super) person: Option<String>,
+    pub(super) values: [Option<f64>; 3],
+}
+
+/// The rows of a recording. One at the time of the row before it is a repeat, which is left out.
+pub(super) struct Samples<'a> {
+    recording: &'a mut Recording,
+    shape: &'a Shape,
+    ahead: VecDeque<Sample>,
+    /// Time of the last row, by person.
+    last_ms: BTreeMap<Option<String>, f64>,
+    pub(super) rows: u64,
+    pub(super) repeats: u64,
+    pub(super) extent_ms: Option<(f64, f64)>,
+}
+
+impl<'a> Samples<'a> {
+    pub(super) const fn new(recording: &'a mut Recording, shape: &'a Shape) -> Self {
+        Self {
+            recording,
+            shape,
+            ahead: VecDeque::new(),
+            last_ms: BTreeMap::new(),
+            rows: 0,
+            repeats: 0,
+            extent_ms: None,
+        }
+    }
+
+    /// The first rows, which come again.
+    pub(super) fn look(&mut self) -> Result<&[Sample], RecordingError> {
+        while self.ahead.len() < LOOK {
+            let Some(sample) = self.read()? else { break };
+            self.ahead.push_back(sample);
+        }
+        Ok(self.ahead.make_contiguous())
+    }
+
+    /// The next row; none at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Sample>, RecordingError> {
+        match self.ahead.pop_front() {
+            Some(sample) => Ok(Some(sample)),
+            None => self.read(),
+        }
+    }
+
+    /// An error of one row.
+    pub(super) fn fault(&self, sample: &Sample, what: impl Into<String>) -> RecordingError {
+        RecordingError::Row {
+            name: self.recording.name().into(),
+            line: sample.line,
+            what: what.into(),
+        }
+    }
+
+    /// An error of the whole.
+    pub(super) fn whole(&self, what: impl Into<String>) -> RecordingError {
+        self.recording.fault(what)
+    }
+
+    fn read(&mut self) -> Result<Option<Sample>, RecordingError> {
+        loop {
+            let Some(row) = self.recording.next()? else { return Ok(None) };
+            let sample = sample_of(&row, self.shape, &self.last_ms)?;
+            self.rows += 1;
+            let last_ms = self.last_ms.get(&sample.person).copied();
+            if let Some(last_ms) = last_ms {
+                if sample.at_ms < last_ms {
+                    let what = "it is earlier than the row before it: sort the rows by time";
+                    return Err(row.fault(what));
+                }
+                let may_be_equal = matches!(self.shape.kind, Kind::Rr);
+                if sample.at_ms == last_ms && !may_be_equal {
+                    self.repeats += 1;
+                    continue;
+                }
+            }
+            self.last_ms.insert(sample.person.clone(), sample.at_ms);
+            let (first, _) = self.extent_ms.unwrap_or((sample.at_ms, 0.0));
+            self.extent_ms = Some((first.min(sample.at_ms), sample.at_ms));
+            return Ok(Some(sample));
+        }
+    }
+}
+
+fn sample_of(
+    row: &Row<'_>,
+    shape: &Shape,
+    last_ms: &BTreeMap<Option<String>, f64>,
+) -> Result<Sample, RecordingError> {
+    let person = shape.person.map(|column| row.field(column).to_owned());
+    let mut values = [None; 3];
+    for (value, (_, column)) in values.iter_mut().zip(&shape.values) {
+        *value = row.number(*column)?;
+    }
+    let at_ms = match shape.time {
+        Some(column) => row.time_ms(column)?.ok_or_else(|| row.fault("it has no time"))?,
+        // Beats that follow each other: an interval's end is the sum of those up to it.
+        None => last_ms.get(&person).copied().unwrap_or(0.0) + values[0].unwrap_or(0.0),
+    };
+    Ok(Sample { line: row.line, at_ms, person, values })
+}
+
+/// The commonest distance of the rows of one person, s; none below two rows.
+pub(super) fn spacing_s(samples: &[Sample]) -> Option<f64> {
+    let mut counts = BTreeMap::<i64, usize>::new();
+    for pair in samples.windows(2).filter(|pair| pair[0].person == pair[1].person) {
+        *counts.entry(((pair[1].at_ms - pair[0].at_ms) * 1000.0).round() as i64).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(micros, count)| (*count, -micros));
+    most.map(|(micros, _)| micros as f64 / 1e6)
+}
+
+/// Refuses a first row whose unit cannot be that of its quantity.
+pub(super) fn check_unit(
+    samples: &mut Samples<'_>,
+    quantity: Quantity,
+) -> Result<(), RecordingError> {
+    let first = samples.look()?;
+    let mut sizes: Vec<f64> = first.iter().filter_map(|row| size(row, quantity)).collect();
+    if sizes.is_empty() {
+        return Ok(());
+    }
+    sizes.sort_by(f64::total_cmp);
+    let (median, least) = (sizes[sizes.len() / 2], sizes[0]);
+    let what = match quantity {
+        Quantity::RrMs => match median {
+            m if (0.2..=3.0).contains(&m) => "intervals look like seconds: give them in ms",
+            m if (30.0..200.0).contains(&m) => {
+                "intervals look like heart rates in beats a minute: give intervals in ms"
+            }
+            m if !(200.0..=3_000.0).contains(&m) => "intervals are no heart beats in ms",
+            _ => return Ok(()),
+        },
+        Quantity::X => match median {
+            m if (5.0..=20.0).contains(&m) => {
+                "acceleration looks like m/s2: divide by 9.80665 to give it in g"
+            }
+            m if (500.0..=2_000.0).contains(&m) => "acceleration looks like mg: give it in g",
+            m if !(0.2..=5.0).contains(&m) => {
+                "acceleration is nowhere near 1 g: give it in g, gravity included"
+            }
+            _ => return Ok(()),
+        },
+        Quantity::Level if !(-20.0..=160.0).contains(&median) => "levels are no sound levels in dB",
+        Quantity::Counts | Quantity::Enmo | Quantity::Intensity | Quantity::Lux
+        | Quantity::MediLux
+            if least < 0.0 =>
+        {
+            "it is negative, which no such value can be"
+        }
+        _ => return Ok(()),
+    };
+    let wrong = first.iter().find(|row| {
+        size(row, quantity).is_some_and(|size| if least < 0.0 { size < 0.0 } else { true })
+    });
+    let Some(row) = wrong.cloned() else { return Ok(()) };
+    Err(samples.fault(&row, format!("{what} (median of the first rows: {median})")))
+}
+
+/// The value, or the length of the vector, that a unit is told by.
+fn size(row: &Sample, quantity: Quantity) -> Option<f64> {
+    if quantity != Quantity::X {
+        return row.values[0];
+    }
+    let [x, y, z] = row.values;
+    Some((x?.powi(2) + y?.powi(2) + z?.powi(2)).sqrt())
+}
