@@ -3,8 +3,9 @@
 //! A [`Cleaner`] tells intervals between normal beats from the rest, [`TimeDomain`] sums them, and
 //! [`Windows`] cuts them into stretches of 5 minutes. What needs a whole window at once is a plain
 //! function over its bounded list of intervals: [`Welch`], [`lomb_scargle`], [`sample_entropy`] and
-//! [`dfa_alpha1`]. Apart from these, a [`Classifier`] names the artefacts among raw beats, which
-//! [`correct`] then repairs. Intervals are in milliseconds everywhere.
+//! [`dfa_alpha1`]; a [`WindowReport`] holds them all. Apart from these, a [`Classifier`] names the
+//! artefacts among raw beats, which [`correct`] then repairs. Intervals are in milliseconds
+//! everywhere.
 
 mod artefacts;
 mod classify;
@@ -13,6 +14,7 @@ mod complexity;
 mod correct;
 mod describe;
 mod lomb;
+mod report;
 mod sliding;
 mod spectrum;
 mod time;
@@ -26,6 +28,7 @@ pub use complexity::{SampleEntropy, TEMPLATE, dfa_alpha1, sample_entropy};
 pub use correct::{correct, correct_repeatedly};
 pub use describe::FEATURES;
 pub use lomb::{lomb_frequencies, lomb_scargle};
+pub use report::WindowReport;
 pub use spectrum::Bands;
 pub use time::{TimeDomain, TimeFeatures, median};
 pub use welch::Welch;

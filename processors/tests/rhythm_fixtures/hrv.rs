@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use zeitgeber_processors::rhythm::hrv::{
     Bands, Cleaner, Interval, Judgement, LongTerm, SampleEntropy, TEMPLATE, TimeDomain,
-    TimeFeatures, WINDOW_INTERVALS_MIN, Welch, Window, Windows, dfa_alpha1, lomb_scargle, median,
-    sample_entropy,
+    TimeFeatures, WINDOW_INTERVALS_MIN, Welch, Window, WindowReport, Windows, dfa_alpha1,
+    lomb_scargle, median, sample_entropy,
 };
 
 use crate::{Kind, compare::Tolerance, hrv_artefacts, hrv_packages, recording::Recording};
@@ -65,7 +65,7 @@ fn compute(fixture: &Value, recording: Option<&Recording>) -> Value {
     tree.append(&mut cleaned(cleaner(), &intervals));
     tree.append(&mut windows(cleaner(), &intervals, &fixture["windows_300s"]));
     if !fixture["raw_full"].is_null() {
-        tree.insert("raw_full".to_owned(), full(&raw, time_of(&raw)));
+        tree.insert("raw_full".to_owned(), full_of(&raw));
     }
     if fixture.get("raw_cross").is_some() {
         tree.append(&mut hrv_packages::tree(&raw));
@@ -103,7 +103,7 @@ fn cleaned(mut cleaner: Cleaner, intervals: &[Interval]) -> Map<String, Value> {
         "n_clean": cleaner.kept(),
         "n_breaks": cleaner.breaks(),
         "removed": { "range": removed.range, "malik": removed.jump },
-        "clean_time": time(sums.value(), &kept),
+        "clean_time": time(sums.value(), median(&kept)),
     }))
 }
 
@@ -149,25 +149,34 @@ fn window(welch: &Welch, window: &Window, with_full: bool) -> Value {
         "sd2": features.sd2_ms,
     });
     if with_full {
-        let time = time(window.time(), window.nn_ms());
-        tree["full"] = full_with(welch, window.nn_ms(), time);
+        let report = WindowReport::of(window, welch);
+        let time = time(report.time, report.median_nn_ms);
+        let irregular = (report.sample_entropy, report.dfa_alpha1);
+        tree["full"] = full(time, irregular, report.lomb, report.welch);
     }
     tree
 }
 
-/// All features of a list of intervals.
-fn full(nn_ms: &[f64], time: Value) -> Value {
-    full_with(&Welch::new(), nn_ms, time)
+/// All features of the raw intervals.
+fn full_of(raw: &[f64]) -> Value {
+    let irregular = (sample_entropy(raw), dfa_alpha1(raw));
+    full(time_of(raw), irregular, lomb_scargle(raw), Welch::new().bands(raw))
 }
 
-fn full_with(welch: &Welch, nn_ms: &[f64], time: Value) -> Value {
+/// All features, where there is a Welch spectrum with it.
+fn full(
+    time: Value,
+    (sampen, dfa_alpha1): (Option<SampleEntropy>, Option<f64>),
+    lomb: Option<Bands>,
+    welch: Option<Bands>,
+) -> Value {
     let mut tree = object(json!({
         "time": time,
-        "dfa_alpha1": dfa_alpha1(nn_ms),
-        "sampen": sample_entropy(nn_ms).map(entropy),
-        "lomb": lomb_scargle(nn_ms).map(bands),
+        "dfa_alpha1": dfa_alpha1,
+        "sampen": sampen.map(entropy),
+        "lomb": lomb.map(bands),
     }));
-    if let Some(found) = welch.bands(nn_ms) {
+    if let Some(found) = welch {
         tree.insert("welch".to_owned(), bands(found));
     }
     Value::Object(tree)
@@ -183,7 +192,7 @@ fn bands(found: Bands) -> Value {
 
 /// Time-domain features of intervals that all follow each other.
 fn time_of(nn_ms: &[f64]) -> Value {
-    time(adjacent(nn_ms), nn_ms)
+    time(adjacent(nn_ms), median(nn_ms))
 }
 
 pub(crate) fn adjacent(nn_ms: &[f64]) -> Option<TimeFeatures> {
@@ -192,13 +201,13 @@ pub(crate) fn adjacent(nn_ms: &[f64]) -> Option<TimeFeatures> {
     sums.value()
 }
 
-fn time(features: Option<TimeFeatures>, nn_ms: &[f64]) -> Value {
+fn time(features: Option<TimeFeatures>, median_ms: Option<f64>) -> Value {
     let features = features.expect("there are intervals");
     json!({
         "n": features.n,
         "n_diff": features.n_diff,
         "mean_nn": features.mean_nn_ms,
-        "median_nn": median(nn_ms),
+        "median_nn": median_ms,
         "sdnn": features.sdnn_ms,
         "rmssd": features.rmssd_ms,
         "sdsd": features.sdsd_ms,

@@ -80,6 +80,7 @@ pub(crate) fn tree(raw: &[f64]) -> Map<String, Value> {
 /// Deviations of differences are divided by their number here.
 fn hrv_analysis_time(raw: &[f64], time: &TimeFeatures) -> Value {
     let rates: Vec<f64> = raw.iter().map(|rr| 60_000.0 / rr).collect();
+    let rates_sd = adjacent(&rates).and_then(|rates| rates.sdnn_ms);
     json!({
         "mean_nni": time.mean_nn_ms,
         "sdnn": time.sdnn_ms,
@@ -96,7 +97,7 @@ fn hrv_analysis_time(raw: &[f64], time: &TimeFeatures) -> Value {
         "mean_hr": time.mean_hr,
         "max_hr": 60_000.0 / time.min_nn_ms,
         "min_hr": 60_000.0 / time.max_nn_ms,
-        "std_hr": adjacent(&rates).and_then(|rates| rates.sdnn_ms).map(|sd| sd * of_population(time.n)),
+        "std_hr": rates_sd.map(|sd| sd * of_population(time.n)),
     })
 }
 

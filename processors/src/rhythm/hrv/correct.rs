@@ -8,7 +8,7 @@ use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::artefacts::Artefacts;
 
-/// Beat times, ms, with the artefacts repaired; `artefacts` are places in `beats_ms`, which ascends.
+/// Beat times, ms, with the artefacts repaired; these are places in `beats_ms`, which ascends.
 /// Times stay whole: half a millisecond is cut off. The first two beats and the last stay.
 pub fn correct(beats_ms: &[i64], artefacts: &Artefacts) -> Vec<i64> {
     let Artefacts { ectopic, missed, extra, long_short } = artefacts;
@@ -101,7 +101,7 @@ mod tests {
     fn beats_without_artefacts_stay() {
         let beats: Vec<i64> = (0..200).map(|i| 800 * i + i % 3).collect();
         assert_eq!(correct(&beats, &Artefacts::default()), beats);
-        assert_eq!(correct_repeatedly(&[]), []);
+        assert!(correct_repeatedly(&[]).is_empty());
         assert_eq!(correct_repeatedly(&[0, 800]), [0, 800]);
     }
 }

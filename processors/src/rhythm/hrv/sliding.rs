@@ -103,7 +103,8 @@ mod tests {
                 seen.push(window.pass(<[f64]>::to_vec));
             }
             for (i, seen) in seen.iter().enumerate() {
-                let mut cut = values[i.saturating_sub(half)..values.len().min(i + half + 1)].to_vec();
+                let end = values.len().min(i + half + 1);
+                let mut cut = values[i.saturating_sub(half)..end].to_vec();
                 cut.sort_by(f64::total_cmp);
                 prop_assert_eq!(seen, &cut);
             }

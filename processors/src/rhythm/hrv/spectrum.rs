@@ -70,10 +70,16 @@ mod tests {
 
     #[test]
     fn the_step_between_two_bands_belongs_to_neither() {
-        let density =
-            [(0.002, 9.0), (0.01, 1.0), (0.03, 1.0), (0.04, 2.0), (0.14, 2.0), (0.4, 9.0)];
+        let density = [
+            (0.002, 9.0),
+            (0.0078125, 1.0),
+            (0.0234375, 1.0),
+            (0.04, 2.0),
+            (0.14, 2.0),
+            (0.4, 9.0),
+        ];
         let bands = Bands::of(density.into_iter()).expect("all are numbers");
-        assert_eq!((bands.vlf, bands.hf, bands.lf_hf), (0.02, 0.0, None));
+        assert_eq!((bands.vlf, bands.hf, bands.lf_hf), (0.015625, 0.0, None));
         assert!((bands.lf - 0.2).abs() < 1e-15);
         assert_eq!((bands.lf_nu, bands.hf_nu), (Some(100.0), Some(0.0)));
     }

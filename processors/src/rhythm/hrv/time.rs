@@ -230,8 +230,8 @@ mod tests {
             let sdnn = libm::sqrt(squares / (n - 1.0));
             prop_assert!((value.mean_nn_ms - mean).abs() <= 1e-11 * mean);
             prop_assert!((value.sdnn_ms.expect("n > 1") - sdnn).abs() <= 1e-11 * sdnn);
-            let steps: f64 = nn_ms.windows(2).map(|pair| (pair[1] - pair[0]) * (pair[1] - pair[0])).sum();
-            let rmssd = libm::sqrt(steps / (n - 1.0));
+            let steps = nn_ms.windows(2).map(|pair| pair[1] - pair[0]);
+            let rmssd = libm::sqrt(steps.map(|step| step * step).sum::<f64>() / (n - 1.0));
             prop_assert!((value.rmssd_ms.expect("n > 1") - rmssd).abs() <= 1e-11 * rmssd);
         }
 
