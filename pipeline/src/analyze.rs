@@ -1,4 +1,191 @@
 //! One recording, analysed by the code that analyses live.
+//!
+//! A [`recording`] is a table of text; its [`kind`] is told by its columns. Rows go to the rhythm
+//! stage's own machines one after the other, so that a recording of any length takes little memory
+//! besides what is told of it. Times are the device's local wall clock, as recordings have them.
 
+mod document;
+mod fields;
+mod heart;
 pub mod kind;
+mod movement;
+mod raw;
 pub mod recording;
+mod samples;
+mod surroundings;
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Serialize;
+use zeitgeber_processors::rhythm::{cycles::HourlyCycles, timing::SleepTiming};
+use zeitgeber_schemas::Scale;
+
+pub use document::document;
+pub use heart::Heart;
+pub use movement::{Bout, Movement, Sleep};
+pub use raw::Acceleration;
+pub use surroundings::{Light, LightOfDay, Sound};
+
+use crate::door::profile::plain_profile;
+use kind::{Kind, Quantity, Shape};
+use recording::{LayoutHints, Recording, RecordingError};
+use samples::{Samples, check_unit, spacing_s};
+
+const HOUR_S: f64 = 3_600.0;
+
+/// What is said of a recording beforehand.
+#[derive(Debug, Clone)]
+pub struct Hints {
+    /// The layout of the file.
+    pub layout: LayoutHints,
+    /// The kind.
+    pub kind: Option<Kind>,
+    /// Names of columns that hold a quantity.
+    pub columns: Vec<(Quantity, String)>,
+    /// Time from one row to the next, s.
+    pub epoch_s: Option<f64>,
+    /// How the device scales counts, which decides how sleep is scored.
+    pub scale: Scale,
+}
+
+/// What a recording tells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Analysis {
+    /// The file.
+    pub file: String,
+    /// What it holds.
+    pub kind: &'static str,
+    /// Its rows.
+    pub rows: u64,
+    /// Rows at the time of the one before, which were left out.
+    pub repeats: u64,
+    /// Time of the first row, ms by the local clock; beats without times count from 0.
+    pub first_ms: Option<f64>,
+    /// Time of the last row.
+    pub last_ms: Option<f64>,
+    /// Time from one row to the next, s.
+    pub epoch_s: Option<f64>,
+    /// The features.
+    pub features: Features,
+}
+
+/// The features of a kind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Features {
+    /// Of movement by the epoch.
+    Movement(Box<Movement>),
+    /// Of movement by the hour, by person.
+    Hourly(BTreeMap<String, HourlyCycles>),
+    /// Of heart beats.
+    Heart(Box<Heart>),
+    /// Of raw acceleration.
+    Acceleration(Box<Acceleration>),
+    /// Of light.
+    Light(Box<Light>),
+    /// Of sound.
+    Sound(Sound),
+    /// Of a diary; none without a whole night.
+    Sleep(Option<SleepTiming>),
+}
+
+/// Analyses a file, or standard input for `-`.
+///
+/// # Errors
+///
+/// It cannot be read, its columns tell no kind, or a row, a unit or the epoch cannot be right.
+pub fn analyze(path: &Path, hints: &Hints) -> Result<Analysis, RecordingError> {
+    let mut recording = Recording::open(path, &hints.layout)?;
+    for (quantity, name) in &hints.columns {
+        recording.call(name, quantity.names().first().copied().unwrap_or_default())?;
+    }
+    let noted = recording.note("epoch_s").and_then(|text| text.parse().ok());
+    let rate = recording.note("sampling_hz").and_then(|text| text.parse::<f64>().ok());
+    let known_s = hints.epoch_s.or(noted).or(rate.map(|hz| 1.0 / hz));
+    let shape = Shape::of(recording.columns(), hints.kind, known_s);
+    let shape = shape.map_err(|what| recording.fault(what))?;
+    let file = recording.name().to_owned();
+    let mut samples = Samples::new(&mut recording, shape);
+    let epoch_s = match known_s {
+        _ if matches!(samples.shape.kind, Kind::Rr | Kind::SleepDiary) => None,
+        None => spacing_s(samples.look()?),
+        known => known,
+    };
+    if epoch_s == Some(HOUR_S) && hints.kind.is_none() && samples.shape.kind == Kind::Actigraphy {
+        samples.shape.kind = Kind::Hourly;
+    }
+    let (quantity, _) = samples.shape.values[0];
+    check_unit(&mut samples, quantity)?;
+    let features = features(&mut samples, quantity, epoch_s, hints.scale)?;
+    let (first_ms, last_ms) = samples.extent_ms.unzip();
+    let (rows, repeats) = (samples.rows, samples.repeats);
+    let kind = samples.shape.kind.as_str();
+    Ok(Analysis { file, kind, rows, repeats, first_ms, last_ms, epoch_s, features })
+}
+
+fn features(
+    samples: &mut Samples<'_>,
+    quantity: Quantity,
+    epoch_s: Option<f64>,
+    scale: Scale,
+) -> Result<Features, RecordingError> {
+    let profile = plain_profile(scale);
+    Ok(match samples.shape.kind {
+        Kind::Rr => {
+            let timed = samples.shape.time.is_some();
+            Features::Heart(Box::new(heart::beats(samples, timed)?))
+        }
+        Kind::SleepDiary => Features::Sleep(raw::diary(samples)?),
+        Kind::Noise => Features::Sound(surroundings::sound(samples)?),
+        Kind::Actigraphy => {
+            let epoch_s =
+                checked(samples, epoch_s, "are put together to minutes: their length", |s| {
+                    s.fract() == 0.0
+                        && s >= 1.0
+                        && s < HOUR_S
+                        && (60.0 % s == 0.0 || s % 60.0 == 0.0)
+                })?;
+            let movement = movement::epochs(samples, quantity, epoch_s, &profile)?;
+            Features::Movement(Box::new(movement))
+        }
+        Kind::Hourly => {
+            checked(samples, epoch_s, "are hours: their length", |s| s == HOUR_S)?;
+            Features::Hourly(movement::hours(samples, quantity, &profile)?)
+        }
+        Kind::Light => {
+            let within = |s| (0.01..=HOUR_S).contains(&s);
+            let epoch_s =
+                checked(samples, epoch_s, "are samples of light: their distance", within)?;
+            Features::Light(Box::new(surroundings::light(samples, quantity, epoch_s)?))
+        }
+        Kind::Imu => {
+            let within = |s| (0.0005..=0.2).contains(&s);
+            let epoch_s = checked(samples, epoch_s, "are samples: their distance", within)?;
+            let rate_hz = (1.0 / epoch_s * 100.0).round() / 100.0;
+            Features::Acceleration(Box::new(raw::acceleration(samples, rate_hz)?))
+        }
+    })
+}
+
+/// The epoch, where it can be right.
+fn checked(
+    samples: &mut Samples<'_>,
+    epoch_s: Option<f64>,
+    rows: &str,
+    can_be: impl Fn(f64) -> bool,
+) -> Result<f64, RecordingError> {
+    let kind = samples.shape.kind;
+    match epoch_s {
+        Some(epoch_s) if can_be(epoch_s) => Ok(epoch_s),
+        found => {
+            let told = found
+                .map_or("cannot be told from one row".to_owned(), |s| format!("cannot be {s} s"));
+            let what = format!(
+                "rows of kind {kind} {rows} {told}; say it with --epoch, or the kind with --kind"
+            );
+            // The second row is the first that tells a distance.
+            let row = samples.look()?.iter().take(2).next_back().cloned();
+            Err(row.map_or_else(|| samples.whole(what.clone()), |row| samples.fault(&row, &what)))
+        }
+    }
+}

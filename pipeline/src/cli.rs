@@ -5,6 +5,7 @@
 //! done, 1 the answer is no or the work failed, 2 the command line was wrong.
 
 mod agents;
+mod analyze;
 mod bench;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -85,6 +86,7 @@ struct Layers {
 enum Command {
     Demo(demo::Args),
     Ingest(ingest::Args),
+    Analyze(analyze::Args),
     Report(report::Args),
     Status(status::Args),
     Events(events::Args),
@@ -144,6 +146,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(&args, layers),
         Command::Ingest(args) => ingest::run(&args, layers),
+        Command::Analyze(args) => analyze::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Events(args) => events::run(&args),

@@ -177,8 +177,10 @@ impl Shape {
             return Self::as_kind(columns, kind).ok_or_else(|| missing(columns, kind));
         }
         let order = [Kind::Rr, Kind::Imu, Kind::SleepDiary, Kind::Noise];
+        // Whoever measures melanopic light wears a light logger; lux alone comes with any watch.
+        let logger = Quantity::MediLux.column(columns).map(|_| Kind::Light);
         let by_epoch = if epoch_s == Some(3600.0) { Kind::Hourly } else { Kind::Actigraphy };
-        let order = order.into_iter().chain([by_epoch, Kind::Hourly, Kind::Light]);
+        let order = order.into_iter().chain(logger).chain([by_epoch, Kind::Hourly, Kind::Light]);
         let mut found = order.filter_map(|kind| Self::as_kind(columns, kind));
         found.next().ok_or_else(|| {
             format!(
@@ -202,7 +204,7 @@ impl Shape {
         if needs_time && time.is_none() {
             return None;
         }
-        let person = Quantity::Person.column(columns);
+        let person = (kind == Kind::Hourly).then(|| Quantity::Person.column(columns)).flatten();
         Some(Self { kind, time, person, values })
     }
 
@@ -248,7 +250,7 @@ mod tests {
             ("t_ms,rr_ms", None, Kind::Rr),
             ("rr", None, Kind::Rr),
             ("t_ms,x_g,y_g,z_g", None, Kind::Imu),
-            ("epoch_ms,medi_lux,light_lux", Some(10.0), Kind::Light),
+            ("epoch_ms,medi_lux,light_lux,pim", Some(10.0), Kind::Light),
             ("epoch_ms,l500_db,l1000_db,l2000_db", Some(0.1), Kind::Noise),
             ("time,db", None, Kind::Noise),
             ("bed_ms,sleep_ms,wake_ms", None, Kind::SleepDiary),

@@ -10,7 +10,8 @@ use zeitgeber_processors::rhythm::{
     sleep::{BIN_MIN, ColeKripke, Counts, Masda, Regularity, RestBout, RestBouts, Sadeh, Webster},
 };
 use zeitgeber_schemas::{
-    Envelope, Imu, ProfileBody, ReadingAccepted, ReadingBody, Scale, Signal, Values,
+    Envelope, FieldSet, FlagSet, Imu, ProfileBody, ReadingAccepted, ReadingBody, Scale, Signal,
+    Values,
 };
 
 use super::{
@@ -65,7 +66,10 @@ pub(super) fn epochs(
 ) -> Result<Movement, RecordingError> {
     let fold = fold(samples, quantity, epoch_s, profile)?.remove(&None).unwrap_or_default();
     let Some(cycles) = fold.cycles(profile, &Tables::new()) else {
-        return Err(samples.whole("no row has a value"));
+        return Err(samples.whole(format!(
+            "no minute of the clock is whole: rows must begin at multiples of {epoch_s} s and have \
+             values"
+        )));
     };
     let span = i64::from(cycles.n_minutes);
     let minutes = fold.minutes_of(cycles.signal);
@@ -104,7 +108,11 @@ fn fold(
     epoch_s: f64,
     profile: &ProfileBody,
 ) -> Result<BTreeMap<Option<String>, Fold>, RecordingError> {
-    let accepted = ReadingAccepted::default();
+    let accepted = ReadingAccepted {
+        dropped_fields: FieldSet::default(),
+        dropped_intervals: 0,
+        flags: FlagSet::default(),
+    };
     let mut folds = BTreeMap::<Option<String>, Fold>::new();
     let mut begun = None;
     while let Some(sample) = samples.next()? {

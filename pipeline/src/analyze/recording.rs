@@ -6,22 +6,16 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use csv_core::{ReadRecordResult, ReaderBuilder};
-use jiff::{fmt::temporal::Pieces, tz::TimeZone};
-
+use super::fields::{Scale, Splitter, delimiter_of, is_missing, time_ms};
 use crate::door::{
     files::{self, Content, FileLines, OpenError, ReadError, Source},
     lines::Line,
 };
 
 /// Longest line, bytes.
-const LINE_BYTES_MAX: usize = 64 << 10;
-/// Most columns.
-const COLUMNS_MAX: usize = 1_000;
+pub(super) const LINE_BYTES_MAX: usize = 64 << 10;
 /// Notes that are kept.
 const NOTES_MAX: usize = 1_000;
-/// The delimiters that are looked for.
-const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -118,11 +112,12 @@ impl Recording {
         };
         let mut splitter = Splitter::new(hints.delimiter.unwrap_or_else(|| delimiter_of(&first)));
         splitter.split(&first).map_err(|what| row_error(&name, line, what))?;
-        let fields = || (0..splitter.count).map(|n| splitter.field(n));
-        let is_value = |field: &str| field.parse::<f64>().is_ok() || time_ms(field).is_some();
+        let fields = || (0..splitter.count()).map(|n| splitter.field(n));
+        let is_value =
+            |field: &str| field.parse::<f64>().is_ok() || time_ms(field, Scale::Told).is_some();
         let again = hints.no_header || fields().any(is_value);
         let columns = if again {
-            (1..=splitter.count).map(|n| n.to_string()).collect()
+            (1..=splitter.count()).map(|n| n.to_string()).collect()
         } else {
             fields().map(ToOwned::to_owned).collect()
         };
@@ -137,6 +132,22 @@ impl Recording {
     /// What a note says.
     pub fn note(&self, key: &str) -> Option<&str> {
         self.notes.get(key).map(String::as_str)
+    }
+
+    /// Gives a column another name.
+    ///
+    /// # Errors
+    ///
+    /// There is no such column.
+    pub fn call(&mut self, column: &str, name: &str) -> Result<(), RecordingError> {
+        let known = self.columns.join(", ");
+        match self.columns.iter_mut().find(|known| known.eq_ignore_ascii_case(column)) {
+            Some(known) => {
+                name.clone_into(known);
+                Ok(())
+            }
+            None => Err(self.fault(format!("there is no column {column:?}; it has {known}"))),
+        }
     }
 
     /// The columns in order.
@@ -161,8 +172,8 @@ impl Recording {
             splitter.split(text).map_err(|what| row_error(name, number, what))?;
             break;
         }
-        if splitter.count != columns.len() {
-            let what = format!("{} fields where {} are due", splitter.count, columns.len());
+        if splitter.count() != columns.len() {
+            let what = format!("{} fields where {} are due", splitter.count(), columns.len());
             return Err(row_error(name, *line, what));
         }
         Ok(Some(Row { line: *line, name, columns, splitter }))
@@ -202,7 +213,8 @@ impl Row<'_> {
         if is_missing(field) {
             return Ok(None);
         }
-        time_ms(field).map(Some).ok_or_else(|| {
+        let scale = if self.columns[column].ends_with("_ms") { Scale::Ms } else { Scale::Told };
+        time_ms(field, scale).map(Some).ok_or_else(|| {
             let what = format!(
                 "{field:?} is no time: write ms or s since 1970, or 2024-05-01 06:30:00 by the \
                  local clock"
@@ -231,35 +243,6 @@ impl RecordingError {
     }
 }
 
-fn is_missing(field: &str) -> bool {
-    field.is_empty() || field.eq_ignore_ascii_case("nan") || field.eq_ignore_ascii_case("na")
-}
-
-/// A time as recordings write it: ms since 1970, s since 1970 where it is that small, or a date and
-/// a time of which the offset, where there is one, is left out: it is the wall clock that counts.
-fn time_ms(text: &str) -> Option<f64> {
-    /// Seconds up to the year 5138, as ms before March 1973.
-    const SECONDS_BELOW: f64 = 1e11;
-    if let Ok(number) = text.parse::<f64>() {
-        return match number {
-            n if !n.is_finite() || n < 0.0 => None,
-            n if n < SECONDS_BELOW => Some(n * 1000.0),
-            n => Some(n),
-        };
-    }
-    let pieces = Pieces::parse(text).ok()?;
-    let wall = pieces.date().to_datetime(pieces.time().unwrap_or_default());
-    let zoned = wall.to_zoned(TimeZone::UTC).ok()?;
-    let ns = zoned.timestamp().as_nanosecond();
-    Some(ns as f64 / 1e6)
-}
-
-fn delimiter_of(line: &str) -> u8 {
-    let count = |delimiter: &u8| line.bytes().filter(|byte| byte == delimiter).count();
-    // The first of those that are there as often as each other.
-    DELIMITERS.into_iter().rev().max_by_key(count).unwrap_or(b',')
-}
-
 fn row_error(name: &str, line: u64, what: impl Into<String>) -> RecordingError {
     RecordingError::Row { name: name.into(), line, what: what.into() }
 }
@@ -279,54 +262,6 @@ fn text_line<'a>(
     };
     let text = line.map_err(|_| row_error(name, number, "it is no text in UTF-8"))?;
     Ok(Some((number, text.strip_prefix('\u{feff}').unwrap_or(text))))
-}
-
-/// Splits a line into its fields, quoted or not.
-struct Splitter {
-    reader: csv_core::Reader,
-    text: Vec<u8>,
-    ends: Vec<usize>,
-    count: usize,
-}
-
-impl Splitter {
-    fn new(delimiter: u8) -> Self {
-        let reader = ReaderBuilder::new().delimiter(delimiter).build();
-        let (text, ends) = (vec![0; LINE_BYTES_MAX + 1], vec![0; COLUMNS_MAX]);
-        Self { reader, text, ends, count: 0 }
-    }
-
-    fn split(&mut self, line: &str) -> Result<(), String> {
-        let Self { reader, text, ends, count } = self;
-        reader.reset();
-        let (result, _, written, fields) = reader.read_record(line.as_bytes(), text, ends);
-        // A line has no end of its own here; an empty input stands for it.
-        let (result, last) = match result {
-            ReadRecordResult::InputEmpty => {
-                let (result, _, _, more) =
-                    reader.read_record(&[], &mut text[written..], &mut ends[fields..]);
-                (result, fields + more)
-            }
-            other => (other, fields),
-        };
-        if !matches!(result, ReadRecordResult::Record) {
-            return Err(format!("more than {COLUMNS_MAX} fields"));
-        }
-        *count = last;
-        Ok(())
-    }
-
-    fn field(&self, n: usize) -> &str {
-        let start = if n == 0 { 0 } else { self.ends[n - 1] };
-        let bytes = self.text.get(start..self.ends[n]).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default().trim()
-    }
-}
-
-impl std::fmt::Debug for Splitter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries((0..self.count).map(|n| self.field(n))).finish()
-    }
 }
 
 #[cfg(test)]
@@ -383,21 +318,5 @@ mod tests {
         assert_eq!(told("a,b\n1,x\n"), "r.csv, line 2: b: \"x\" is no number");
         assert_eq!(told("a,b\n1,inf\n"), "r.csv, line 2: b: \"inf\" is no number");
         assert!(told("# only notes\n").starts_with("r.csv: there are no rows"), "{}", told(""));
-    }
-
-    #[test]
-    fn times_are_ms_seconds_or_wall_clocks() {
-        for text in [
-            "1714545000000",
-            "1714545000",
-            "2024-05-01 06:30:00",
-            "2024-05-01T06:30",
-            "2024-05-01T06:30:00Z",
-            "2024-05-01T06:30:00+02:00",
-        ] {
-            assert_eq!(time_ms(text), Some(1_714_545_000_000.0), "{text}");
-        }
-        assert_eq!(time_ms("soon"), None);
-        assert_eq!(time_ms("-5"), None);
     }
 }

@@ -7,6 +7,7 @@ use super::{
     recording::{Recording, RecordingError, Row},
 };
 
+const MINUTE_MS: f64 = 60_000.0;
 /// Rows that are looked at before the first is analysed: they tell epoch and unit.
 pub(super) const LOOK: usize = 1_000;
 
@@ -23,7 +24,7 @@ pub(super) struct Sample {
 /// The rows of a recording. One at the time of the row before it is a repeat, which is left out.
 pub(super) struct Samples<'a> {
     recording: &'a mut Recording,
-    shape: &'a Shape,
+    pub(super) shape: Shape,
     ahead: VecDeque<Sample>,
     /// Time of the last row, by person.
     last_ms: BTreeMap<Option<String>, f64>,
@@ -33,7 +34,7 @@ pub(super) struct Samples<'a> {
 }
 
 impl<'a> Samples<'a> {
-    pub(super) const fn new(recording: &'a mut Recording, shape: &'a Shape) -> Self {
+    pub(super) const fn new(recording: &'a mut Recording, shape: Shape) -> Self {
         Self {
             recording,
             shape,
@@ -79,11 +80,12 @@ impl<'a> Samples<'a> {
     fn read(&mut self) -> Result<Option<Sample>, RecordingError> {
         loop {
             let Some(row) = self.recording.next()? else { return Ok(None) };
-            let sample = sample_of(&row, self.shape, &self.last_ms)?;
+            let sample = sample_of(&row, &self.shape, &self.last_ms)?;
             self.rows += 1;
             let last_ms = self.last_ms.get(&sample.person).copied();
             if let Some(last_ms) = last_ms {
-                if sample.at_ms < last_ms {
+                if sample.at_ms < last_ms && !may_step_back(self.shape.kind, last_ms, sample.at_ms)
+                {
                     let what = "it is earlier than the row before it: sort the rows by time";
                     return Err(row.fault(what));
                 }
@@ -101,6 +103,11 @@ impl<'a> Samples<'a> {
     }
 }
 
+/// Levels of one minute are told together, so a clock that is set right within it does no harm.
+fn may_step_back(kind: Kind, from_ms: f64, to_ms: f64) -> bool {
+    kind == Kind::Noise && (from_ms / MINUTE_MS).floor() == (to_ms / MINUTE_MS).floor()
+}
+
 fn sample_of(
     row: &Row<'_>,
     shape: &Shape,
@@ -108,11 +115,13 @@ fn sample_of(
 ) -> Result<Sample, RecordingError> {
     let person = shape.person.map(|column| row.field(column).to_owned());
     let mut values = [None; 3];
+    let is_time = shape.kind == Kind::SleepDiary;
     for (value, (_, column)) in values.iter_mut().zip(&shape.values) {
-        *value = row.number(*column)?;
+        *value = if is_time { row.time_ms(*column)? } else { row.number(*column)? };
     }
     let at_ms = match shape.time {
         Some(column) => row.time_ms(column)?.ok_or_else(|| row.fault("it has no time"))?,
+        None if shape.kind == Kind::SleepDiary => values[0].unwrap_or(0.0),
         // Beats that follow each other: an interval's end is the sum of those up to it.
         None => last_ms.get(&person).copied().unwrap_or(0.0) + values[0].unwrap_or(0.0),
     };
@@ -161,7 +170,10 @@ pub(super) fn check_unit(
             _ => return Ok(()),
         },
         Quantity::Level if !(-20.0..=160.0).contains(&median) => "levels are no sound levels in dB",
-        Quantity::Counts | Quantity::Enmo | Quantity::Intensity | Quantity::Lux
+        Quantity::Counts
+        | Quantity::Enmo
+        | Quantity::Intensity
+        | Quantity::Lux
         | Quantity::MediLux
             if least < 0.0 =>
         {

@@ -167,6 +167,23 @@ fn body(object: &Object) -> Result<ProfileBody, Fault> {
     })
 }
 
+/// Somebody of whom nothing is known but how their device scales counts; in UTC.
+pub fn plain_profile(device_scale: Scale) -> ProfileBody {
+    ProfileBody {
+        zone: None,
+        tzdb: None,
+        offset_min: 0,
+        offsets: Vec::new(),
+        sleep_start_min: SLEEP_START_MIN,
+        sleep_end_min: SLEEP_END_MIN,
+        quiet_start_min: None,
+        quiet_end_min: None,
+        device_scale,
+        primary_device: None,
+        channel: None,
+    }
+}
+
 /// The offset at the beginning of 2015 and its changes until 2040, minutes.
 fn resolve(zone: &str) -> Result<(i32, Vec<OffsetChange>), Fault> {
     let zone = TimeZoneDatabase::bundled().get(zone).map_err(|_| {

@@ -5,6 +5,10 @@
 
 use serde::Serialize;
 
+use super::{
+    acceleration, alertness, cycles, hrv, light_day, noise, phase, sleep, timing, vitality,
+};
+
 /// The description of one feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Feature {
@@ -27,3 +31,17 @@ pub struct Feature {
     /// When not to trust it.
     pub distrust: &'static str,
 }
+
+/// Every family of features, with its title.
+pub const FAMILIES: [(&str, &[Feature]); 10] = [
+    ("Rest and activity", cycles::FEATURES),
+    ("Sleep from movement", sleep::FEATURES),
+    ("Sleep timing", timing::FEATURES),
+    ("Raw acceleration", acceleration::FEATURES),
+    ("Heart beats", hrv::FEATURES),
+    ("Light", light_day::FEATURES),
+    ("Circadian phase", phase::FEATURES),
+    ("Alertness", alertness::FEATURES),
+    ("Noise", noise::FEATURES),
+    ("Vitality", vitality::FEATURES),
+];

@@ -1,0 +1,72 @@
+//! `docs/features.md`, made from the features' own descriptions.
+
+use std::fmt::Write;
+
+use zeitgeber_processors::rhythm::feature::{FAMILIES, Feature};
+
+const HEAD: &str = "\
+# Features
+
+What the rhythm stage's machines compute, each with its formula, where that comes from, what it was
+compared with and how closely it agrees, and when not to trust it. This page is made from the
+descriptions beside the code (`processors/src/rhythm`); to make it again:
+
+    ZEITGEBER_BLESS=1 cargo test -p zeitgeber --lib features
+
+`zeitgeber analyze FILE` computes them from one recording. A unit of 1 is a plain number. The values
+compared with, and the recordings they come from, lie in `processors/tests/data/rhythm`; the test
+`rhythm_fixtures` compares every one of them.
+";
+
+const TABLE: &str = "\
+| name | unit | what it tells | formula | window | source | compared with | agrees within | distrust |
+|---|---|---|---|---|---|---|---|---|
+";
+
+/// The whole document.
+pub fn document() -> String {
+    let mut out = String::from(HEAD);
+    for (title, features) in FAMILIES {
+        let _ = write!(out, "\n## {title}\n\n{TABLE}");
+        for feature in features {
+            let Feature { name, unit, meaning, formula, window, .. } = feature;
+            let Feature { source, reference, tolerance, distrust, .. } = feature;
+            let cells = [unit, meaning, formula, window, source, reference, tolerance, distrust];
+            let cells = cells.map(|text| text.replace('|', "\\|")).join(" | ");
+            let _ = writeln!(out, "| `{name}` | {cells} |");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn the_document_of_features_is_what_their_descriptions_say() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/features.md");
+        let now = document();
+        if std::env::var_os("ZEITGEBER_BLESS").is_some() {
+            fs::write(&path, &now).expect("the document can be written");
+        }
+        let stored = fs::read_to_string(&path).unwrap_or_default();
+        assert!(stored == now, "docs/features.md is stale: make it again as it says at its top");
+    }
+
+    #[test]
+    fn every_feature_is_described_in_full_and_once_a_family() {
+        for (title, features) in FAMILIES {
+            let names: BTreeSet<_> = features.iter().map(|feature| feature.name).collect();
+            assert_eq!(names.len(), features.len(), "{title}");
+            for feature in features {
+                let Feature { name, unit, meaning, formula, window, .. } = feature;
+                let Feature { source, tolerance, distrust, .. } = feature;
+                let all = [name, unit, meaning, formula, window, source, tolerance, distrust];
+                assert!(all.iter().all(|text| !text.is_empty()), "{title}: {feature:?}");
+            }
+        }
+    }
+}

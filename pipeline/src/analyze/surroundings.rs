@@ -1,0 +1,111 @@
+//! Light and sound: days, body clock, minutes.
+
+use serde::Serialize;
+use zeitgeber_processors::rhythm::{
+    light_day::{DailyLight, HOUR_MINUTES, LightDays, LightHours, LightMinutes, LightStability},
+    noise::{Noise, NoiseMinute, a_weighted},
+    phase::{PhaseEstimate, PhaseTracker},
+};
+
+use super::{
+    kind::Quantity,
+    recording::RecordingError,
+    samples::{Sample, Samples},
+};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// What light tells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Light {
+    /// Whether it is melanopic EDI; photopic lux from a wrist is only near it.
+    pub melanopic: bool,
+    /// Days by the local clock.
+    pub days: Vec<LightOfDay>,
+    /// Regularity of its hours.
+    pub hours: LightStability,
+    /// Where the body's night is; none below 5 days of light.
+    pub phase: Option<PhaseEstimate>,
+}
+
+/// One day's light.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LightOfDay {
+    /// The local midnight at which it begins.
+    pub start_ms: i64,
+    /// What it tells.
+    #[serde(flatten)]
+    pub light: DailyLight,
+}
+
+pub(super) fn light(
+    samples: &mut Samples<'_>,
+    quantity: Quantity,
+    epoch_s: f64,
+) -> Result<Light, RecordingError> {
+    let (mut days, mut minutes) = (LightDays::new(epoch_s), LightMinutes::default());
+    let (mut hours, mut phase) = (LightHours::default(), PhaseTracker::new());
+    let mut told = Vec::new();
+    let day = |(day, light): (i64, DailyLight)| LightOfDay { start_ms: day * DAY_MS, light };
+    let mut minute = |(minute, lux): (i64, f64)| {
+        hours.feed(minute, lux);
+        phase.feed(minute, 0, lux);
+    };
+    while let Some(sample) = samples.next()? {
+        let Some(lux) = sample.values[0] else { continue };
+        if lux < 0.0 {
+            return Err(samples.fault(&sample, format!("{lux} lux is negative")));
+        }
+        told.extend(days.feed(sample.at_ms as i64, lux).map(day));
+        minutes.feed(sample.at_ms as i64, lux).into_iter().for_each(&mut minute);
+    }
+    minutes.value().into_iter().for_each(&mut minute);
+    told.extend(days.value().map(day));
+    Ok(Light {
+        melanopic: quantity == Quantity::MediLux,
+        days: told,
+        hours: hours.value(HOUR_MINUTES),
+        phase: phase.value(),
+    })
+}
+
+/// What sound tells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sound {
+    /// Equivalent level of all of it, dB.
+    pub laeq_db: Option<f64>,
+    /// Whether some bands only were there: the levels are then lower bounds.
+    pub partial: bool,
+    /// Its minutes.
+    pub minutes: Vec<NoiseMinute>,
+}
+
+pub(super) fn sound(samples: &mut Samples<'_>) -> Result<Sound, RecordingError> {
+    let bands: Vec<u32> = samples.shape.values.iter().filter_map(|(one, _)| hertz(*one)).collect();
+    let (mut noise, mut minutes) = (Noise::new(), Vec::new());
+    while let Some(sample) = samples.next()? {
+        let Some(level) = level(&sample, &bands) else { continue };
+        minutes.extend(noise.feed(sample.at_ms as i64, level));
+    }
+    minutes.extend(noise.close());
+    Ok(Sound { laeq_db: noise.equivalent(), partial: !bands.is_empty(), minutes })
+}
+
+/// A row's A-weighted level; none where a band is missing.
+fn level(sample: &Sample, bands: &[u32]) -> Option<f64> {
+    if bands.is_empty() {
+        return sample.values[0];
+    }
+    let levels: Option<Vec<(u32, f64)>> =
+        bands.iter().zip(sample.values).map(|(hz, value)| Some((*hz, value?))).collect();
+    a_weighted(&levels?)
+}
+
+const fn hertz(quantity: Quantity) -> Option<u32> {
+    match quantity {
+        Quantity::Band500 => Some(500),
+        Quantity::Band1000 => Some(1_000),
+        Quantity::Band2000 => Some(2_000),
+        _ => None,
+    }
+}
