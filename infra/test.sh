@@ -30,4 +30,4 @@ trap '[ ! -d "$services" ] || bash infra/services/down.sh "$services" --wipe' EX
 cargo test --workspace --no-fail-fast
 step "fixtures"
 # The whole workspace, so that nothing is built once more with other features.
-cargo test --quiet --workspace --test routing_fixtures -- --nocapture
+cargo test --quiet --workspace --test routing_fixtures --test rhythm_fixtures -- --nocapture

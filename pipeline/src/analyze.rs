@@ -141,8 +141,7 @@ fn features(
             let epoch_s =
                 checked(samples, epoch_s, "are put together to minutes: their length", |s| {
                     s.fract() == 0.0
-                        && s >= 1.0
-                        && s < HOUR_S
+                        && (1.0..HOUR_S).contains(&s)
                         && (60.0 % s == 0.0 || s % 60.0 == 0.0)
                 })?;
             let movement = movement::epochs(samples, quantity, epoch_s, &profile)?;

@@ -8,7 +8,8 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
+    "analyze",
     "serve",
     "token",
     "demo",
