@@ -175,10 +175,11 @@ fn head(what: &str) -> String {
 
 /// A distribution of times as a row of a table.
 fn row(name: &str, times: &Latency) -> String {
-    format!(
-        "  {name:<46} {:>8.2} {:>8.2} {:>8.2} {:>9}\n",
-        times.p50_ms, times.p99_ms, times.max_ms, times.count
-    )
+    let [p50, p99, max] = [times.p50_ms, times.p99_ms, times.max_ms].map(|ms| {
+        // Where nothing was measured there is no time.
+        if ms.is_nan() { "-".to_owned() } else { format!("{ms:.2}") }
+    });
+    format!("  {name:<46} {p50:>8} {p99:>8} {max:>8} {:>9}\n", times.count)
 }
 
 fn print(args: &Args, figures: &Figures) -> Result<(), Failure> {
