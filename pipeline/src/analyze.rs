@@ -23,7 +23,7 @@ use zeitgeber_schemas::Scale;
 pub use document::document;
 pub use heart::Heart;
 pub use movement::{Bout, Movement, Sleep};
-pub use raw::Acceleration;
+pub use raw::{Acceleration, AxisCounts, Timed};
 pub use surroundings::{Light, LightOfDay, Sound};
 
 use crate::door::profile::plain_profile;
@@ -40,8 +40,8 @@ pub struct Hints {
     pub layout: LayoutHints,
     /// The kind.
     pub kind: Option<Kind>,
-    /// Names of columns that hold a quantity.
-    pub columns: Vec<(Quantity, String)>,
+    /// Columns that hold a quantity: one of its names, and the column's own.
+    pub columns: Vec<(String, String)>,
     /// Time from one row to the next, s.
     pub epoch_s: Option<f64>,
     /// How the device scales counts, which decides how sleep is scored.
@@ -96,23 +96,34 @@ pub enum Features {
 /// It cannot be read, its columns tell no kind, or a row, a unit or the epoch cannot be right.
 pub fn analyze(path: &Path, hints: &Hints) -> Result<Analysis, RecordingError> {
     let mut recording = Recording::open(path, &hints.layout)?;
-    for (quantity, name) in &hints.columns {
-        recording.call(name, quantity.names().first().copied().unwrap_or_default())?;
+    let mut said = Vec::new();
+    for (holds, name) in &hints.columns {
+        let at = recording.column(holds, name)?;
+        said.extend(Quantity::of(holds).map(|quantity| (quantity, at)));
     }
     let noted = recording.note("epoch_s").and_then(|text| text.parse().ok());
     let rate = recording.note("sampling_hz").and_then(|text| text.parse::<f64>().ok());
     let known_s = hints.epoch_s.or(noted).or(rate.map(|hz| 1.0 / hz));
-    let shape = Shape::of(recording.columns(), hints.kind, known_s);
+    let shape = Shape::of(recording.columns(), &said, hints.kind, known_s);
     let shape = shape.map_err(|what| recording.fault(what))?;
     let file = recording.name().to_owned();
     let mut samples = Samples::new(&mut recording, shape);
+    let is_told = hints.kind.is_some() || samples.shape.kind != Kind::Actigraphy;
+    if !is_told && samples.shape.person.is_some() {
+        // Only hours are of several people; the spacing of their rows will tell.
+        samples.shape.kind = Kind::Hourly;
+    }
     let epoch_s = match known_s {
         _ if matches!(samples.shape.kind, Kind::Rr | Kind::SleepDiary) => None,
         None => spacing_s(samples.look()?),
-        known => known,
+        Some(known) => Some(agreed(&mut samples, known)?),
     };
-    if epoch_s == Some(HOUR_S) && hints.kind.is_none() && samples.shape.kind == Kind::Actigraphy {
-        samples.shape.kind = Kind::Hourly;
+    if !is_told {
+        let is_hourly = epoch_s == Some(HOUR_S);
+        samples.shape.kind = if is_hourly { Kind::Hourly } else { Kind::Actigraphy };
+        if !is_hourly && samples.people() > 1 {
+            return Err(samples.whole("it is of several people: give a file for each of them"));
+        }
     }
     let (quantity, _) = samples.shape.values[0];
     check_unit(&mut samples, quantity)?;
@@ -123,6 +134,16 @@ pub fn analyze(path: &Path, hints: &Hints) -> Result<Analysis, RecordingError> {
     Ok(Analysis { file, kind, rows, repeats, first_ms, last_ms, epoch_s, features })
 }
 
+/// The epoch that is said or noted, where the rows are that far apart.
+fn agreed(samples: &mut Samples<'_>, known_s: f64) -> Result<f64, RecordingError> {
+    match spacing_s(samples.look()?) {
+        Some(told_s) if !(0.75..=1.25).contains(&(told_s / known_s)) => Err(samples.whole(
+            format!("its rows are {told_s} s apart, and --epoch or its notes say {known_s} s"),
+        )),
+        _ => Ok(known_s),
+    }
+}
+
 fn features(
     samples: &mut Samples<'_>,
     quantity: Quantity,
@@ -131,15 +152,12 @@ fn features(
 ) -> Result<Features, RecordingError> {
     let profile = plain_profile(scale);
     Ok(match samples.shape.kind {
-        Kind::Rr => {
-            let timed = samples.shape.time.is_some();
-            Features::Heart(Box::new(heart::beats(samples, timed)?))
-        }
+        Kind::Rr => Features::Heart(Box::new(heart::beats(samples)?)),
         Kind::SleepDiary => Features::Sleep(raw::diary(samples)?),
         Kind::Noise => Features::Sound(surroundings::sound(samples)?),
         Kind::Actigraphy => {
             let epoch_s =
-                checked(samples, epoch_s, "are put together to minutes: their length", |s| {
+                checked(samples, epoch_s, "a whole part of a minute or whole minutes", |s| {
                     s.fract() == 0.0
                         && (1.0..HOUR_S).contains(&s)
                         && (60.0 % s == 0.0 || s % 60.0 == 0.0)
@@ -148,18 +166,17 @@ fn features(
             Features::Movement(Box::new(movement))
         }
         Kind::Hourly => {
-            checked(samples, epoch_s, "are hours: their length", |s| s == HOUR_S)?;
+            checked(samples, epoch_s, "3600 s", |s| s == HOUR_S)?;
             Features::Hourly(movement::hours(samples, quantity, &profile)?)
         }
         Kind::Light => {
             let within = |s| (0.01..=HOUR_S).contains(&s);
-            let epoch_s =
-                checked(samples, epoch_s, "are samples of light: their distance", within)?;
+            let epoch_s = checked(samples, epoch_s, "0.01 to 3600 s", within)?;
             Features::Light(Box::new(surroundings::light(samples, quantity, epoch_s)?))
         }
         Kind::Imu => {
             let within = |s| (0.0005..=0.2).contains(&s);
-            let epoch_s = checked(samples, epoch_s, "are samples: their distance", within)?;
+            let epoch_s = checked(samples, epoch_s, "5 to 2000 samples a second", within)?;
             let rate_hz = (1.0 / epoch_s * 100.0).round() / 100.0;
             Features::Acceleration(Box::new(raw::acceleration(samples, rate_hz)?))
         }
@@ -170,18 +187,27 @@ fn features(
 fn checked(
     samples: &mut Samples<'_>,
     epoch_s: Option<f64>,
-    rows: &str,
+    may_be: &str,
     can_be: impl Fn(f64) -> bool,
 ) -> Result<f64, RecordingError> {
     let kind = samples.shape.kind;
     match epoch_s {
-        Some(epoch_s) if can_be(epoch_s) => Ok(epoch_s),
+        Some(epoch_s) if can_be(epoch_s) => {
+            if kind != Kind::Imu {
+                samples.expect_epoch(epoch_s);
+            }
+            Ok(epoch_s)
+        }
         found => {
-            let told = found
-                .map_or("cannot be told from one row".to_owned(), |s| format!("cannot be {s} s"));
-            let what = format!(
-                "rows of kind {kind} {rows} {told}; say it with --epoch, or the kind with --kind"
-            );
+            let what = match found {
+                Some(s) => format!(
+                    "rows of kind {kind} are not {s} s apart but {may_be}; is it of another --kind?"
+                ),
+                None => format!(
+                    "how far rows of kind {kind} are apart cannot be told from fewer than two: say \
+                     it with --epoch"
+                ),
+            };
             // The second row is the first that tells a distance.
             let row = samples.look()?.iter().take(2).next_back().cloned();
             Err(row.map_or_else(|| samples.whole(what.clone()), |row| samples.fault(&row, &what)))

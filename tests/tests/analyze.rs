@@ -39,11 +39,6 @@ fn recordings_of_every_kind_come_to_their_reference_values() {
     near(&all["is"], &expected["nonparametric"]["IS"], 1e-9);
     near(&all["cosinor"][0]["mesor"]["value"], &expected["cosinor_minutes"]["k1"]["mesor"], 1e-9);
 
-    let (told, expected) = (analyzed(&[&data("rr/rr_rest.csv")]), fixture("hrv_rr_rest"));
-    assert_eq!((told["kind"].as_str(), told["rows"].as_u64()), (Some("rr"), Some(910)));
-    near(&told["features"]["time"]["rmssd_ms"], &expected["clean_time"]["rmssd"], 1e-9);
-    near(&told["features"]["kept"], &expected["n_clean"], 0.0);
-
     let (told, expected) = (analyzed(&[&data("imu/imu01_30hz.csv.gz")]), fixture("imu_imu01_30hz"));
     assert_eq!(told["kind"], "imu");
     near(&told["features"]["norm_mean_g"], &expected["norm_mean_g"], 1e-9);
@@ -110,6 +105,98 @@ fn the_same_recording_in_other_clothes_tells_the_same() {
 }
 
 #[test]
+fn heart_beats_of_every_recording_come_to_their_reference_values() {
+    let mut compared = 0;
+    for entry in fs::read_dir(data("rr")).expect("the recordings are there") {
+        let name = entry.expect("it can be listed").file_name().display().to_string();
+        let (told, stem) = (analyzed(&[&data(&format!("rr/{name}"))]), name.split('.').next());
+        let expected = fixture(&format!("hrv_{}", stem.unwrap_or_default()));
+        let heart = &told["features"];
+        assert_eq!((&told["kind"], &heart["kept"]), (&"rr".into(), &expected["n_clean"]), "{name}");
+        assert_eq!(heart["breaks"], expected["n_breaks"], "{name}");
+        near(&heart["time"]["rmssd_ms"], &expected["clean_time"]["rmssd"], 1e-9);
+        compared += 1;
+    }
+    assert_eq!(compared, 14);
+}
+
+/// A recording: its header and so many rows, as its writer makes them.
+fn rows(header: &str, count: i64, mut row: impl FnMut(i64) -> String) -> String {
+    std::iter::once(header.to_owned()).chain((0..count).map(&mut row)).collect()
+}
+
+#[test]
+fn rounded_and_jittering_times_tell_the_true_rate() {
+    let dir = dir();
+    let file = dir.path().join("r.csv");
+    let told = |text: &str| {
+        fs::write(&file, text).expect("there is room");
+        analyzed(&[&file.display().to_string()])
+    };
+    for (rate, first) in [(128.0, 0), (30.0, 7), (100.0, 3), (51.2, 0)] {
+        let text = rows("t_ms,x_g,y_g,z_g\n", 4_000, |n| {
+            format!("{},0,0,1\n", 1_700_000_000_000 + first + (n as f64 * 1000.0 / rate) as i64)
+        });
+        assert_eq!(told(&text)["features"]["rate_hz"], rate);
+    }
+    let text = rows("epoch_ms,lux\n", 1_440, |n| {
+        format!("{},100\n", 1_700_006_400_000_i64 + n * 60_000 + (n * 7919) % 3_000)
+    });
+    let light = told(&text);
+    assert_eq!(light["epoch_s"], 60.0);
+    assert_eq!(light["features"]["days"][0]["above"][0]["tat_min"], 1_440.0);
+}
+
+#[test]
+fn beats_stamped_to_the_second_have_no_gaps_of_their_own() {
+    let dir = dir();
+    let file = dir.path().join("rr.csv");
+    let rr = |n: i64| 800 + (n * 37) % 90;
+    let at = |n: i64| (0..=n).map(rr).sum::<i64>();
+    let heart = |header: &str, row: &dyn Fn(i64) -> String| {
+        fs::write(&file, rows(header, 600, row)).expect("there is room");
+        analyzed(&[&file.display().to_string()])["features"].clone()
+    };
+    let plain = heart("rr_ms\n", &|n| format!("{}\n", rr(n)));
+    let start = 1_700_000_000_000;
+    let stamped = |n| format!("{},{}\n", start + at(n) / 1_000 * 1_000, rr(n));
+    let stamped = heart("t_ms,rr_ms\n", &stamped);
+    assert_eq!((&plain["breaks"], &stamped["breaks"]), (&0.into(), &0.into()));
+    assert_eq!(plain["time"]["rmssd_ms"], stamped["time"]["rmssd_ms"]);
+    let holes =
+        heart("rr_ms\n", &|n| if n % 3 == 0 { "NA\n".into() } else { format!("{}\n", rr(n)) });
+    assert_eq!((&holes["kept"], &holes["breaks"]), (&400.into(), &199.into()));
+}
+
+#[test]
+fn nobody_slept_in_minutes_that_are_missing() {
+    let dir = dir();
+    let file = dir.path().join("gap.csv");
+    let active = |minute: i64| if (480..1_380).contains(&(minute % 1_440)) { 900 } else { 0 };
+    let week = |skip: std::ops::Range<i64>| {
+        let text = rows("epoch_ms,counts\n", 8 * 1_440, |n| {
+            if skip.contains(&(n / 1_440)) {
+                return String::new();
+            }
+            format!("{},{}\n", 1_700_006_400_000_i64 + n * 60_000, active(n))
+        });
+        fs::write(&file, text).expect("there is room");
+        analyzed(&["--scale", "actigraph", &file.display().to_string()])["features"].clone()
+    };
+    let (whole, gap) = (week(0..0), week(3..5));
+    let minutes = |told: &Value| told["sleep"]["cole_kripke"]["sleep_minutes"].as_u64();
+    let (whole_minutes, gap_minutes) = (minutes(&whole).unwrap_or(0), minutes(&gap).unwrap_or(0));
+    assert!(gap_minutes < whole_minutes * 7 / 8, "{gap_minutes} of {whole_minutes}");
+    assert_eq!(gap["sleep"]["cole_kripke"]["sri"], 100.0, "{}", gap["sleep"]);
+}
+
+/// Rows of a minute, then of half a minute.
+fn changing() -> String {
+    let at = |n: i64| if n < 1_500 { n * 60 } else { 1_499 * 60 + (n - 1_499) * 30 };
+    rows("epoch_ms,counts\n", 2_000, |n| format!("{},1\n", 1_700_006_400_000 + at(n) * 1_000))
+}
+
+#[test]
 fn what_cannot_be_right_is_refused_with_its_row() {
     let dir = dir();
     let minutes = |value: &str, step: i64| -> String {
@@ -124,7 +211,14 @@ fn what_cannot_be_right_is_refused_with_its_row() {
         ("epoch.csv", minutes("1", 7_000), "line 3: rows of kind actigraphy"),
         ("back.csv", "epoch_ms,counts\n120000,1\n60000,1\n".into(), "line 3: it is earlier"),
         ("word.csv", "t_ms,rr_ms\n0,800\n800,soon\n".into(), "line 3: rr_ms: \"soon\""),
-        ("fields.csv", "t_ms,rr_ms\n0,800\n800\n".into(), "line 3: 1 fields where 2 are due"),
+        ("fields.csv", "t_ms,rr_ms\n0,800\n800\n".into(), "line 3: it has 1 of the 2 fields"),
+        ("people.csv", "epoch_ms,user,counts\n0,a,1\n60000,b,1\n".into(), "of several people"),
+        ("noted.csv", format!("# epoch_s: 60\n{}", minutes("1", 30_000)), "say 60 s"),
+        ("late_db.csv", "epoch_ms,db\n0,50\n1000,50\n2000,999\n".into(), "line 4: 999 dB"),
+        ("micros.csv", "t_ms,rr_ms\n1700000000000000,800\n".into(), "is no time"),
+        ("return.csv", "t_ms,rr_ms\n0,800\r1,800\n".into(), "carriage return"),
+        ("overlap.csv", "sleep_ms,wake_ms\n0,90000\n0,80000\n".into(), "line 3: this night"),
+        ("changes.csv", changing(), "line 1502: it begins 30 s after the row before it"),
         ("nothing.csv", String::new(), "there are no rows in it"),
         ("unknown.csv", "a,b\n1,2\n".into(), "tell no kind of recording"),
         ("night.csv", "sleep_ms,wake_ms\n100000,90000\n".into(), "line 2: this night ends"),

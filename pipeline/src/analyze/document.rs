@@ -13,9 +13,10 @@ descriptions beside the code (`processors/src/rhythm`); to make it again:
 
     ZEITGEBER_BLESS=1 cargo test -p zeitgeber --lib features
 
-`zeitgeber analyze FILE` computes them from one recording. A unit of 1 is a plain number. The values
-compared with, and the recordings they come from, lie in `processors/tests/data/rhythm`; the test
-`rhythm_fixtures` compares every one of them.
+`zeitgeber analyze FILE --json` tells most of them of one recording, by these names (`welch_lf` is `lf`
+of `welch`; of artefacts it tells their number). KSS, vitality and their parts need several signals of one
+person: `zeitgeber status` tells them. A unit of 1 is a plain number. The recordings and values compared
+with lie in `processors/tests/data/rhythm`; the test `rhythm_fixtures` compares each of those values.
 ";
 
 const TABLE: &str = "\

@@ -28,9 +28,11 @@ pub(super) enum Scale {
 pub(super) fn time_ms(text: &str, scale: Scale) -> Option<f64> {
     /// Seconds up to the year 5138, as ms before March 1973.
     const SECONDS_BELOW: f64 = 1e11;
+    /// The end of the year 9999: what is greater is in another unit.
+    const MS_MAX: f64 = 253_402_300_800_000.0;
     if let Ok(number) = text.parse::<f64>() {
         return match number {
-            n if !n.is_finite() || n < 0.0 => None,
+            n if !(0.0..MS_MAX).contains(&n) => None,
             n if n < SECONDS_BELOW && scale == Scale::Told => Some(n * 1000.0),
             n => Some(n),
         };
@@ -65,7 +67,7 @@ impl Splitter {
     pub(super) fn split(&mut self, line: &str) -> Result<(), String> {
         let Self { reader, text, ends, count } = self;
         reader.reset();
-        let (result, _, written, fields) = reader.read_record(line.as_bytes(), text, ends);
+        let (result, read, written, fields) = reader.read_record(line.as_bytes(), text, ends);
         // A line has no end of its own here; an empty input stands for it.
         let (result, last) = match result {
             ReadRecordResult::InputEmpty => {
@@ -77,6 +79,9 @@ impl Splitter {
         };
         if !matches!(result, ReadRecordResult::Record) {
             return Err(format!("more than {COLUMNS_MAX} fields"));
+        }
+        if read < line.len() {
+            return Err("a carriage return stands in its middle".into());
         }
         *count = last;
         Ok(())

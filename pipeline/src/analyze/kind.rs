@@ -118,7 +118,7 @@ impl Quantity {
     /// All of them, with the names that columns of theirs have, the usual one first.
     pub const NAMES: [(Self, &'static [&'static str]); 17] = [
         (Self::Time, &["epoch_ms", "t_ms", "time", "timestamp", "datetime", "date_time", "ts"]),
-        (Self::Person, &["user", "user_id", "person", "id"]),
+        (Self::Person, &["user", "user_id", "person"]),
         (Self::Counts, &["counts", "activity_counts", "activity", "axis1", "pim"]),
         (Self::Enmo, &["enmo_mg", "enmo"]),
         (Self::Intensity, &["intensity"]),
@@ -135,6 +135,11 @@ impl Quantity {
         (Self::Sleep, &["sleep_ms", "sleep", "sleep_onset"]),
         (Self::Wake, &["wake_ms", "wake", "wake_up"]),
     ];
+
+    /// What columns of this name hold.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, names)| names.contains(&name)).map(|(quantity, _)| *quantity)
+    }
 
     /// The names that its columns have.
     pub fn names(self) -> &'static [&'static str] {
@@ -163,55 +168,63 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The shape of a recording with these columns, of this kind where it is said.
+    /// The shape of a recording with these columns, some of which are said to hold something, and
+    /// of this kind where it is said.
     ///
     /// # Errors
     ///
     /// No kind has such columns, or the kind that is said has not.
     pub fn of(
         columns: &[String],
+        said: &[(Quantity, usize)],
         kind: Option<Kind>,
         epoch_s: Option<f64>,
     ) -> Result<Self, String> {
+        let find = |quantity: Quantity| {
+            let said = said.iter().find(|(one, _)| *one == quantity).map(|(_, column)| *column);
+            said.or_else(|| quantity.column(columns))
+        };
         if let Some(kind) = kind {
-            return Self::as_kind(columns, kind).ok_or_else(|| missing(columns, kind));
+            return Self::as_kind(find, kind).ok_or_else(|| missing(columns, kind));
         }
         let order = [Kind::Rr, Kind::Imu, Kind::SleepDiary, Kind::Noise];
         // Whoever measures melanopic light wears a light logger; lux alone comes with any watch.
-        let logger = Quantity::MediLux.column(columns).map(|_| Kind::Light);
+        let logger = find(Quantity::MediLux).map(|_| Kind::Light);
         let by_epoch = if epoch_s == Some(3600.0) { Kind::Hourly } else { Kind::Actigraphy };
         let order = order.into_iter().chain(logger).chain([by_epoch, Kind::Hourly, Kind::Light]);
-        let mut found = order.filter_map(|kind| Self::as_kind(columns, kind));
+        let mut found = order.filter_map(|kind| Self::as_kind(find, kind));
         found.next().ok_or_else(|| {
+            let numbered = columns.first().is_some_and(|first| first == "1");
+            let example = if numbered { "rr=1" } else { "counts=NAME" };
             format!(
-                "its columns ({}) tell no kind of recording: name it with --kind, and what they \
-                 hold with --column counts=NAME",
+                "its columns ({}) tell no kind of recording: say what they hold with --column \
+                 {example}",
                 columns.join(", ")
             )
         })
     }
 
-    fn as_kind(columns: &[String], kind: Kind) -> Option<Self> {
+    fn as_kind(find: impl Fn(Quantity) -> Option<usize>, kind: Kind) -> Option<Self> {
         let mut values = Vec::new();
         for group in kind.groups() {
-            let found = group.iter().find_map(|one| Some((*one, one.column(columns)?)))?;
-            if !values.contains(&found) {
+            let found = group.iter().find_map(|one| Some((*one, find(*one)?)))?;
+            // A level stands for all bands.
+            let again = values.contains(&found) || values.first().is_some_and(is_level);
+            if !again {
                 values.push(found);
             }
         }
-        let time = Quantity::Time.column(columns);
+        let time = find(Quantity::Time);
         let needs_time = !matches!(kind, Kind::Rr | Kind::SleepDiary);
         if needs_time && time.is_none() {
             return None;
         }
-        let person = (kind == Kind::Hourly).then(|| Quantity::Person.column(columns)).flatten();
-        Some(Self { kind, time, person, values })
+        Some(Self { kind, time, person: find(Quantity::Person), values })
     }
+}
 
-    /// Where a quantity's column is.
-    pub fn column(&self, quantity: Quantity) -> Option<usize> {
-        self.values.iter().find(|(one, _)| *one == quantity).map(|(_, column)| *column)
-    }
+const fn is_level(found: &(Quantity, usize)) -> bool {
+    matches!(found, (Quantity::Level, _))
 }
 
 fn missing(columns: &[String], kind: Kind) -> String {
@@ -237,7 +250,7 @@ mod tests {
 
     fn kind_of(columns: &str, epoch_s: Option<f64>) -> Option<Kind> {
         let columns: Vec<String> = columns.split(',').map(ToOwned::to_owned).collect();
-        Shape::of(&columns, None, epoch_s).ok().map(|shape| shape.kind)
+        Shape::of(&columns, &[], None, epoch_s).ok().map(|shape| shape.kind)
     }
 
     #[test]
@@ -264,9 +277,16 @@ mod tests {
     #[test]
     fn the_most_telling_column_is_taken() {
         let columns = ["t_ms", "lux", "medi_lux"].map(String::from);
-        let shape = Shape::of(&columns, Some(Kind::Light), None).expect("it has light");
+        let shape = Shape::of(&columns, &[], Some(Kind::Light), None).expect("it has light");
         assert_eq!(shape.values, [(Quantity::MediLux, 2)]);
-        let error = Shape::of(&columns, Some(Kind::Actigraphy), None).expect_err("no counts");
+        let said = [(Quantity::MediLux, 1)];
+        let shape = Shape::of(&columns, &said, None, None).expect("it is said");
+        assert_eq!(shape.values, [(Quantity::MediLux, 1)], "what is said goes before names");
+        let columns = ["time", "level_db", "l500_db", "l1000_db", "l2000_db"].map(String::from);
+        let shape = Shape::of(&columns, &[], None, None).expect("it has sound");
+        assert_eq!(shape.values, [(Quantity::Level, 1)], "a level stands for all bands");
+        let columns = ["t_ms", "lux", "medi_lux"].map(String::from);
+        let error = Shape::of(&columns, &[], Some(Kind::Actigraphy), None).expect_err("no counts");
         assert!(error.contains("epoch_ms, counts or enmo_mg"), "{error}");
     }
 }

@@ -24,6 +24,8 @@ const MINUTE_MS: i64 = 60_000;
 const DAY_MIN: i64 = 1_440;
 /// Longest stretch that is analysed, minutes: three years.
 const SPAN_MAX_MIN: i64 = 3 * 366 * DAY_MIN;
+/// Greatest value of an epoch.
+const VALUE_MAX: f64 = 1_000_000.0;
 
 /// What movement by the epoch tells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,11 +66,12 @@ pub(super) fn epochs(
     epoch_s: f64,
     profile: &ProfileBody,
 ) -> Result<Movement, RecordingError> {
-    let fold = fold(samples, quantity, epoch_s, profile)?.remove(&None).unwrap_or_default();
+    let folds = fold(samples, quantity, epoch_s, profile)?;
+    let fold = folds.into_values().next().unwrap_or_default();
     let Some(cycles) = fold.cycles(profile, &Tables::new()) else {
         return Err(samples.whole(format!(
-            "no minute of the clock is whole: rows must begin at multiples of {epoch_s} s and have \
-             values"
+            "no minute of the clock is whole: its rows of {epoch_s} s have no values, or do not \
+             begin where minutes do"
         )));
     };
     let span = i64::from(cycles.n_minutes);
@@ -118,11 +121,15 @@ fn fold(
     while let Some(sample) = samples.next()? {
         let begin = *begun.get_or_insert(sample.at_ms);
         if sample.at_ms - begin > (SPAN_MAX_MIN * MINUTE_MS) as f64 {
-            return Err(samples.fault(&sample, "it is more than three years after the first row"));
+            return Err(samples.fault(
+                &sample,
+                "it is more than three years after the first row: give it in parts",
+            ));
         }
         let Some(value) = sample.values[0] else { continue };
-        if value < 0.0 {
-            return Err(samples.fault(&sample, format!("{value} is negative")));
+        if !(0.0..=VALUE_MAX).contains(&value) {
+            let what = format!("{value} is no movement: from 0 to {VALUE_MAX}");
+            return Err(samples.fault(&sample, what));
         }
         let body = ReadingBody {
             device_id: "",
@@ -186,7 +193,9 @@ fn of_minutes(states: &[bool], values: &[Option<f64>], first: i64) -> Sleep {
         regularity.feed(value.map(|_| *state));
     }
     let all = regularity.all();
-    let sleep_minutes = states.iter().filter(|state| **state).count() as u64;
+    // A missing minute was fed as one without movement; nobody slept in it as far as is known.
+    let asleep = states.iter().zip(values).filter(|(state, value)| **state && value.is_some());
+    let sleep_minutes = asleep.count() as u64;
     Sleep { sleep_minutes, sri: all.index(), sri_pairs: all.pairs }
 }
 
@@ -206,12 +215,14 @@ fn rest(values: &[Option<f64>], first: i64) -> (Sleep, Vec<Bout>) {
     let (mut gather, mut bouts) = (RestBouts::default(), Vec::new());
     let at_ms = |bin: u64| (first + bin as i64 * BIN_MIN) * MINUTE_MS;
     let bout = |bout: RestBout| Bout { onset_ms: at_ms(bout.onset), offset_ms: at_ms(bout.offset) };
-    for state in &states {
-        regularity.feed(Some(*state));
+    let scored = bins.chunks_exact(BIN_MIN as usize).map(|bin| bin.iter().any(Option::is_some));
+    let mut rested = 0;
+    for (state, scored) in states.iter().zip(scored) {
+        regularity.feed(scored.then_some(*state));
+        rested += u64::from(*state && scored);
         bouts.extend(gather.feed(*state).map(bout));
     }
     bouts.extend(gather.finish().map(bout));
-    let (all, bins) = (regularity.all(), states.iter().filter(|state| **state).count() as u64);
-    let sleep_minutes = bins * BIN_MIN as u64;
+    let (all, sleep_minutes) = (regularity.all(), rested * BIN_MIN as u64);
     (Sleep { sleep_minutes, sri: all.index(), sri_pairs: all.pairs }, bouts)
 }

@@ -17,6 +17,8 @@ use super::{
 
 /// Samples that are this many times further apart than usual have others missing between them.
 const GAP: f64 = 5.0;
+/// Greatest acceleration of an axis, g.
+const AXIS_MAX_G: f64 = 100.0;
 /// Length of an epoch of counts, s.
 const COUNTS_S: u32 = 60;
 
@@ -32,11 +34,28 @@ pub struct Acceleration {
     /// Mean of the norm, g: 1 where the sensor is calibrated and still.
     pub norm_mean_g: Option<f64>,
     /// Epochs of 5 s, beginning at the first sample and after each gap.
-    pub epochs: Vec<Epoch>,
-    /// ActiGraph counts of the axes, by the minute; none for rates that the device never had.
-    pub counts: Option<Vec<[u32; 3]>>,
+    pub epochs: Vec<Timed<Epoch>>,
+    /// ActiGraph counts of whole minutes, begun likewise; none for rates that cannot be resampled.
+    pub counts: Option<Vec<Timed<AxisCounts>>>,
     /// What would correct the sensor; none where it was not still in enough directions.
     pub calibration: Option<Calibration>,
+}
+
+/// What is told of a stretch, with when that begins.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Timed<T> {
+    /// Its beginning, ms by the local clock.
+    pub start_ms: i64,
+    /// What is told.
+    #[serde(flatten)]
+    pub told: T,
+}
+
+/// Counts of the axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct AxisCounts {
+    /// Of x, y and z.
+    pub counts: [u32; 3],
 }
 
 pub(super) fn acceleration(
@@ -55,6 +74,7 @@ pub(super) fn acceleration(
     let mut still = StillFinder::new(rate_hz);
     let mut windows = StillWindows::default();
     let (mut told, mut gaps, mut count, mut last_ms) = (Vec::new(), 0, 0, None);
+    let (mut epoch_from, mut minute_from) = (None, None);
     while let Some(sample) = samples.next()? {
         let Sample { at_ms, values: [Some(x), Some(y), Some(z)], .. } = sample else { continue };
         let apart_ms = last_ms.replace(at_ms).map_or(0.0, |last| at_ms - last);
@@ -62,11 +82,23 @@ pub(super) fn acceleration(
             gaps += 1;
             epochs.gap();
             (counts, still) = (new_counts(), StillFinder::new(rate_hz));
+            (epoch_from, minute_from) = (None, None);
+        }
+        if [x, y, z].iter().any(|axis| axis.abs() > AXIS_MAX_G) {
+            return Err(samples.fault(&sample, format!("an axis of more than {AXIS_MAX_G} g")));
         }
         count += 1;
         let axes = [x, y, z];
-        told.extend(epochs.feed(axes));
-        told_counts.extend(counts.as_mut().and_then(|counts| counts.feed(axes)));
+        let start_ms = *epoch_from.get_or_insert(at_ms as i64);
+        if let Some(epoch) = epochs.feed(axes) {
+            told.push(Timed { start_ms, told: epoch });
+            epoch_from = None;
+        }
+        let start_ms = *minute_from.get_or_insert(at_ms as i64);
+        if let Some(counts) = counts.as_mut().and_then(|counts| counts.feed(axes)) {
+            told_counts.push(Timed { start_ms, told: AxisCounts { counts } });
+            minute_from = None;
+        }
         if let Some((window, sd)) = still.as_mut().and_then(|still| still.feed(axes, None)) {
             windows.feed(window, sd);
         }

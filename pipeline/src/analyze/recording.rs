@@ -60,6 +60,8 @@ pub struct Recording {
     name: String,
     notes: BTreeMap<String, String>,
     columns: Vec<String>,
+    /// Whether numbers in it that are times are ms, whatever their size.
+    in_ms: Vec<bool>,
     lines: FileLines,
     splitter: Splitter,
     /// The first row, where it is no header, comes again.
@@ -74,6 +76,7 @@ pub struct Row<'a> {
     pub line: u64,
     name: &'a str,
     columns: &'a [String],
+    in_ms: &'a [bool],
     splitter: &'a Splitter,
 }
 
@@ -84,7 +87,7 @@ impl Recording {
     ///
     /// It cannot be opened or read, or holds no rows.
     pub fn open(path: &Path, hints: &LayoutHints) -> Result<Self, RecordingError> {
-        Self::of(path.display().to_string(), files::open(path, LINE_BYTES_MAX)?, hints)
+        Self::of(name_of(path), files::open(path, LINE_BYTES_MAX)?, hints)
     }
 
     fn of(name: String, source: Source, hints: &LayoutHints) -> Result<Self, RecordingError> {
@@ -116,12 +119,13 @@ impl Recording {
         let is_value =
             |field: &str| field.parse::<f64>().is_ok() || time_ms(field, Scale::Told).is_some();
         let again = hints.no_header || fields().any(is_value);
-        let columns = if again {
+        let columns: Vec<String> = if again {
             (1..=splitter.count()).map(|n| n.to_string()).collect()
         } else {
             fields().map(ToOwned::to_owned).collect()
         };
-        Ok(Self { name, notes, columns, lines, splitter, again, line })
+        let in_ms = columns.iter().map(|column| column.ends_with("_ms")).collect();
+        Ok(Self { name, notes, columns, in_ms, lines, splitter, again, line })
     }
 
     /// The file.
@@ -134,20 +138,19 @@ impl Recording {
         self.notes.get(key).map(String::as_str)
     }
 
-    /// Gives a column another name.
+    /// The place of a column that is called as said: one that holds a time called `_ms` counts ms.
     ///
     /// # Errors
     ///
     /// There is no such column.
-    pub fn call(&mut self, column: &str, name: &str) -> Result<(), RecordingError> {
-        let known = self.columns.join(", ");
-        match self.columns.iter_mut().find(|known| known.eq_ignore_ascii_case(column)) {
-            Some(known) => {
-                name.clone_into(known);
-                Ok(())
-            }
-            None => Err(self.fault(format!("there is no column {column:?}; it has {known}"))),
-        }
+    pub fn column(&mut self, holds: &str, name: &str) -> Result<usize, RecordingError> {
+        let at = self.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let Some(at) = at else {
+            let known = self.columns.join(", ");
+            return Err(self.fault(format!("there is no column {name:?}; it has {known}")));
+        };
+        self.in_ms[at] |= holds.ends_with("_ms");
+        Ok(at)
     }
 
     /// The columns in order.
@@ -162,7 +165,7 @@ impl Recording {
     /// The file breaks, or a row has more or fewer fields than the first.
     #[expect(clippy::should_implement_trait, reason = "the row is lent, which Iterator cannot")]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, RecordingError> {
-        let Self { name, columns, lines, splitter, again, line, .. } = self;
+        let Self { name, columns, in_ms, lines, splitter, again, line, .. } = self;
         while !std::mem::take(again) {
             let Some((number, text)) = text_line(name, lines)? else { return Ok(None) };
             if text.starts_with('#') || text.trim().is_empty() {
@@ -173,10 +176,14 @@ impl Recording {
             break;
         }
         if splitter.count() != columns.len() {
-            let what = format!("{} fields where {} are due", splitter.count(), columns.len());
+            let what = format!(
+                "it has {} of the {} fields that the first row has",
+                splitter.count(),
+                columns.len()
+            );
             return Err(row_error(name, *line, what));
         }
-        Ok(Some(Row { line: *line, name, columns, splitter }))
+        Ok(Some(Row { line: *line, name, columns, in_ms, splitter }))
     }
 
     /// An error of the file as a whole.
@@ -213,7 +220,7 @@ impl Row<'_> {
         if is_missing(field) {
             return Ok(None);
         }
-        let scale = if self.columns[column].ends_with("_ms") { Scale::Ms } else { Scale::Told };
+        let scale = if self.in_ms[column] { Scale::Ms } else { Scale::Told };
         time_ms(field, scale).map(Some).ok_or_else(|| {
             let what = format!(
                 "{field:?} is no time: write ms or s since 1970, or 2024-05-01 06:30:00 by the \
@@ -243,6 +250,10 @@ impl RecordingError {
     }
 }
 
+fn name_of(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
+}
+
 fn row_error(name: &str, line: u64, what: impl Into<String>) -> RecordingError {
     RecordingError::Row { name: name.into(), line, what: what.into() }
 }
@@ -260,7 +271,8 @@ fn text_line<'a>(
             return Err(row_error(name, number, what));
         }
     };
-    let text = line.map_err(|_| row_error(name, number, "it is no text in UTF-8"))?;
+    let text =
+        line.map_err(|_| row_error(name, number, "it is no text in UTF-8: save the file as such"))?;
     Ok(Some((number, text.strip_prefix('\u{feff}').unwrap_or(text))))
 }
 
@@ -314,7 +326,10 @@ mod tests {
                 }
             }
         };
-        assert_eq!(told("a,b\n1,2\n3\n"), "r.csv, line 3: 1 fields where 2 are due");
+        assert_eq!(
+            told("a,b\n1,2\n3\n"),
+            "r.csv, line 3: it has 1 of the 2 fields that the first row has"
+        );
         assert_eq!(told("a,b\n1,x\n"), "r.csv, line 2: b: \"x\" is no number");
         assert_eq!(told("a,b\n1,inf\n"), "r.csv, line 2: b: \"inf\" is no number");
         assert!(told("# only notes\n").starts_with("r.csv: there are no rows"), "{}", told(""));

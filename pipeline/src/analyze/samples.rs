@@ -8,6 +8,12 @@ use super::{
 };
 
 const MINUTE_MS: f64 = 60_000.0;
+/// Most people of a recording.
+const PEOPLE_MAX: usize = 10_000;
+/// What stands for an interval that is missing among beats without times: longer than any, ms.
+const MISSING_MS: f64 = 3_000.0;
+/// Rows nearer than this share of an epoch are of another epoch.
+const NEAREST: f64 = 0.75;
 /// Rows that are looked at before the first is analysed: they tell epoch and unit.
 pub(super) const LOOK: usize = 1_000;
 
@@ -28,6 +34,9 @@ pub(super) struct Samples<'a> {
     ahead: VecDeque<Sample>,
     /// Time of the last row, by person.
     last_ms: BTreeMap<Option<String>, f64>,
+    /// Time of the last row that was given out, by person, and how long rows are.
+    given_ms: BTreeMap<Option<String>, f64>,
+    epoch_ms: Option<f64>,
     pub(super) rows: u64,
     pub(super) repeats: u64,
     pub(super) extent_ms: Option<(f64, f64)>,
@@ -40,6 +49,8 @@ impl<'a> Samples<'a> {
             shape,
             ahead: VecDeque::new(),
             last_ms: BTreeMap::new(),
+            given_ms: BTreeMap::new(),
+            epoch_ms: None,
             rows: 0,
             repeats: 0,
             extent_ms: None,
@@ -56,11 +67,39 @@ impl<'a> Samples<'a> {
     }
 
     /// The next row; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is nearer to the one before it than an epoch.
     pub(super) fn next(&mut self) -> Result<Option<Sample>, RecordingError> {
-        match self.ahead.pop_front() {
-            Some(sample) => Ok(Some(sample)),
-            None => self.read(),
+        let next = match self.ahead.pop_front() {
+            Some(sample) => Some(sample),
+            None => self.read()?,
+        };
+        if let (Some(sample), Some(epoch_ms)) = (&next, self.epoch_ms)
+            && let Some(before_ms) = self.given_ms.insert(sample.person.clone(), sample.at_ms)
+            && sample.at_ms - before_ms < NEAREST * epoch_ms
+        {
+            let (apart, epoch) = ((sample.at_ms - before_ms) / 1000.0, epoch_ms / 1000.0);
+            return Err(self.fault(
+                sample,
+                format!(
+                    "it begins {apart} s after the row before it, where rows are {epoch} s long: \
+                         give parts with different epochs as files of their own"
+                ),
+            ));
         }
+        Ok(next)
+    }
+
+    /// People of the rows read so far.
+    pub(super) fn people(&self) -> usize {
+        self.last_ms.len()
+    }
+
+    /// From here on rows are this long.
+    pub(super) fn expect_epoch(&mut self, epoch_s: f64) {
+        self.epoch_ms = Some(1000.0 * epoch_s);
     }
 
     /// An error of one row.
@@ -82,24 +121,49 @@ impl<'a> Samples<'a> {
             let Some(row) = self.recording.next()? else { return Ok(None) };
             let sample = sample_of(&row, &self.shape, &self.last_ms)?;
             self.rows += 1;
-            let last_ms = self.last_ms.get(&sample.person).copied();
-            if let Some(last_ms) = last_ms {
-                if sample.at_ms < last_ms && !may_step_back(self.shape.kind, last_ms, sample.at_ms)
-                {
-                    let what = "it is earlier than the row before it: sort the rows by time";
-                    return Err(row.fault(what));
+            let kind = self.shape.kind;
+            if kind == Kind::SleepDiary && sample.values[..2].contains(&None) {
+                continue;
+            }
+            if !self.last_ms.contains_key(&sample.person) {
+                check_person(&row, kind, self.last_ms.len())?;
+            }
+            if let Some(&last_ms) = self.last_ms.get(&sample.person) {
+                if sample.at_ms < last_ms && !may_step_back(kind, last_ms, sample.at_ms) {
+                    return Err(row.fault(
+                        "it is earlier than the row before it: sort the rows by time, and where a \
+                         clock was put back, give times that go on",
+                    ));
                 }
-                let may_be_equal = matches!(self.shape.kind, Kind::Rr);
+                let may_be_equal = matches!(kind, Kind::Rr | Kind::SleepDiary);
                 if sample.at_ms == last_ms && !may_be_equal {
                     self.repeats += 1;
                     continue;
                 }
             }
-            self.last_ms.insert(sample.person.clone(), sample.at_ms);
+            // A row without a value says nothing that another one at its time could repeat.
+            let says_something = sample.values.iter().any(Option::is_some);
+            if says_something || self.shape.time.is_none() {
+                self.last_ms.insert(sample.person.clone(), sample.at_ms);
+            }
             let (first, _) = self.extent_ms.unwrap_or((sample.at_ms, 0.0));
             self.extent_ms = Some((first.min(sample.at_ms), sample.at_ms));
             return Ok(Some(sample));
         }
+    }
+}
+
+/// Recordings are of one person each; hours may be of many.
+fn check_person(row: &Row<'_>, kind: Kind, known: usize) -> Result<(), RecordingError> {
+    match known {
+        0 => Ok(()),
+        _ if kind != Kind::Hourly => {
+            Err(row.fault("it is of another person: give a file for each of them"))
+        }
+        PEOPLE_MAX.. => {
+            Err(row.fault(format!("more than {PEOPLE_MAX} people: give some at a time")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -123,19 +187,40 @@ fn sample_of(
         Some(column) => row.time_ms(column)?.ok_or_else(|| row.fault("it has no time"))?,
         None if shape.kind == Kind::SleepDiary => values[0].unwrap_or(0.0),
         // Beats that follow each other: an interval's end is the sum of those up to it.
-        None => last_ms.get(&person).copied().unwrap_or(0.0) + values[0].unwrap_or(0.0),
+        None => last_ms.get(&person).copied().unwrap_or(0.0) + values[0].unwrap_or(MISSING_MS),
     };
     Ok(Sample { line: row.line, at_ms, person, values })
 }
 
-/// The commonest distance of the rows of one person, s; none below two rows.
+/// How far the rows of one person are apart, s, gaps left out: their mean, as a clock has it, since
+/// times are rounded and jitter; none below two rows.
 pub(super) fn spacing_s(samples: &[Sample]) -> Option<f64> {
-    let mut counts = BTreeMap::<i64, usize>::new();
-    for pair in samples.windows(2).filter(|pair| pair[0].person == pair[1].person) {
-        *counts.entry(((pair[1].at_ms - pair[0].at_ms) * 1000.0).round() as i64).or_default() += 1;
+    let (mut last, mut apart) = (BTreeMap::new(), Vec::new());
+    for sample in samples {
+        if let Some(before) = last.insert(&sample.person, sample.at_ms) {
+            apart.push((sample.at_ms - before) / 1000.0);
+        }
     }
-    let most = counts.into_iter().max_by_key(|(micros, count)| (*count, -micros));
-    most.map(|(micros, _)| micros as f64 / 1e6)
+    apart.sort_by(f64::total_cmp);
+    let median = *apart.get(apart.len() / 2)?;
+    let usual: Vec<f64> =
+        apart.into_iter().filter(|s| (0.5 * median..=1.5 * median).contains(s)).collect();
+    let mean = usual.iter().sum::<f64>() / usual.len() as f64;
+    let (whole, rate) = (mean.round(), (10.0 / mean).round() / 10.0);
+    Some(if whole >= 1.0 && (mean - whole).abs() < 0.02 * whole {
+        whole
+    } else if rate > 0.0 && (mean * rate - 1.0).abs() < 0.005 {
+        1.0 / rate
+    } else {
+        mean
+    })
+}
+
+/// What the times of the first rows are rounded to, ms: beats may seem this much apart from what
+/// their intervals say.
+pub(super) fn resolution_ms(samples: &[Sample]) -> f64 {
+    let all = |step: f64| samples.iter().all(|sample| sample.at_ms % step == 0.0);
+    [1_000.0, 100.0, 10.0].into_iter().find(|step| all(*step)).unwrap_or(0.0)
 }
 
 /// Refuses a first row whose unit cannot be that of its quantity.

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use zeitgeber_processors::rhythm::{
-    light_day::{DailyLight, HOUR_MINUTES, LightDays, LightHours, LightMinutes, LightStability},
+    light_day::{
+        DailyLight, HOUR_MINUTES, LUX_MAX, LightDays, LightHours, LightMinutes, LightStability,
+    },
     noise::{Noise, NoiseMinute, a_weighted},
     phase::{PhaseEstimate, PhaseTracker},
 };
@@ -14,12 +16,18 @@ use super::{
 };
 
 const DAY_MS: i64 = 86_400_000;
+/// Levels that sound can have, dB.
+const LEVELS_DB: std::ops::RangeInclusive<f64> = -200.0..=200.0;
+/// Samples of light further apart than this fill too few minutes for hours and phase, s.
+const CLOSE_S: f64 = 60.0;
 
 /// What light tells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Light {
     /// Whether it is melanopic EDI; photopic lux from a wrist is only near it.
     pub melanopic: bool,
+    /// Whether samples are close enough to tell hours and phase: no more than a minute apart.
+    pub close: bool,
     /// Days by the local clock.
     pub days: Vec<LightOfDay>,
     /// Regularity of its hours.
@@ -53,8 +61,9 @@ pub(super) fn light(
     };
     while let Some(sample) = samples.next()? {
         let Some(lux) = sample.values[0] else { continue };
-        if lux < 0.0 {
-            return Err(samples.fault(&sample, format!("{lux} lux is negative")));
+        if !(0.0..=LUX_MAX).contains(&lux) {
+            let what = format!("{lux} lux is no light: from 0 to {LUX_MAX}");
+            return Err(samples.fault(&sample, what));
         }
         told.extend(days.feed(sample.at_ms as i64, lux).map(day));
         minutes.feed(sample.at_ms as i64, lux).into_iter().for_each(&mut minute);
@@ -63,6 +72,7 @@ pub(super) fn light(
     told.extend(days.value().map(day));
     Ok(Light {
         melanopic: quantity == Quantity::MediLux,
+        close: epoch_s <= CLOSE_S,
         days: told,
         hours: hours.value(HOUR_MINUTES),
         phase: phase.value(),
@@ -84,6 +94,10 @@ pub(super) fn sound(samples: &mut Samples<'_>) -> Result<Sound, RecordingError> 
     let bands: Vec<u32> = samples.shape.values.iter().filter_map(|(one, _)| hertz(*one)).collect();
     let (mut noise, mut minutes) = (Noise::new(), Vec::new());
     while let Some(sample) = samples.next()? {
+        let wrong = sample.values.iter().flatten().find(|level| !LEVELS_DB.contains(level));
+        if let Some(wrong) = wrong {
+            return Err(samples.fault(&sample, format!("{wrong} dB is no sound level")));
+        }
         let Some(level) = level(&sample, &bands) else { continue };
         minutes.extend(noise.feed(sample.at_ms as i64, level));
     }

@@ -21,7 +21,7 @@ use super::{Failure, output};
 /// hold, how far rows are apart. It may be packed with gzip or Zstandard.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Columns, by kind, with other names that are known:
-  actigraphy   epoch_ms; counts (activity, axis1, pim) or enmo_mg; epochs of 1 to 60 s
+  actigraphy   epoch_ms; counts (activity, axis1, pim) or enmo_mg; epochs of 1 to 60 s, or of minutes
   hourly       epoch_ms; counts, enmo_mg or intensity; user where there are several people
   rr           rr_ms (rr, ibi_ms, nn_ms); t_ms, the time of the beat that ends the interval
   imu          t_ms; x_g, y_g, z_g
@@ -43,7 +43,7 @@ pub(super) struct Args {
     kind: Option<String>,
     /// A column that has another name: one of the names above, `=`, its own (repeatable)
     #[arg(long = "column", value_name = "HOLDS=NAME", value_parser = column)]
-    columns: Vec<(Quantity, String)>,
+    columns: Vec<(String, String)>,
     /// Time from one row to the next, s
     #[arg(long, value_name = "S")]
     epoch: Option<f64>,
@@ -62,11 +62,14 @@ pub(super) struct Args {
     json: bool,
 }
 
-fn column(text: &str) -> Result<(Quantity, String), String> {
+fn column(text: &str) -> Result<(String, String), String> {
     let (holds, name) = text.split_once('=').ok_or("write HOLDS=NAME, for example counts=ZCM")?;
-    let known = Quantity::NAMES.iter().find(|(_, names)| names.contains(&holds));
-    let (quantity, _) = known.ok_or_else(|| format!("{holds:?} is nothing that columns hold"))?;
-    Ok((*quantity, name.to_owned()))
+    if Quantity::of(holds).is_none() {
+        let known: Vec<&str> =
+            Quantity::NAMES.iter().flat_map(|(_, names)| *names).copied().collect();
+        return Err(format!("{holds:?} is nothing that columns hold; known: {}", known.join(", ")));
+    }
+    Ok((holds.to_owned(), name.to_owned()))
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

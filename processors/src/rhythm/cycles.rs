@@ -143,7 +143,7 @@ const AUTOCORRELATED: &str = "minutes depend on their neighbours, so that it is 
 /// The features of this module.
 pub const FEATURES: &[Feature] = &[
     Feature {
-        name: "interdaily_stability",
+        name: "is",
         unit: "1",
         meaning: "How alike the days are: 1 where every day repeats, 0 where none does.",
         formula: "n sum_h (x_h - x)^2 / (24 sum_i (x_i - x)^2) of hourly means x_i, x_h their \
@@ -155,7 +155,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: "below 5 days, or where worn hours cover the day unevenly",
     },
     Feature {
-        name: "intradaily_variability",
+        name: "iv",
         unit: "1",
         meaning: "How often activity and rest alternate: near 0 for a smooth wave, 2 for noise.",
         formula: "mean squared difference of adjacent valid hours / variance of the hours",
@@ -166,7 +166,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: "where few hours follow each other without a gap",
     },
     Feature {
-        name: "relative_amplitude",
+        name: "ra",
         unit: "1",
         meaning: "How much the most active 10 h (M10) stand out from the least active 5 h (L5).",
         formula: "(M10 - L5) / (M10 + L5) of the mean 24 h minute profile, windows circular",
@@ -186,7 +186,7 @@ pub const FEATURES: &[Feature] = &[
         source: COSINOR,
         reference: STATSMODELS,
         tolerance: "relative 1e-9, standard error relative 1e-7",
-        distrust: AUTOCORRELATED,
+        distrust: "its standard error is too small, for minutes depend on their neighbours",
     },
     Feature {
         name: "amplitude",
@@ -200,7 +200,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: "where r2 is small or its standard error is near the amplitude itself",
     },
     Feature {
-        name: "acrophase",
+        name: "acrophase_rad",
         unit: "rad",
         meaning: "When a fitted harmonic peaks; the peak is at -acrophase * 24 / (2 pi j) h.",
         formula: "atan2(-g, b) in (-2 pi, 0] of its coefficients b (cosine) and g (sine)",
@@ -211,7 +211,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: "where the amplitude does not differ from 0",
     },
     Feature {
-        name: "zero_amplitude_log10_p",
+        name: "log10_p",
         unit: "1",
         meaning: "Whether there is a rhythm at all: log10 of P under a flat day.",
         formula: "P = x^a sum_{j<K} G(a+j) / (G(a) j!) (1-x)^j, x = RSS / TSS, a = dof / 2",
@@ -222,7 +222,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: AUTOCORRELATED,
     },
     Feature {
-        name: "orthophase",
+        name: "orthophase_h",
         unit: "h",
         meaning: "When the fitted curve of all harmonics is greatest; bathyphase: least.",
         formula: "argmax and argmin of the curve on a grid of 14,400 points",

@@ -189,7 +189,7 @@ const ONE_MINUTE: Feature = Feature {
 pub const FEATURES: &[Feature] = &[
     ONE_MINUTE,
     Feature {
-        name: "laeq_total",
+        name: "laeq_db",
         meaning: "The steady level with the same energy as everything heard.",
         window: "everything heard",
         ..ONE_MINUTE

@@ -99,7 +99,7 @@ impl PhaseTracker {
     /// Takes in a minute's mean light, lux. The minute is counted since 1970 in UTC, to which
     /// `offset_min` is added for the local clock. A minute that is over is left out, and so is
     /// light that is not from 0 to
-    /// [`light_day::LUX_MAX`].
+    /// [`light_day::LUX_MAX`] lux.
     pub fn feed(&mut self, minute: i64, offset_min: i64, lux: f64) {
         if !light_day::valid(lux) {
             return;

@@ -31,7 +31,7 @@ const OTHER_DEVICE: &str = "on counts of another device than it was fitted to; l
 /// The features of this module.
 pub const FEATURES: &[Feature] = &[
     Feature {
-        name: "sleep_cole_kripke",
+        name: "cole_kripke",
         unit: "state",
         meaning: "Whether a minute is sleep, by a weighted sum of the counts around it.",
         formula: "0.001 (106 A-4 + 54 A-3 + 58 A-2 + 76 A-1 + 230 A0 + 74 A+1 + 67 A+2) < 1; A = \
@@ -43,7 +43,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: OTHER_DEVICE,
     },
     Feature {
-        name: "sleep_webster",
+        name: "cole_kripke_webster",
         unit: "state",
         meaning: "Sleep without the short spells that follow or lie within long wakefulness.",
         formula: "first 1, 3, 4 min of sleep after 4, 10, 15 min of wake; sleep of at most 6 min \
@@ -55,7 +55,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: "where the scoring below it is not to be trusted",
     },
     Feature {
-        name: "sleep_sadeh",
+        name: "sadeh",
         unit: "state",
         meaning: "Whether a minute is sleep, by level, spread and quiet minutes around it.",
         formula: "7.601 - 0.065 mean11 - 1.08 NAT - 0.056 SD6 - 0.703 ln(A0 + 1) > -4, A up to \
@@ -67,7 +67,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: OTHER_DEVICE,
     },
     Feature {
-        name: "sleep_oakley",
+        name: "oakley",
         unit: "state",
         meaning: "Whether an epoch is wake, by a weighted sum of the counts within 2 min.",
         formula: "sum of counts > 40, weighted 4, 2 or 1 in the middle (15, 30, 60 s), 0.2 within \
@@ -91,7 +91,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: "where non-wear passes for rest, and within 24 h of the recording's end",
     },
     Feature {
-        name: "sleep_regularity_index",
+        name: "sri",
         unit: "1",
         meaning: "How likely the state is the same 24 h later: 100 always, 0 as by chance.",
         formula: "200 P(s(t) = s(t + 24 h)) - 100 over pairs with both scored",

@@ -8,11 +8,16 @@ use zeitgeber_processors::rhythm::{
     cycles::{HourlyCycles, Rhythm},
     timing::SleepTiming,
 };
+use zeitgeber_schemas::Signal;
 
 use super::super::{Failure, output};
 
 /// Longest list that is shown row by row.
 const SHOWN: usize = 14;
+/// Most people that are shown.
+const PEOPLE_SHOWN: usize = 50;
+/// Hours below which a rhythm is not told.
+const HOURS_MIN: u32 = 48;
 
 /// Shows an analysis to a person.
 pub(super) fn readable(out: &mut impl Write, analysis: &Analysis) -> Result<(), Failure> {
@@ -56,23 +61,23 @@ fn show(out: &mut impl Write, lines: &Lines) -> std::io::Result<()> {
     writeln!(out, "{table}")
 }
 
-fn rhythm(lines: &mut Lines, rhythm: &Rhythm) {
+fn rhythm(lines: &mut Lines, rhythm: &Rhythm, unit: &'static str) {
     lines.push(("interdaily stability (IS)", output::number(rhythm.is, 3), ""));
     lines.push(("intradaily variability (IV)", output::number(rhythm.iv, 3), ""));
     if let Some(found) = rhythm.extremes {
-        lines.push(("L5", format!("{:.1} from {}", found.l5, clock(found.l5_onset_min)), "signal"));
+        lines.push(("L5", format!("{:.1} from {}", found.l5, clock(found.l5_onset_min)), unit));
         let m10 = format!("{:.1} from {}", found.m10, clock(found.m10_onset_min));
-        lines.push(("M10", m10, "signal"));
+        lines.push(("M10", m10, unit));
         lines.push(("relative amplitude (RA)", output::number(found.ra, 3), ""));
     }
     if let Some(fit) = &rhythm.cosinor[0] {
-        lines.push(("MESOR", format!("{:.1} ± {:.1}", fit.mesor.value, fit.mesor.se), "signal"));
+        lines.push(("MESOR", format!("{:.1} ± {:.1}", fit.mesor.value, fit.mesor.se), unit));
         if let Some(wave) = fit.components.first() {
             let amplitude = wave.amplitude;
             lines.push((
                 "amplitude",
                 format!("{:.1} ± {:.1}", amplitude.value, amplitude.se),
-                "signal",
+                unit,
             ));
             lines.push(("acrophase", hours(Some(wave.peak_h)), "clock"));
         }
@@ -82,18 +87,24 @@ fn rhythm(lines: &mut Lines, rhythm: &Rhythm) {
 
 fn movement(out: &mut impl Write, movement: &Movement) -> Result<(), Failure> {
     let cycles = &movement.cycles;
+    let unit = if cycles.signal == Signal::ActivityCounts { "counts/min" } else { "mg" };
     let mut lines: Lines = vec![
-        ("signal", cycles.signal.as_str().into(), ""),
+        ("signal", cycles.signal.as_str().into(), unit),
         ("minutes with a value", format!("{} of {}", cycles.n_valid, cycles.n_minutes), "min"),
     ];
     if let Some(periods) = &cycles.nonwear {
         let minutes: i64 = periods.iter().map(|(from, until)| until - from).sum();
         lines.push(("non-wear (Choi)", format!("{minutes} in {} periods", periods.len()), "min"));
     }
-    let worn = cycles.wear_minutes.as_ref().or(cycles.all_minutes.as_ref());
-    worn.into_iter().for_each(|worn| rhythm(&mut lines, worn));
+    // Worn minutes that leave a hole in the mean day tell no rhythm.
+    let worn = cycles.wear_minutes.as_ref().filter(|worn| worn.extremes.is_some());
+    if let Some(shown) = worn.or(cycles.all_minutes.as_ref()) {
+        let of = if worn.is_some() { "worn minutes" } else { "all minutes" };
+        lines.push(("what follows is of", of.into(), ""));
+        rhythm(&mut lines, shown, unit);
+    }
     show(out, &lines)?;
-    if worn.is_none() {
+    if cycles.all_minutes.is_none() {
         writeln!(out, "a rhythm needs two days from the first value to the last")?;
     }
     if !movement.sleep.is_empty() {
@@ -117,20 +128,27 @@ fn movement(out: &mut impl Write, movement: &Movement) -> Result<(), Failure> {
 fn hourly(out: &mut impl Write, people: &BTreeMap<String, HourlyCycles>) -> Result<(), Failure> {
     let mut table =
         output::table(&["person", "hours", "IS", "IV", "MESOR", "amplitude", "acrophase"]);
-    for (person, HourlyCycles { rhythm, .. }) in people {
-        let fit = rhythm.cosinor[0].as_ref();
+    for (person, HourlyCycles { rhythm, .. }) in people.iter().take(PEOPLE_SHOWN) {
+        let long = rhythm.n_hours >= HOURS_MIN;
+        let fit = rhythm.cosinor[0].as_ref().filter(|_| long);
         let wave = fit.and_then(|fit| fit.components.first());
         table.add_row([
             comfy_table::Cell::new(output::cell(person)),
             output::right(rhythm.n_hours),
-            output::right(output::number(rhythm.is, 3)),
-            output::right(output::number(rhythm.iv, 3)),
+            output::right(output::number(rhythm.is.filter(|_| long), 3)),
+            output::right(output::number(rhythm.iv.filter(|_| long), 3)),
             output::right(output::number(fit.map(|fit| fit.mesor.value), 1)),
             output::right(output::number(wave.map(|wave| wave.amplitude.value), 1)),
             output::right(hours(wave.map(|wave| wave.peak_h))),
         ]);
     }
-    Ok(writeln!(out, "{table}")?)
+    writeln!(out, "{table}")?;
+    let signal = people.values().next().map_or("none", |cycles| cycles.signal.as_str());
+    writeln!(out, "MESOR and amplitude by the hour, signal {signal}; a rhythm needs two days")?;
+    if people.len() > PEOPLE_SHOWN {
+        writeln!(out, "and {} more people; `--json` gives all", people.len() - PEOPLE_SHOWN)?;
+    }
+    Ok(())
 }
 
 fn heart(out: &mut impl Write, heart: &Heart) -> Result<(), Failure> {
@@ -189,7 +207,7 @@ fn heart(out: &mut impl Write, heart: &Heart) -> Result<(), Failure> {
 fn acceleration(out: &mut impl Write, found: &Acceleration) -> Result<(), Failure> {
     let count = found.epochs.len() as f64;
     let mean = |of: fn(&Epoch) -> f64| {
-        (count > 0.0).then(|| found.epochs.iter().map(of).sum::<f64>() / count)
+        (count > 0.0).then(|| found.epochs.iter().map(|epoch| of(&epoch.told)).sum::<f64>() / count)
     };
     let mut lines: Lines = vec![
         ("samples", format!("{} at {} Hz", found.samples, found.rate_hz), ""),
@@ -199,12 +217,14 @@ fn acceleration(out: &mut impl Write, found: &Acceleration) -> Result<(), Failur
         ("mean ENMO", output::number(mean(|epoch| epoch.enmo_g * 1000.0), 2), "mg"),
         ("mean MAD", output::number(mean(|epoch| epoch.mad_g * 1000.0), 2), "mg"),
     ];
-    if let Some(counts) = &found.counts {
+    if let Some(counts) = found.counts.as_ref().filter(|counts| !counts.is_empty()) {
         let sums = counts.iter().fold([0_u64; 3], |mut sums, minute| {
-            sums.iter_mut().zip(minute).for_each(|(sum, count)| *sum += u64::from(*count));
+            let axes = sums.iter_mut().zip(minute.told.counts);
+            axes.for_each(|(sum, count)| *sum += u64::from(count));
             sums
         });
-        lines.push(("ActiGraph counts x, y, z", format!("{sums:?}"), "whole minutes"));
+        lines.push(("whole minutes of counts", counts.len().to_string(), ""));
+        lines.push(("ActiGraph counts x, y, z", format!("{sums:?}"), "counts"));
     }
     if let Some(fit) = &found.calibration {
         let error = format!(
@@ -224,9 +244,9 @@ fn light(out: &mut impl Write, light: &Light) -> Result<(), Failure> {
         "samples",
         "mean lux",
         "dose lux h",
-        "TAT10",
-        "TAT250",
-        "TAT1000",
+        "TAT10 min",
+        "TAT250 min",
+        "TAT1000 min",
         "MLiT250",
     ]);
     for day in light.days.iter().take(SHOWN) {
@@ -254,7 +274,9 @@ fn light(out: &mut impl Write, light: &Light) -> Result<(), Failure> {
         lines.push(("DLMO", within(phase.dlmo_clock_h), "clock"));
     }
     show(out, &lines)?;
-    if light.phase.is_none() {
+    if !light.close {
+        writeln!(out, "samples more than a minute apart tell neither hours nor phase")?;
+    } else if light.phase.is_none() {
         writeln!(out, "circadian phase is told after five days of light")?;
     } else if !light.melanopic {
         writeln!(out, "phase from photopic lux, which is not what the body clock sees")?;
@@ -267,7 +289,7 @@ fn sound(out: &mut impl Write, sound: &Sound) -> Result<(), Failure> {
     let lines: Lines = vec![
         ("LAeq", output::number(sound.laeq_db, 2), "dB"),
         ("LAmax", output::number(most, 2), "dB"),
-        ("minutes", sound.minutes.len().to_string(), "min"),
+        ("minutes", sound.minutes.len().to_string(), ""),
     ];
     show(out, &lines)?;
     if sound.partial {
@@ -281,7 +303,7 @@ fn sleep(out: &mut impl Write, timing: Option<&SleepTiming>) -> Result<(), Failu
         return Ok(writeln!(out, "no whole night in it")?);
     };
     let lines: Lines = vec![
-        ("nights", timing.nights.to_string(), ""),
+        ("nights (28 at most)", timing.nights.to_string(), ""),
         ("midsleep on work days (MSW)", hours(timing.msw_h), "clock"),
         ("midsleep on free days (MSF)", hours(timing.msf_h), "clock"),
         ("chronotype (MSFsc)", hours(timing.msfsc_h), "clock"),
@@ -304,7 +326,7 @@ fn more(out: &mut impl Write, count: usize) -> Result<(), Failure> {
 fn time(ms: i64) -> String {
     /// Recordings whose clock begins at 0 tell elapsed time.
     const ELAPSED_BELOW_MS: i64 = 100_000_000_000;
-    if ms < ELAPSED_BELOW_MS {
+    if (0..ELAPSED_BELOW_MS).contains(&ms) {
         return format!("+{}:{:02}", ms / 3_600_000, ms / 60_000 % 60);
     }
     let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);

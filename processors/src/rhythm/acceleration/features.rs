@@ -5,7 +5,7 @@ use crate::rhythm::feature::Feature;
 /// The features of raw acceleration.
 pub const FEATURES: &[Feature] = &[
     Feature {
-        name: "enmo_5s_g",
+        name: "enmo_g",
         unit: "g",
         meaning: "How much the wrist moves, as acceleration beyond gravity.",
         formula: "mean of max(sqrt(x^2 + y^2 + z^2) - 1, 0)",
@@ -17,7 +17,7 @@ pub const FEATURES: &[Feature] = &[
                    adds. It also differs between filters, ranges and wrists.",
     },
     Feature {
-        name: "mad_5s_g",
+        name: "mad_g",
         unit: "g",
         meaning: "How much the wrist moves, whatever the sensor's offset.",
         formula: "mean of |r - mean r|, r = sqrt(x^2 + y^2 + z^2)",
@@ -28,7 +28,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: "Vibration (vehicles, tools) counts as movement.",
     },
     Feature {
-        name: "anglez_5s_deg",
+        name: "angle_z_deg",
         unit: "degree",
         meaning: "The posture of the wrist: the angle of its z axis above the horizontal.",
         formula: "mean of atan2(z, sqrt(x^2 + y^2))",
@@ -50,7 +50,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: "Far from 1 at rest: calibrate first.",
     },
     Feature {
-        name: "actigraph_counts",
+        name: "counts",
         unit: "counts per epoch",
         meaning: "Movement in the units of ActiGraph devices, axis by axis.",
         formula: "to 30 Hz, rounded to 1 mg; band-pass of order 7 from rest; times 17.127; size \
@@ -63,7 +63,7 @@ pub const FEATURES: &[Feature] = &[
                    devices with different rates are not quite comparable.",
     },
     Feature {
-        name: "autocalibration",
+        name: "calibration",
         unit: "1, g, g/degC",
         meaning: "Gain, offset and temperature drift of each axis of the sensor.",
         formula: "still windows of 10 s (SD below 13 mg) fitted to the unit sphere; weights \

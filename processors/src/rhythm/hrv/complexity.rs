@@ -49,7 +49,7 @@ pub fn sample_entropy(nn_ms: &[f64]) -> Option<SampleEntropy> {
             }
         }
     }
-    let value = (a > 0).then(|| -libm::log(a as f64 / b as f64));
+    let value = (a > 0).then(|| 0.0 - libm::log(a as f64 / b as f64));
     Some(SampleEntropy { a, b, value })
 }
 

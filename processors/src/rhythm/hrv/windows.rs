@@ -189,7 +189,8 @@ impl Window {
     /// and of them at most 5 % were dropped for the time domain, at most 2 % for the frequency
     /// domain, which also bears no gap of more than 5 s.
     pub fn usable(&self) -> Usable {
-        let covered = self.covered_ms >= COVERED * WINDOW_MS;
+        // Intervals that last longer than the window they end in contradict its clock.
+        let covered = (COVERED * WINDOW_MS..=WINDOW_MS + 2_000.0).contains(&self.covered_ms);
         let artefacts = self.artefact_fraction();
         let unbroken = self.longest_gap_ms() <= GAP_MS;
         Usable {

@@ -100,13 +100,13 @@ pub const FEATURES: &[Feature] = &[
         distrust: LIGHT,
     },
     stability(
-        "light_is",
+        "is",
         "How alike the light of the days is.",
         "n sum_h (xh - x)^2 / (24 sum_i (xi - x)^2) of hourly means",
         "Witting 1990; Van Someren 1999",
     ),
     stability(
-        "light_iv",
+        "iv",
         "How broken up the light of a day is.",
         "(sum d^2 / pairs) / (sum (xi - x)^2 / n), d between adjacent hours",
         "Witting 1990",

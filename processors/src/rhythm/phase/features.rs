@@ -32,7 +32,7 @@ pub const FEATURES: &[Feature] = &[
         distrust: EARLY,
     },
     Feature {
-        name: "cbtmin_h",
+        name: "cbtmin_clock_h",
         unit: "h",
         meaning: "When core body temperature is lowest.",
         formula: "minute of the trough of x or cos(phase); 0.8 h later in Jewett's model",
@@ -43,10 +43,10 @@ pub const FEATURES: &[Feature] = &[
         distrust: EARLY,
     },
     Feature {
-        name: "dlmo_h",
+        name: "dlmo_clock_h",
         unit: "h",
         meaning: "When melatonin rises in dim light, the beginning of the body night.",
-        formula: "cbtmin_h - 7; half width max(1.5 h, |Hannay19 - Forger99|)",
+        formula: "cbtmin_clock_h - 7; half width max(1.5 h, |Hannay19 - Forger99|)",
         window: "a day, after five days of light",
         source: MODELS,
         reference: PACKAGE,

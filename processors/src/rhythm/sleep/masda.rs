@@ -176,13 +176,6 @@ pub struct RestBout {
     pub offset: u64,
 }
 
-impl RestBout {
-    /// Its middle, in bins.
-    pub fn midpoint(&self) -> f64 {
-        (self.onset + self.offset) as f64 / 2.0
-    }
-}
-
 /// Gathers the states of bins into bouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RestBouts {
