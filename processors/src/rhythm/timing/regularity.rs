@@ -22,13 +22,13 @@ impl Diary {
     pub(super) fn regularity(&self) -> (Option<f64>, u32) {
         let (mut same, mut pairs) = (0u32, 0u32);
         let mut later = self.scored().peekable();
-        for now in self.scored() {
-            for minute in now.from..now.until {
+        for today in self.scored() {
+            for minute in today.from..today.until {
                 let tomorrow = minute + DAY_MIN;
                 while later.next_if(|scored| scored.until <= tomorrow).is_some() {}
                 if let Some(then) = later.peek().filter(|scored| scored.from <= tomorrow) {
                     pairs += 1;
-                    same += u32::from(then.asleep == now.asleep);
+                    same += u32::from(then.asleep == today.asleep);
                 }
             }
         }
