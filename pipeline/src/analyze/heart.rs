@@ -43,8 +43,10 @@ pub struct Heart {
 }
 
 pub(super) fn beats(samples: &mut Samples<'_>) -> Result<Heart, RecordingError> {
+    // Times that are sums of intervals are as exact as these.
+    let is_timed = samples.shape.time.is_some();
     let first = samples.look()?;
-    let resolution_ms = resolution_ms(first);
+    let resolution_ms = if is_timed { resolution_ms(first) } else { 0.0 };
     let has_clock = first.first().is_some_and(|sample| sample.at_ms >= CLOCK_FROM_MS);
     if let (Some(from), Some(to)) = (first.first(), first.last())
         && first.len() > 1
