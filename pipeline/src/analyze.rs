@@ -17,12 +17,13 @@ mod surroundings;
 use std::{collections::BTreeMap, path::Path};
 
 use serde::Serialize;
+pub use zeitgeber_processors::rhythm::sleep::Sleep;
 use zeitgeber_processors::rhythm::{cycles::HourlyCycles, timing::SleepTiming};
 use zeitgeber_schemas::Scale;
 
 pub use document::document;
 pub use heart::Heart;
-pub use movement::{Bout, Movement, Sleep};
+pub use movement::{Bout, Movement};
 pub use raw::{Acceleration, AxisCounts, Timed};
 pub use surroundings::{Light, LightOfDay, Sound};
 

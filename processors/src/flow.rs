@@ -29,9 +29,9 @@ pub use recent::{DECISIONS_TOLD, Decided, Fate, Recent};
 use people::People;
 
 /// Version of the deciding code. It changes when the same inputs would cause other events.
-pub const DECIDE_VERSION: u32 = 1;
+pub const DECIDE_VERSION: u32 = 2;
 /// Version of the fold. A snapshot of another version is ignored.
-pub const FOLD_VERSION: u32 = 5;
+pub const FOLD_VERSION: u32 = 6;
 
 /// An input's body.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +121,7 @@ pub struct State {
 #[derive(Debug)]
 pub struct Desk {
     tables: rhythm::Tables,
-    analyses: Vec<RhythmAnalysed>,
+    analyses: rhythm::Analyses,
     decisions: Vec<zeitgeber_schemas::DecisionMade>,
     expired: Vec<zeitgeber_schemas::OutcomeExpired>,
     tasks: tasks::Draft,
@@ -132,7 +132,7 @@ impl Desk {
     pub fn new() -> Self {
         Self {
             tables: rhythm::Tables::new(),
-            analyses: Vec::new(),
+            analyses: rhythm::Analyses::default(),
             decisions: Vec::new(),
             expired: Vec::new(),
             tasks: tasks::Draft::new(),

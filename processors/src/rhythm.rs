@@ -9,6 +9,7 @@
 pub mod acceleration;
 pub mod alertness;
 pub mod cycles;
+mod days;
 pub mod feature;
 pub mod hrv;
 pub mod light_day;
@@ -36,7 +37,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::{
-    Envelope, ProfileBody, ReadingAccepted, ReadingBody, RhythmAnalysed, Span,
+    DayAnalysed, Envelope, ProfileBody, ReadingAccepted, ReadingBody, RhythmAnalysed, Span,
 };
 
 pub use cosinor::{Component, Estimate, Fit, Tables};
@@ -44,13 +45,14 @@ pub use nonparametric::Extremes;
 pub use slots::{Retention, Source};
 
 use self::{
+    days::{DaySeries, Days},
     sealing::{Pass, Revisions, Sealed},
     series::Series,
     slots::RETAINED_HOURS,
 };
 
 /// Version of the algorithms, written in every analysis.
-pub const ALGORITHM: u32 = 1;
+pub const ALGORITHM: u32 = 2;
 
 /// How long by the person's clock a reading takes part, ms.
 pub const TAKES_PART_MS: i64 = 48 * 3_600_000;
@@ -81,7 +83,32 @@ pub struct Person {
     due_ms: Option<i64>,
     hours: Revisions,
     midnights: Revisions,
+    day_revisions: Revisions,
     series: Series,
+    kept: DaySeries,
+    days: Days,
+}
+
+/// What the clock's moving on brought about, each in order of time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Analyses {
+    /// Of hours, and of the weeks that end at midnight.
+    pub windows: Vec<RhythmAnalysed>,
+    /// Of days.
+    pub days: Vec<DayAnalysed>,
+}
+
+impl Analyses {
+    /// Whether nothing was analysed.
+    pub fn is_empty(&self) -> bool {
+        self.windows.is_empty() && self.days.is_empty()
+    }
+
+    /// Forgets them.
+    pub fn clear(&mut self) {
+        self.windows.clear();
+        self.days.clear();
+    }
 }
 
 impl Person {
@@ -96,7 +123,10 @@ impl Person {
             due_ms: None,
             hours: Revisions::default(),
             midnights: Revisions::default(),
+            day_revisions: Revisions::default(),
             series: Series::new(Retention::Live),
+            kept: DaySeries::default(),
+            days: Days::default(),
         }
     }
 
@@ -118,6 +148,9 @@ impl Person {
             + self.present.capacity() * size_of::<i64>()
             + self.hours.heap_bytes()
             + self.midnights.heap_bytes()
+            + self.day_revisions.heap_bytes()
+            + self.kept.heap_bytes()
+            + self.days.heap_bytes()
     }
 
     fn clock_after(&self, input: &Accepted<'_>) -> i64 {
@@ -164,14 +197,14 @@ impl Person {
     }
 }
 
-/// Analyses what a reading's arrival seals, from the state before it: revisions first, then new
-/// hours, then new days, each in order of time. Most readings seal nothing.
+/// Analyses what a reading's arrival seals, from the state before it: days before hours, of each the
+/// revisions first. Most readings seal nothing.
 pub fn decide(
     tables: &Tables,
     person: &Person,
     profile: &ProfileBody,
     input: &Accepted<'_>,
-    out: &mut Vec<RhythmAnalysed>,
+    out: &mut Analyses,
 ) {
     decide_tick(tables, person, profile, person.clock_after(input), out);
 }
@@ -182,7 +215,7 @@ pub fn decide_tick(
     person: &Person,
     profile: &ProfileBody,
     clock_ms: i64,
-    out: &mut Vec<RhythmAnalysed>,
+    out: &mut Analyses,
 ) {
     let Some(before) = person.sealed else { return };
     let now = before.or_later(Sealed::at(profile, clock_ms));
@@ -208,6 +241,7 @@ pub fn apply_reading(person: &mut Person, profile: &ProfileBody, input: &Accepte
     }
     let (first, last) = series::covered(input);
     person.series.add(profile, input);
+    person.kept.add(profile, input);
     changed |= person.mark_present(local::hour_start(profile, first));
     changed |= person.mark_present(local::hour_start(profile, last));
     person.first_minute = Some(person.first_minute.map_or(first, |known| known.min(first)));
@@ -233,4 +267,10 @@ pub fn apply_analysed(person: &mut Person, event: &RhythmAnalysed) {
         Span::Hour => person.hours.record(event),
         Span::Midnight => person.midnights.record(event),
     }
+}
+
+/// Remembers the revision of a day's analysis, and what the next day goes on from.
+pub fn apply_day(person: &mut Person, event: &DayAnalysed) {
+    person.day_revisions.record_day(event);
+    person.days.record(event);
 }

@@ -73,6 +73,7 @@ texts! {
     Some(SchemaId::TaskExpired), "task_expired", 1;
     Some(SchemaId::TaskDeadLettered), "task_dead_lettered", 1;
     Some(SchemaId::PersonTick), "person_tick_body", 1;
+    Some(SchemaId::DayAnalysed), "day_analysed", 1;
     None, "chunk", 1;
     None, "reading", 1;
     None, "profile", 1;

@@ -3,11 +3,11 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    AgentHealthChanged, AgentRegistered, AgentSeen, DeadLettered, DecisionMade, FeedbackRecorded,
-    InterventionIssued, InterventionSuppressed, OutcomeExpired, PoolOpened, ReadingAccepted,
-    RhythmAnalysed, SchemaId, SubjectOpened, TaskAssigned, TaskCancelled, TaskCompleted,
-    TaskDeadLettered, TaskEscalated, TaskExpired, TaskFailed, TaskQueued, TaskReleased,
-    TaskStarted,
+    AgentHealthChanged, AgentRegistered, AgentSeen, DayAnalysed, DeadLettered, DecisionMade,
+    FeedbackRecorded, InterventionIssued, InterventionSuppressed, OutcomeExpired, PoolOpened,
+    ReadingAccepted, RhythmAnalysed, SchemaId, SubjectOpened, TaskAssigned, TaskCancelled,
+    TaskCompleted, TaskDeadLettered, TaskEscalated, TaskExpired, TaskFailed, TaskQueued,
+    TaskReleased, TaskStarted,
     wire::{Malformed, Wire, from_bytes},
 };
 
@@ -27,6 +27,8 @@ pub enum Event {
     ConfigurationSet,
     /// A window was analysed.
     RhythmAnalysed(Box<RhythmAnalysed>),
+    /// A local day was analysed.
+    DayAnalysed(Box<DayAnalysed>),
     /// An arm was chosen.
     DecisionMade(Box<DecisionMade>),
     /// An intervention goes out.
@@ -79,6 +81,7 @@ impl Event {
             Self::ProfileSet => SchemaId::ProfileSet,
             Self::ConfigurationSet => SchemaId::ConfigurationSet,
             Self::RhythmAnalysed(_) => SchemaId::RhythmAnalysed,
+            Self::DayAnalysed(_) => SchemaId::DayAnalysed,
             Self::DecisionMade(_) => SchemaId::DecisionMade,
             Self::InterventionIssued(_) => SchemaId::InterventionIssued,
             Self::InterventionSuppressed(_) => SchemaId::InterventionSuppressed,
@@ -110,6 +113,7 @@ impl Event {
             Self::DeadLettered(event) => event.put(out),
             Self::ProfileSet | Self::ConfigurationSet | Self::PoolConfigured => {}
             Self::RhythmAnalysed(event) => event.put(out),
+            Self::DayAnalysed(event) => event.put(out),
             Self::DecisionMade(event) => event.put(out),
             Self::InterventionIssued(event) => event.put(out),
             Self::InterventionSuppressed(event) => event.put(out),
@@ -141,6 +145,7 @@ impl Event {
             SchemaId::ProfileSet => Self::ProfileSet,
             SchemaId::ConfigurationSet => Self::ConfigurationSet,
             SchemaId::RhythmAnalysed => Self::RhythmAnalysed(Box::new(from_bytes(payload)?)),
+            SchemaId::DayAnalysed => Self::DayAnalysed(Box::new(from_bytes(payload)?)),
             SchemaId::DecisionMade => Self::DecisionMade(Box::new(from_bytes(payload)?)),
             SchemaId::InterventionIssued => Self::InterventionIssued(from_bytes(payload)?),
             SchemaId::InterventionSuppressed => Self::InterventionSuppressed(from_bytes(payload)?),

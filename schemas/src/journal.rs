@@ -91,6 +91,8 @@ symbols! {
         TaskDeadLettered = "task_dead_lettered",
         /// Body of a person's tick.
         PersonTick = "person_tick",
+        /// Event.
+        DayAnalysed = "day_analysed",
     }
 }
 

@@ -11,6 +11,7 @@ mod agent;
 #[cfg(any(test, feature = "catalogue"))]
 pub mod catalogue;
 mod configuration;
+mod day;
 mod decision;
 mod envelope;
 mod event;
@@ -32,6 +33,7 @@ pub use agent::{
     Label, Resources, Tier,
 };
 pub use configuration::{Arm, ConfigurationBody, Daypart, FeedbackPolicy, Limits, Missing, Policy};
+pub use day::{DayAnalysed, Family, FamilyAnalysed, FeatureValue};
 pub use decision::{
     DecisionMade, Eligible, InterventionIssued, InterventionSuppressed, MaskReason, Masked,
     Suppression,

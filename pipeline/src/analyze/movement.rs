@@ -7,11 +7,10 @@ use zeitgeber_processors::rhythm::{
     Accepted, Tables,
     cycles::{Cycles, HourlyCycles},
     report::Fold,
-    sleep::{BIN_MIN, ColeKripke, Counts, Masda, Regularity, RestBout, RestBouts, Sadeh, Webster},
+    sleep::{self, Sleep},
 };
 use zeitgeber_schemas::{
-    Envelope, FieldSet, FlagSet, Imu, ProfileBody, ReadingAccepted, ReadingBody, Scale, Signal,
-    Values,
+    Envelope, FieldSet, FlagSet, Imu, ProfileBody, ReadingAccepted, ReadingBody, Signal, Values,
 };
 
 use super::{
@@ -37,17 +36,6 @@ pub struct Movement {
     pub sleep: BTreeMap<&'static str, Sleep>,
     /// Rest bouts, ms by the local clock.
     pub rest_bouts: Vec<Bout>,
-}
-
-/// What a scorer tells.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Sleep {
-    /// Minutes of sleep or rest.
-    pub sleep_minutes: u64,
-    /// Sleep regularity index, -100 to 100.
-    pub sri: Option<f64>,
-    /// Pairs of epochs a day apart that it stands on.
-    pub sri_pairs: u64,
 }
 
 /// A rest bout.
@@ -81,9 +69,12 @@ pub(super) fn epochs(
         .unwrap_or_default();
     let (first, mut sleep) = (cycles.first_minute, BTreeMap::new());
     if cycles.signal == Signal::ActivityCounts {
-        scores(&values, first, profile.device_scale, &mut sleep);
+        sleep.extend(sleep::by_counts(&values, first, profile.device_scale));
     }
-    let (rest, rest_bouts) = rest(&values, first);
+    let (rest, bouts) = sleep::rest(&values, first);
+    let ms = |minute: i64| minute * MINUTE_MS;
+    let rest_bouts = bouts.iter().map(|b| Bout { onset_ms: ms(b.from), offset_ms: ms(b.until) });
+    let rest_bouts = rest_bouts.collect();
     if span >= 2 * DAY_MIN {
         sleep.insert("masda", rest);
     }
@@ -155,74 +146,4 @@ fn imu(quantity: Quantity, value: f64, epoch_s: f64) -> Imu<'static> {
 fn envelope(sample: &Sample, epoch_s: f64) -> Envelope<'_> {
     let ts = (sample.at_ms + 1000.0 * epoch_s).round() as i64;
     Envelope { tenant: "", user_id: "", id: "", ts, recv_ts: Some(ts) }
-}
-
-/// The scorers of minutes that fit the device.
-fn scores(
-    values: &[Option<f64>],
-    first: i64,
-    scale: Scale,
-    sleep: &mut BTreeMap<&'static str, Sleep>,
-) {
-    let counts = match scale {
-        Scale::Unknown => return,
-        Scale::Actigraph => Counts::ActiGraph,
-        Scale::Actiwatch => Counts::Generic,
-    };
-    let mut states = Vec::new();
-    let mut machine = ColeKripke::new(counts);
-    values.iter().for_each(|v| machine.feed(v.unwrap_or(0.0), |state| states.push(state)));
-    machine.finish(|state| states.push(state));
-    sleep.insert("cole_kripke", of_minutes(&states, values, first));
-    let (mut machine, mut rescored) = (Webster::new(), Vec::new());
-    states.iter().for_each(|state| machine.feed(*state, |state| rescored.push(state)));
-    machine.finish(|state| rescored.push(state));
-    sleep.insert("cole_kripke_webster", of_minutes(&rescored, values, first));
-    if scale == Scale::Actigraph {
-        let (mut machine, mut states) = (Sadeh::new(), Vec::new());
-        values.iter().for_each(|v| machine.feed(v.unwrap_or(0.0), |state| states.push(state)));
-        machine.finish(|state| states.push(state));
-        sleep.insert("sadeh", of_minutes(&states, values, first));
-    }
-}
-
-/// Sleep of scored minutes; those without a value take no part in the regularity.
-fn of_minutes(states: &[bool], values: &[Option<f64>], first: i64) -> Sleep {
-    let mut regularity = Regularity::new(DAY_MIN as u32, first.rem_euclid(DAY_MIN) as u32);
-    for (state, value) in states.iter().zip(values) {
-        regularity.feed(value.map(|_| *state));
-    }
-    let all = regularity.all();
-    // A missing minute was fed as one without movement; nobody slept in it as far as is known.
-    let asleep = states.iter().zip(values).filter(|(state, value)| **state && value.is_some());
-    let sleep_minutes = asleep.count() as u64;
-    Sleep { sleep_minutes, sri: all.index(), sri_pairs: all.pairs }
-}
-
-/// Rest by ten-minute bins of the clock, which fits any device.
-fn rest(values: &[Option<f64>], first: i64) -> (Sleep, Vec<Bout>) {
-    let skipped = (-first).rem_euclid(BIN_MIN);
-    let (mut machine, mut states) = (Masda::new(), Vec::new());
-    let bins = values.get(skipped as usize..).unwrap_or_default();
-    for bin in bins.chunks_exact(BIN_MIN as usize) {
-        machine.feed(bin.iter().flatten().sum(), |rest| states.push(rest));
-    }
-    machine.finish(|rest| states.push(rest));
-    let first = first + skipped;
-    let per_day = DAY_MIN / BIN_MIN;
-    let mut regularity =
-        Regularity::new(per_day as u32, (first / BIN_MIN).rem_euclid(per_day) as u32);
-    let (mut gather, mut bouts) = (RestBouts::default(), Vec::new());
-    let at_ms = |bin: u64| (first + bin as i64 * BIN_MIN) * MINUTE_MS;
-    let bout = |bout: RestBout| Bout { onset_ms: at_ms(bout.onset), offset_ms: at_ms(bout.offset) };
-    let scored = bins.chunks_exact(BIN_MIN as usize).map(|bin| bin.iter().any(Option::is_some));
-    let mut rested = 0;
-    for (state, scored) in states.iter().zip(scored) {
-        regularity.feed(scored.then_some(*state));
-        rested += u64::from(*state && scored);
-        bouts.extend(gather.feed(*state).map(bout));
-    }
-    bouts.extend(gather.finish().map(bout));
-    let (all, sleep_minutes) = (regularity.all(), rested * BIN_MIN as u64);
-    (Sleep { sleep_minutes, sri: all.index(), sri_pairs: all.pairs }, bouts)
 }

@@ -49,7 +49,7 @@ pub const fn stage_of(schema: SchemaId) -> Option<&'static str> {
         | SchemaId::DeadLettered
         | SchemaId::ProfileSet
         | SchemaId::ConfigurationSet => STAGES[0],
-        SchemaId::RhythmAnalysed => STAGES[1],
+        SchemaId::RhythmAnalysed | SchemaId::DayAnalysed => STAGES[1],
         SchemaId::DecisionMade => STAGES[2],
         SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => STAGES[3],
         SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => STAGES[4],
@@ -175,6 +175,7 @@ impl Tally {
                     self.arm(&event.arm).rewards += u64::from(learnt);
                 }
                 Event::SubjectOpened(_)
+                | Event::DayAnalysed(_)
                 | Event::ProfileSet
                 | Event::ConfigurationSet
                 | Event::OutcomeExpired(_)

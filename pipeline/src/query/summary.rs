@@ -1,6 +1,6 @@
 //! Events in one line of text.
 
-use zeitgeber_schemas::{Event, FeedbackRecorded, ReadingAccepted, RhythmAnalysed};
+use zeitgeber_schemas::{DayAnalysed, Event, FeedbackRecorded, ReadingAccepted, RhythmAnalysed};
 
 use super::{reading::reading_text, time_text};
 use crate::record::Parsed;
@@ -24,6 +24,7 @@ pub fn summary(event: &Event, input: &Parsed<'_>) -> String {
             _ => "configuration".into(),
         },
         Event::RhythmAnalysed(analysed) => analysed_text(analysed),
+        Event::DayAnalysed(day) => day_text(day),
         Event::DecisionMade(made) => format!(
             "{} chosen with propensity {:.3} of {} eligible, {} masked ({})",
             made.chosen,
@@ -101,6 +102,17 @@ fn analysed_text(analysed: &RhythmAnalysed) -> String {
         composite.confidence,
         analysed.kss
     )
+}
+
+fn day_text(day: &DayAnalysed) -> String {
+    let mut families: Vec<_> = day.families.iter().map(|found| found.family.as_str()).collect();
+    families.dedup();
+    let what = if families.is_empty() { "too little of anything".into() } else { families.join(", ") };
+    let again = match day.revision {
+        0 => String::new(),
+        revision => format!(", revision {revision}"),
+    };
+    format!("day to {}{again}: {what}", time_text(day.day_end_ms))
 }
 
 fn feedback_text(recorded: &FeedbackRecorded) -> String {

@@ -73,7 +73,7 @@ impl Topic {
     pub const fn of(schema: SchemaId) -> Option<Self> {
         match schema {
             SchemaId::ReadingAccepted => Some(Self::ReadingsValidated),
-            SchemaId::RhythmAnalysed => Some(Self::RhythmAnalysis),
+            SchemaId::RhythmAnalysed | SchemaId::DayAnalysed => Some(Self::RhythmAnalysis),
             SchemaId::DecisionMade => Some(Self::RoutingDecisions),
             SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => {
                 Some(Self::Interventions)

@@ -74,6 +74,12 @@ impl State {
                     }
                 }
             }
+            (Event::DayAnalysed(event), body) => {
+                if let Body::Tick(tick) = body {
+                    rhythm::apply_tick(&mut person.rhythm, &person.profile, tick.at_ms);
+                }
+                rhythm::apply_day(&mut person.rhythm, event);
+            }
             (Event::DecisionMade(event), _) => {
                 routing::apply_decision(&mut person.routing, event);
                 feedback::apply_decision(&mut self.feedback, &mut person.feedback, subject, event);

@@ -53,7 +53,7 @@ impl State {
         }
         let clock_ms = received_ms.max(person.rhythm.clock_ms().unwrap_or(i64::MIN));
         desk.expired.clear();
-        if desk.analyses.iter().any(|analysed| analysed.span == Span::Hour) {
+        if desk.analyses.windows.iter().any(|analysed| analysed.span == Span::Hour) {
             feedback::decide_expiry(&self.feedback, &person.feedback, clock_ms, &mut desk.expired);
         }
         let context = routing::Context {
@@ -64,9 +64,11 @@ impl State {
             backfill,
         };
         desk.decisions.clear();
-        let (analyses, decisions) = (&desk.analyses, &mut desk.decisions);
+        let (analyses, decisions) = (&desk.analyses.windows, &mut desk.decisions);
         routing::decide(&self.routing, &person.routing, &context, analyses, decisions);
-        out.extend(desk.analyses.drain(..).map(|event| Event::RhythmAnalysed(Box::new(event))));
+        let (days, windows) = (desk.analyses.days.drain(..), desk.analyses.windows.drain(..));
+        out.extend(days.map(|event| Event::DayAnalysed(Box::new(event))));
+        out.extend(windows.map(|event| Event::RhythmAnalysed(Box::new(event))));
         out.extend(desk.expired.drain(..).map(Event::OutcomeExpired));
         for decision in desk.decisions.drain(..) {
             let outcome = intervention::decide(

@@ -11,10 +11,11 @@ use zeitgeber_schemas::{ProfileBody, Signal};
 use super::{
     cosinor::{Fit, Moments, Tables},
     feature::Feature,
+    movement::HourValues,
     nonparametric::{self, Extremes, Variability, hour_means, minute_variability, variability},
     nonwear,
     series::{self, RHYTHM_MIN, Series},
-    window::{Totals, Window},
+    window::{Hour, Totals, Window},
 };
 
 /// The cycles of a minute series.
@@ -98,7 +99,7 @@ impl Cycles {
 }
 
 impl Rhythm {
-    fn of(totals: &Totals, tables: &Tables) -> Self {
+    pub(crate) fn of(totals: &Totals, tables: &Tables) -> Self {
         let Variability { n_hours, is, iv } = minute_variability(totals);
         let moments = Moments::<3>::of_minutes(totals, tables);
         Self {
@@ -112,6 +113,22 @@ impl Rhythm {
     }
 }
 
+impl Rhythm {
+    /// Of hours, each standing for its mean at its centre.
+    pub(crate) fn of_hours(hours: &[Hour], tables: &Tables) -> Self {
+        let Variability { n_hours, is, iv } = variability(&hour_means(hours, 1));
+        let moments = Moments::<3>::of_hours(hours, tables);
+        Self {
+            n_valid: n_hours,
+            n_hours,
+            is,
+            iv,
+            extremes: nonparametric::hour_extremes(hours),
+            cosinor: moments.map_or([const { None }; 3], |moments| moments.fits(tables)),
+        }
+    }
+}
+
 impl HourlyCycles {
     pub(crate) fn of(
         series: &Series,
@@ -120,18 +137,8 @@ impl HourlyCycles {
         tables: &Tables,
     ) -> Option<Self> {
         let (slots, signal, first) = series.hourly_in(window)?;
-        let (hours, _) = series::hours(slots, first, window.end, profile);
-        let Variability { n_hours, is, iv } = variability(&hour_means(&hours, 1));
-        let moments = Moments::<3>::of_hours(&hours, tables);
-        let rhythm = Rhythm {
-            n_valid: n_hours,
-            n_hours,
-            is,
-            iv,
-            extremes: nonparametric::hour_extremes(&hours),
-            cosinor: moments.map_or([const { None }; 3], |moments| moments.fits(tables)),
-        };
-        Some(Self { signal, rhythm })
+        let (hours, _) = series::hours(slots, first, window.end, profile, HourValues::get);
+        Some(Self { signal, rhythm: Rhythm::of_hours(&hours, tables) })
     }
 }
 

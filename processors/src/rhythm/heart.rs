@@ -62,6 +62,12 @@ impl Beats {
         beats
     }
 
+    /// Rate of the mean kept interval on the signal grid, 1/min, and 1; zeros without one.
+    pub(crate) fn rate(&self) -> (i64, u32) {
+        let mean_ms = self.kept_sum as f64 / exact::SIGNAL_ONE / self.kept as f64;
+        if self.kept == 0 { (0, 0) } else { (exact::signal(60_000.0 / mean_ms), 1) }
+    }
+
     /// The features; none without a record.
     pub(crate) fn summary(&self) -> Option<HeartSummary> {
         let scale = exact::SIGNAL_ONE;

@@ -85,6 +85,11 @@ impl Light {
         }
     }
 
+    /// Sum of log10(lux + 1) on the signal grid, and number.
+    pub(crate) const fn log(&self) -> (i64, u32) {
+        (self.log_sum, self.n)
+    }
+
     /// Mean of log10(lux + 1).
     pub(crate) fn mean_log(&self) -> Option<f64> {
         (self.n > 0).then(|| exact::signal_value(self.log_sum) / f64::from(self.n))

@@ -8,7 +8,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::slots::{RETAINED_HOURS, Retention, Source};
+use super::slots::{Retention, Source};
 use crate::exact;
 
 /// Greatest value of a minute. It bounds the sums of squares of eight years within `i128`.
@@ -47,7 +47,55 @@ pub(crate) struct Block {
     zero: u64,
     sum: i64,
     sum_squares: i128,
-    values: Box<[i64]>,
+    values: Values,
+}
+
+/// The values of an hour's minutes on the signal grid. Counts and steps are whole numbers, which
+/// take half the memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Values {
+    /// Whole units.
+    Whole(Box<[u32]>),
+    /// On the grid.
+    Grid(Box<[i64]>),
+}
+
+/// Bits of the grid below one unit.
+const FRACTION_BITS: u32 = 32;
+
+impl Values {
+    fn zeros() -> Self {
+        Self::Whole(vec![0; 60].into_boxed_slice())
+    }
+
+    fn get(&self, index: usize) -> i64 {
+        match self {
+            Self::Whole(values) => i64::from(values[index]) << FRACTION_BITS,
+            Self::Grid(values) => values[index],
+        }
+    }
+
+    fn set(&mut self, index: usize, value: i64) {
+        let whole = u32::try_from(value >> FRACTION_BITS)
+            .ok()
+            .filter(|whole| i64::from(*whole) << FRACTION_BITS == value);
+        match (&mut *self, whole) {
+            (Self::Whole(values), Some(whole)) => values[index] = whole,
+            (Self::Grid(values), _) => values[index] = value,
+            (Self::Whole(_), None) => {
+                let mut values: Box<[i64]> = (0..60).map(|index| self.get(index)).collect();
+                values[index] = value;
+                *self = Self::Grid(values);
+            }
+        }
+    }
+
+    const fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Whole(values) => size_of_val(&**values),
+            Self::Grid(values) => size_of_val(&**values),
+        }
+    }
 }
 
 /// A minute of one device that is not complete yet.
@@ -125,14 +173,14 @@ impl Minutes {
             while blocks.next_if(|(block, _)| block.first() + 60 <= minute).is_some() {}
             let (block, mask) = blocks.peek()?;
             let index = usize::try_from(minute - block.first()).ok()?;
-            (mask >> index & 1 == 1).then(|| exact::signal_value(block.values[index]))
+            (mask >> index & 1 == 1).then(|| exact::signal_value(block.value(index)))
         })
     }
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
         self.blocks.capacity() * size_of::<Block>()
-            + self.blocks.len() * 60 * size_of::<i64>()
+            + self.blocks.iter().map(|block| block.values.heap_bytes()).sum::<usize>()
             + self.partial.capacity() * size_of::<Partial>()
     }
 
@@ -186,14 +234,14 @@ impl Minutes {
             if !primary || block.primary & bit != 0 {
                 return;
             }
-            let old = block.values[index];
+            let old = block.value(index);
             block.sum -= old;
             block.sum_squares -= i128::from(old) * i128::from(old);
         }
         block.valid |= bit;
         block.primary |= if primary { bit } else { 0 };
         block.zero = if value == 0 { block.zero | bit } else { block.zero & !bit };
-        block.values[index] = value;
+        block.values.set(index, value);
         block.sum += value;
         block.sum_squares += i128::from(value) * i128::from(value);
     }
@@ -204,16 +252,17 @@ impl Minutes {
         if newest == hour && !self.blocks.is_empty() {
             return self.blocks.back_mut();
         }
-        if self.retention == Retention::Live && hour < newest - RETAINED_HOURS {
+        let kept = self.retention.hours();
+        if kept.is_some_and(|hours| hour < newest - hours) {
             return None;
         }
         let at = self.blocks.partition_point(|block| block.hour < hour);
         if self.blocks.get(at).is_none_or(|block| block.hour != hour) {
             self.blocks.insert(at, Block::new(hour));
         }
-        if self.retention == Retention::Live && hour > newest {
-            let kept = self.blocks.partition_point(|block| block.hour < hour - RETAINED_HOURS);
-            self.blocks.drain(..kept);
+        if let Some(hours) = kept.filter(|_| hour > newest) {
+            let gone = self.blocks.partition_point(|block| block.hour < hour - hours);
+            self.blocks.drain(..gone);
             return self.blocks.back_mut();
         }
         self.blocks.get_mut(at)
@@ -222,7 +271,7 @@ impl Minutes {
 
 impl Block {
     fn new(hour: i64) -> Self {
-        let values = vec![0; 60].into_boxed_slice();
+        let values = Values::zeros();
         Self { hour, valid: 0, primary: 0, zero: 0, sum: 0, sum_squares: 0, values }
     }
 
@@ -236,9 +285,22 @@ impl Block {
         self.zero
     }
 
-    /// Its values; those of minutes that are not valid mean nothing.
-    pub(crate) fn values(&self) -> &[i64] {
-        &self.values
+    /// The value of a minute; that of one that is not valid means nothing.
+    pub(crate) fn value(&self, index: usize) -> i64 {
+        self.values.get(index)
+    }
+
+    /// Adds every minute's value to its sum.
+    pub(crate) fn add_to(&self, sums: &mut [i64]) {
+        match &self.values {
+            Values::Whole(values) => {
+                let wide = values.iter().map(|value| i64::from(*value) << FRACTION_BITS);
+                sums.iter_mut().zip(wide).for_each(|(sum, value)| *sum += value);
+            }
+            Values::Grid(values) => {
+                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+            }
+        }
     }
 
     /// Sum of the valid minutes in `mask`.
@@ -246,7 +308,7 @@ impl Block {
         if mask == self.valid {
             return self.sum;
         }
-        bits(mask).map(|index| self.values[index]).sum()
+        bits(mask).map(|index| self.value(index)).sum()
     }
 
     /// Sum of the squares of the valid minutes in `mask`.
@@ -255,7 +317,7 @@ impl Block {
             return self.sum_squares;
         }
         bits(mask)
-            .map(|index| i128::from(self.values[index]) * i128::from(self.values[index]))
+            .map(|index| i128::from(self.value(index)) * i128::from(self.value(index)))
             .sum()
     }
 }

@@ -42,7 +42,17 @@ pub(crate) struct HourValues {
 
 impl HourValues {
     pub(crate) fn of(value: f64) -> Self {
-        Self { count: 1, sum: exact::signal(value.clamp(0.0, 1_000_000.0)) }
+        Self::signed(value.max(0.0))
+    }
+
+    /// Sum on the signal grid, and number.
+    pub(crate) const fn get(&self) -> (i64, u32) {
+        (self.sum, self.count)
+    }
+
+    /// A value that may be negative, as degrees may.
+    pub(crate) fn signed(value: f64) -> Self {
+        Self { count: 1, sum: exact::signal(value.clamp(-1_000_000.0, 1_000_000.0)) }
     }
 }
 

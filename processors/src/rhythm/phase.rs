@@ -5,6 +5,7 @@
 //! dark; what light then does to it is known only after days. On real recordings the models lie up
 //! to four hours apart, so a time is given with an interval, and only after five days of light.
 
+mod checkpoint;
 mod esri;
 mod features;
 mod ode;

@@ -10,12 +10,16 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
-use zeitgeber_schemas::{Composite, ProfileBody, RhythmAnalysed, Span, wire::to_bytes};
+use zeitgeber_schemas::{
+    Composite, DayAnalysed, ProfileBody, RhythmAnalysed, Span,
+    wire::{Wire, to_bytes},
+};
 
 use super::{
-    ALGORITHM, Person,
+    ALGORITHM, Analyses, Person,
     alertness::UsualDay,
     cosinor::Tables,
+    days::{DayAnalysis, Days, Known},
     local::{self, DAY_MIN},
     series::Features,
     vitality::{self, Inputs},
@@ -26,7 +30,7 @@ use super::{
 const HOUR_GRACE_MIN: i64 = 5;
 /// How long after its end a day is sealed, minutes: Choi non-wear is final by then.
 const DAY_GRACE_MIN: i64 = 130;
-/// Whole local days before the first midnight analysis.
+/// Whole local days before the first analysis of a week; a day is analysed from the first on.
 const FIRST_DAYS: i64 = 3;
 /// Days of a window.
 const WINDOW_DAYS: i64 = 7;
@@ -82,18 +86,29 @@ struct Revision {
 }
 
 impl Revisions {
-    /// Remembers an analysis.
+    /// Remembers an analysis of a window.
     pub(crate) fn record(&mut self, event: &RhythmAnalysed) {
-        let end = local::minute_of(event.window_end_ms);
         let mut plain = event.clone();
         plain.revision = 0;
-        let new = Revision { end, revision: event.revision, content: content(&plain) };
+        let kept = if event.span == Span::Hour { HOURS_KEPT } else { MIDNIGHTS_KEPT };
+        self.remember(event.window_end_ms, event.revision, content(&plain), kept);
+    }
+
+    /// Remembers an analysis of a day.
+    pub(crate) fn record_day(&mut self, event: &DayAnalysed) {
+        let mut plain = event.clone();
+        plain.revision = 0;
+        self.remember(event.day_end_ms, event.revision, content(&plain), MIDNIGHTS_KEPT);
+    }
+
+    fn remember(&mut self, end_ms: i64, revision: u32, content: u64, kept: usize) {
+        let end = local::minute_of(end_ms);
+        let new = Revision { end, revision, content };
         let at = self.0.partition_point(|known| known.end < end);
         match self.0.get_mut(at).filter(|known| known.end == end) {
             Some(known) => *known = new,
             None => self.0.insert(at, new),
         }
-        let kept = if event.span == Span::Hour { HOURS_KEPT } else { MIDNIGHTS_KEPT };
         while self.0.len() > kept {
             self.0.pop_front();
         }
@@ -113,7 +128,7 @@ impl Revisions {
     }
 }
 
-fn content(event: &RhythmAnalysed) -> u64 {
+fn content(event: &impl Wire) -> u64 {
     xxh3_64(&to_bytes(event))
 }
 
@@ -123,7 +138,7 @@ pub(crate) fn due_ms(person: &Person, profile: &ProfileBody) -> Option<i64> {
     let at = person.present.partition_point(|start| start + 60 <= sealed.hour);
     let hour = person.present.get(at).map(|start| start + 60 + HOUR_GRACE_MIN);
     let first_day = local::day(profile, first - 1) + 1;
-    let from = (local::day(profile, sealed.midnight) + 1).max(first_day + FIRST_DAYS);
+    let from = (local::day(profile, sealed.midnight) + 1).max(first_day + 1);
     let until = local::day(profile, newest + (WINDOW_DAYS + 1) * DAY_MIN);
     let holds_data = |day: &i64| {
         let end = local::midnight(profile, *day);
@@ -146,6 +161,8 @@ pub(crate) struct Pass<'a> {
     usual: UsualDay,
     first_minute: i64,
     newest_hour: i64,
+    /// The days as the analyses of this pass leave them; none: as they were.
+    days: Option<Days>,
 }
 
 impl<'a> Pass<'a> {
@@ -162,23 +179,31 @@ impl<'a> Pass<'a> {
             usual: UsualDay::new(profile),
             first_minute: person.first_minute?,
             newest_hour: *person.present.back()?,
+            days: None,
         })
     }
 
-    /// Revises what late data changed, then analyses what was sealed since.
-    pub(crate) fn seal(&self, before: Sealed, now: Sealed, out: &mut Vec<RhythmAnalysed>) {
-        if before.hour_passes(&now) {
-            if let Some(dirty) = self.person.dirty {
-                self.hours(dirty, before.hour, out);
-                self.midnights(dirty - DAY_GRACE_MIN, before.midnight, out);
-            }
-            self.hours(before.hour, now.hour, out);
+    /// Revises what late data changed, then analyses what was sealed since: days before hours, which
+    /// look at the days sealed before their end.
+    pub(crate) fn seal(mut self, before: Sealed, now: Sealed, out: &mut Analyses) {
+        let dirty = self.person.dirty.filter(|_| before.hour_passes(&now));
+        if let Some(dirty) = dirty {
+            self.midnights(dirty - DAY_GRACE_MIN, before.midnight, out);
         }
         self.midnights(before.midnight, now.midnight, out);
+        if let Some(dirty) = dirty {
+            self.hours(dirty, before.hour, out);
+        }
+        self.hours(before.hour, now.hour, out);
+    }
+
+    /// The days that ended before a minute.
+    fn known(&self, minute: i64) -> Known<'_> {
+        self.days.as_ref().unwrap_or(&self.person.days).before(minute)
     }
 
     /// Analyses the hours that hold data and end in `(after, until]`.
-    fn hours(&self, after: i64, until: i64, out: &mut Vec<RhythmAnalysed>) {
+    fn hours(&self, after: i64, until: i64, out: &mut Analyses) {
         let present = &self.person.present;
         let low = present.partition_point(|start| start + 60 <= after);
         let high = present.partition_point(|start| start + 60 <= until).max(low);
@@ -189,10 +214,10 @@ impl<'a> Pass<'a> {
     }
 
     /// Analyses the midnights in `(after, until]` whose window holds data.
-    fn midnights(&self, after: i64, until: i64, out: &mut Vec<RhythmAnalysed>) {
+    fn midnights(&mut self, after: i64, until: i64, out: &mut Analyses) {
         let first_day = local::day(self.profile, self.first_minute - 1) + 1;
         let last = until.min(self.newest_hour + (WINDOW_DAYS + 1) * DAY_MIN);
-        let from = (local::day(self.profile, after)).max(first_day + FIRST_DAYS);
+        let from = (local::day(self.profile, after)).max(first_day + 1);
         for day in from..=local::day(self.profile, last) {
             let end = local::midnight(self.profile, day);
             let start = local::midnight(self.profile, first_day.max(day - WINDOW_DAYS));
@@ -200,12 +225,37 @@ impl<'a> Pass<'a> {
             let at = present.partition_point(|hour| *hour < start);
             let holds_data = present.get(at).is_some_and(|hour| *hour < end);
             if end > after && end <= until && holds_data {
-                self.analyse(Span::Midnight, Window { start, end }, end + DAY_GRACE_MIN, out);
+                let of_day = Window { start: local::midnight(self.profile, day - 1), end };
+                self.day(of_day, Window { start, end }, out);
+                if day >= first_day + FIRST_DAYS {
+                    self.analyse(Span::Midnight, Window { start, end }, end + DAY_GRACE_MIN, out);
+                }
             }
         }
     }
 
-    fn analyse(&self, span: Span, window: Window, horizon: i64, out: &mut Vec<RhythmAnalysed>) {
+    /// Analyses a day, and lets later analyses of this pass see it.
+    fn day(&mut self, day: Window, week: Window, out: &mut Analyses) {
+        let person = self.person;
+        let analysis = DayAnalysis {
+            tables: self.tables,
+            profile: self.profile,
+            series: &person.series,
+            kept: &person.kept,
+            known: self.known(day.end),
+            day,
+            week,
+            horizon: day.end + DAY_GRACE_MIN,
+        };
+        let mut event = analysis.event();
+        if let Some(revision) = person.day_revisions.next(day.end, content(&event)) {
+            event.revision = revision;
+            self.days.get_or_insert_with(|| person.days.clone()).record(&event);
+            out.days.push(event);
+        }
+    }
+
+    fn analyse(&self, span: Span, window: Window, horizon: i64, out: &mut Analyses) {
         let mut features = self.person.series.features(window, horizon, self.profile, self.tables);
         features.all_minutes.take_if(|minutes| minutes.valid_minutes < WINDOW_VALUES);
         features.wear_minutes.take_if(|minutes| minutes.valid_minutes < WINDOW_VALUES);
@@ -213,7 +263,7 @@ impl<'a> Pass<'a> {
         let revisions = self.person.revisions(span);
         if let Some(revision) = revisions.next(window.end, content(&event)) {
             event.revision = revision;
-            out.push(event);
+            out.windows.push(event);
         }
     }
 
@@ -221,7 +271,11 @@ impl<'a> Pass<'a> {
         let clock_h = local::clock_minute(self.profile, window.end) as f64 / 60.0;
         let kss = self.usual.kss(clock_h);
         let kss_forecast: Vec<f64> = self.usual.forecast(clock_h).collect();
-        let composite = composite(&features, window, kss, &kss_forecast);
+        let sealed_days = match span {
+            Span::Hour => self.known(window.end - DAY_GRACE_MIN + 1),
+            Span::Midnight => self.known(window.end + 1),
+        };
+        let composite = composite(&features, window, sealed_days, kss, &kss_forecast);
         RhythmAnalysed {
             span,
             window_start_ms: local::ms(window.start),
@@ -249,7 +303,14 @@ impl<'a> Pass<'a> {
 /// Vitality from what the live stage knows. Sleepiness repeats from day to day here, so the last
 /// 23 hours, which energy's hysteresis runs through, are the next 23: no earlier analysis is
 /// needed, and arrival order cannot matter.
-fn composite(features: &Features, window: Window, kss: f64, forecast: &[f64]) -> Composite {
+fn composite(
+    features: &Features,
+    window: Window,
+    days: Known<'_>,
+    kss: f64,
+    forecast: &[f64],
+) -> Composite {
+    let days = days.summary();
     let (minutes, hourly) = (features.wear_minutes.as_ref(), features.hourly.as_ref());
     let light = features.light.as_ref();
     let inputs = Inputs {
@@ -263,6 +324,11 @@ fn composite(features: &Features, window: Window, kss: f64, forecast: &[f64]) ->
             light.and_then(|light| light.night_frac_le1),
         ],
         coverage: features.coverage,
+        sri: days.sri,
+        sleep_h: &days.sleep_h,
+        heart: days.heart,
+        low_heart_days: days.low_heart_days,
+        resting_rise_bpm: days.resting_rise_bpm,
         ..Inputs::default()
     };
     let past = &forecast[..forecast.len().saturating_sub(1)];

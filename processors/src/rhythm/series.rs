@@ -55,6 +55,20 @@ pub(crate) struct Features {
     pub(crate) recent_light: Option<f64>,
 }
 
+/// A minute series of a window.
+#[derive(Debug)]
+pub(crate) struct Worn<'a> {
+    pub(crate) minutes: &'a Minutes,
+    pub(crate) signal: Signal,
+    /// Minutes from the first value to the last.
+    pub(crate) span: i64,
+    pub(crate) all: Totals,
+    /// Those not within `periods`.
+    pub(crate) worn: Totals,
+    /// Non-wear, `(start, end)` in minutes since 1970.
+    pub(crate) periods: Vec<(i64, i64)>,
+}
+
 /// The minutes that a reading covers, the last one included.
 pub(crate) fn covered(input: &Accepted<'_>) -> (i64, i64) {
     let ts = input.envelope.ts;
@@ -174,27 +188,47 @@ impl Series {
         tables: &Tables,
         features: &mut Features,
     ) {
-        let Some((minutes, signal, (first, last))) = self.minutes_in(window) else {
-            return;
-        };
-        let totals = Totals::new(minutes, window, profile);
+        let Some(found) = self.worn(window, horizon, profile) else { return };
+        let worn = found.worn.count;
+        features.signal = Some(found.signal);
+        features.nonwear_minutes = found.all.count - worn;
+        features.coverage = f64::from(worn) / (window.end - window.start) as f64;
+        features.recent_activity = recent(found.minutes, window.end);
+        if found.span >= RHYTHM_MIN {
+            let all = minute_rhythm(&found.all, tables);
+            let same = found.periods.is_empty();
+            features.wear_minutes =
+                Some(if same { all.clone() } else { minute_rhythm(&found.worn, tables) });
+            features.all_minutes = Some(all);
+        }
+    }
+
+    /// The preferred minute series of a window, all of it and as it was worn.
+    pub(crate) fn worn(
+        &self,
+        window: Window,
+        horizon: i64,
+        profile: &ProfileBody,
+    ) -> Option<Worn<'_>> {
+        let (minutes, signal, (first, last)) = self.minutes_in(window)?;
+        let all = Totals::new(minutes, window, profile);
         let periods = if signal == Signal::ActivityCounts {
             clipped(nonwear::periods(minutes, window.start - CONTEXT_MIN, horizon), window)
         } else {
             Vec::new()
         };
-        let worn = totals.without(&periods, minutes, profile);
-        features.signal = Some(signal);
-        features.nonwear_minutes = totals.count - worn.count;
-        features.coverage = f64::from(worn.count) / (window.end - window.start) as f64;
-        features.recent_activity = recent(minutes, window.end);
-        if last - first + 1 >= RHYTHM_MIN {
-            let all = minute_rhythm(&totals, tables);
-            let same = periods.is_empty();
-            features.wear_minutes =
-                Some(if same { all.clone() } else { minute_rhythm(&worn, tables) });
-            features.all_minutes = Some(all);
-        }
+        let worn = all.without(&periods, minutes, profile);
+        Some(Worn { minutes, signal, span: last - first + 1, all, worn, periods })
+    }
+
+    /// Heart beats by the hour.
+    pub(crate) fn heart(&self) -> Option<&Slots<Beats>> {
+        self.heart.as_deref()
+    }
+
+    /// Light by the hour.
+    pub(crate) fn light(&self) -> Option<&Slots<Light>> {
+        self.light.as_deref()
     }
 
     /// The preferred minute series of a window, with its first and last minute there.
@@ -221,7 +255,7 @@ impl Series {
         let Some((slots, signal, first)) = self.hourly_in(window) else {
             return;
         };
-        let (hours, last) = hours(slots, first, window.end, profile);
+        let (hours, last) = hours(slots, first, window.end, profile, HourValues::get);
         let means = hour_means(&hours, 1);
         let variability = variability(&means);
         let span = (window.end - window.start) as f64;
@@ -251,12 +285,14 @@ impl Series {
     }
 }
 
-/// The hours from the one that starts at `first` to `end`, and the start of the last with a value.
-pub(crate) fn hours(
-    slots: &Slots<HourValues>,
+/// The hours from the one that starts at `first` to `end`, each with the sum on the signal grid and
+/// the number that `of` makes of its slot, and the start of the last with a value.
+pub(crate) fn hours<T: super::slots::Sums>(
+    slots: &Slots<T>,
     first: i64,
     end: i64,
     profile: &ProfileBody,
+    of: impl Fn(&T) -> (i64, u32),
 ) -> (Vec<Hour>, i64) {
     let before_end = |start: i64| (end - start + 59).div_euclid(60);
     let n_hours = before_end(first);
@@ -264,8 +300,8 @@ pub(crate) fn hours(
     let mut last = first;
     for (start, values) in slots.range(first, end) {
         let of_day = (local::clock_minute(profile, start) / 60) as u8;
-        hours[(n_hours - before_end(start)) as usize] =
-            Hour { sum: values.sum, count: values.count, of_day };
+        let (sum, count) = of(values);
+        hours[(n_hours - before_end(start)) as usize] = Hour { sum, count, of_day };
         last = start;
     }
     (hours, last)

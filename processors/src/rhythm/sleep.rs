@@ -13,6 +13,7 @@ mod masda;
 mod oakley;
 mod regularity;
 mod sadeh;
+mod scoring;
 mod webster;
 
 pub use cole_kripke::{ColeKripke, Counts};
@@ -20,6 +21,7 @@ pub use masda::{BIN_MIN, Masda, RestBout, RestBouts};
 pub use oakley::{Oakley, WAKE_ABOVE};
 pub use regularity::{DayPairs, Regularity};
 pub use sadeh::Sadeh;
+pub use scoring::{Rest, Sleep, by_counts, rest};
 pub use webster::Webster;
 
 use super::feature::Feature;

@@ -24,8 +24,22 @@ const PENDING_MAX: usize = 2 * PENDING_MIN as usize;
 pub enum Retention {
     /// The 10 days before the newest hour.
     Live,
+    /// The 90 hours before the newest hour: a day and the night before it, its grace, and 48 hours of
+    /// late data.
+    Day,
     /// Everything.
     Unbounded,
+}
+
+impl Retention {
+    /// Hours before the newest one that are kept; none: all.
+    pub(crate) const fn hours(self) -> Option<i64> {
+        match self {
+            Self::Live => Some(RETAINED_HOURS),
+            Self::Day => Some(90),
+            Self::Unbounded => None,
+        }
+    }
 }
 
 /// The standing of the device that reports.
@@ -51,11 +65,15 @@ impl Source {
 }
 
 /// What slots hold: sums of integers, so that adding commutes and can be undone.
-pub(crate) trait Sums: Copy + Default {
+pub(crate) trait Sums: Clone + Default {
     /// Adds another's sums.
     fn add(&mut self, other: &Self);
     /// Takes another's sums away again.
     fn subtract(&mut self, other: &Self);
+    /// Bytes on the heap.
+    fn heap_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Sums by the local hour.
@@ -89,20 +107,35 @@ impl<T: Sums> Slots<T> {
 
     /// Adds what a device measured in a minute.
     pub(crate) fn add(&mut self, profile: &ProfileBody, minute: i64, source: Source, new: &T) {
+        self.feed(profile, minute, source, |sums| sums.add(new));
+    }
+
+    /// Lets sums take in what a device measured in a minute.
+    pub(crate) fn feed(
+        &mut self,
+        profile: &ProfileBody,
+        minute: i64,
+        source: Source,
+        take_in: impl Fn(&mut T),
+    ) {
         let start = local::hour_start(profile, minute);
         let Some(at) = self.open(start) else { return };
         let bit = 1u64 << (minute - start);
         let known = self.slots[at].primary & bit != 0;
         match source {
             Source::Other if known => return,
-            Source::Other => self.remember(Pending { minute, start, sums: *new }),
+            Source::Other => {
+                let mut sums = T::default();
+                take_in(&mut sums);
+                self.remember(Pending { minute, start, sums });
+            }
             Source::Primary if !known => {
                 self.slots[at].primary |= bit;
                 self.displace(minute);
             }
             Source::Primary | Source::Sole => {}
         }
-        self.slots[at].sums.add(new);
+        take_in(&mut self.slots[at].sums);
     }
 
     /// The hours that start in `[from, until)` with their sums, oldest first.
@@ -121,8 +154,11 @@ impl<T: Sums> Slots<T> {
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
+        let slots = self.slots.iter().map(|slot| slot.sums.heap_bytes());
+        let pending = self.pending.iter().map(|known| known.sums.heap_bytes());
         self.slots.capacity() * size_of::<Slot<T>>()
             + self.pending.capacity() * size_of::<Pending<T>>()
+            + slots.chain(pending).sum::<usize>()
     }
 
     fn remember(&mut self, new: Pending<T>) {
@@ -149,15 +185,16 @@ impl<T: Sums> Slots<T> {
 
     fn open(&mut self, start: i64) -> Option<usize> {
         let newest = self.slots.back().map_or(start, |slot| slot.start);
-        if self.retention == Retention::Live && start < newest - RETAINED_HOURS * 60 {
+        let kept = self.retention.hours();
+        if kept.is_some_and(|hours| start < newest - hours * 60) {
             return None;
         }
         let mut at = self.slots.partition_point(|slot| slot.start < start);
         if self.slots.get(at).is_none_or(|slot| slot.start != start) {
             self.slots.insert(at, Slot { start, primary: 0, sums: T::default() });
         }
-        if self.retention == Retention::Live && start > newest {
-            let oldest = start - RETAINED_HOURS * 60;
+        if let Some(hours) = kept.filter(|_| start > newest) {
+            let oldest = start - hours * 60;
             let gone = self.slots.partition_point(|slot| slot.start < oldest);
             self.slots.drain(..gone);
             at -= gone;

@@ -103,13 +103,13 @@ impl Totals {
         let clock = local::clock_minute(profile, block.first()) as usize;
         if mask == ones(0, 60) && clock + 60 <= DAY_MIN as usize {
             let day = &mut self.sums[clock..clock + 60];
-            day.iter_mut().zip(block.values()).for_each(|(sum, value)| *sum += value);
+            block.add_to(day);
             self.counts[clock..clock + 60].iter_mut().for_each(|count| *count += 1);
             return;
         }
         for index in bits(mask) {
             let minute = (clock + index) % DAY_MIN as usize;
-            self.sums[minute] += block.values()[index];
+            self.sums[minute] += block.value(index);
             self.counts[minute] += 1;
         }
     }
@@ -126,7 +126,7 @@ impl Totals {
         let clock = local::clock_minute(profile, block.first()) as usize;
         for index in bits(mask) {
             let minute = (clock + index) % DAY_MIN as usize;
-            self.sums[minute] -= block.values()[index];
+            self.sums[minute] -= block.value(index);
             self.counts[minute] -= 1;
         }
     }

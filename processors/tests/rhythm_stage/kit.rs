@@ -1,9 +1,9 @@
 //! Readings to feed the stage with, and the loop that a writer runs around it.
 
-use zeitgeber_processors::rhythm::{self, Accepted, Person, Tables};
+use zeitgeber_processors::rhythm::{self, Accepted, Analyses, Person, Tables};
 use zeitgeber_schemas::{
-    Doubles, Envelope, Environment, FieldSet, FlagSet, Imu, ProfileBody, ReadingAccepted,
-    ReadingBody, RhythmAnalysed, Scale, Span, Values,
+    DayAnalysed, Doubles, Envelope, Environment, FieldSet, FlagSet, Imu, ProfileBody,
+    ReadingAccepted, ReadingBody, RhythmAnalysed, Scale, Span, Values,
 };
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
@@ -17,6 +17,7 @@ pub(crate) enum Value {
     Intensity(f64),
     Beats(Vec<f64>),
     Lux(f64),
+    Noise(f64),
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +52,9 @@ impl Reading {
             Value::Beats(_) => Values::Hrv(Doubles::from_le_bytes(&bytes)),
             Value::Lux(v) => {
                 Values::Environment(Environment { lux: Some(v), ..Environment::default() })
+            }
+            Value::Noise(v) => {
+                Values::Environment(Environment { noise_db: Some(v), ..Environment::default() })
             }
         };
         let accepted = ReadingAccepted {
@@ -99,38 +103,58 @@ pub(crate) struct Run {
     pub(crate) profile: ProfileBody,
     pub(crate) person: Person,
     pub(crate) events: Vec<RhythmAnalysed>,
+    pub(crate) days: Vec<DayAnalysed>,
 }
 
 impl Run {
     pub(crate) fn new(profile: ProfileBody) -> Self {
-        Self { tables: Tables::new(), profile, person: Person::initial(), events: Vec::new() }
+        let (events, days) = (Vec::new(), Vec::new());
+        Self { tables: Tables::new(), profile, person: Person::initial(), events, days }
     }
 
     pub(crate) fn feed(&mut self, readings: &[Reading]) {
         for reading in readings {
-            let from = self.events.len();
+            let mut found = Analyses::default();
             reading.with(|input| {
-                rhythm::decide(&self.tables, &self.person, &self.profile, input, &mut self.events);
+                rhythm::decide(&self.tables, &self.person, &self.profile, input, &mut found);
                 rhythm::apply_reading(&mut self.person, &self.profile, input);
             });
-            for event in &self.events[from..] {
-                rhythm::apply_analysed(&mut self.person, event);
-            }
+            self.keep(found);
         }
+    }
+
+    fn keep(&mut self, found: Analyses) {
+        for event in &found.days {
+            rhythm::apply_day(&mut self.person, event);
+        }
+        for event in &found.windows {
+            rhythm::apply_analysed(&mut self.person, event);
+        }
+        self.days.extend(found.days);
+        self.events.extend(found.windows);
     }
 
     /// Lets the clock reach an instant without a reading, and gives how much that analysed.
     pub(crate) fn tick(&mut self, at_ms: i64) -> usize {
-        let from = self.events.len();
-        rhythm::decide_tick(&self.tables, &self.person, &self.profile, at_ms, &mut self.events);
-        let found = self.events.len() - from;
-        if found > 0 {
+        let mut found = Analyses::default();
+        rhythm::decide_tick(&self.tables, &self.person, &self.profile, at_ms, &mut found);
+        let n = found.windows.len() + found.days.len();
+        if !found.is_empty() {
             rhythm::apply_tick(&mut self.person, &self.profile, at_ms);
-            for event in &self.events[from..] {
-                rhythm::apply_analysed(&mut self.person, event);
-            }
         }
-        found
+        self.keep(found);
+        n
+    }
+
+    /// The last revision of each day, without its number.
+    pub(crate) fn last_days(&self) -> Vec<DayAnalysed> {
+        let mut last = std::collections::BTreeMap::<i64, DayAnalysed>::new();
+        for event in &self.days {
+            let next = last.get(&event.day_end_ms).map_or(0, |known| known.revision + 1);
+            assert_eq!(event.revision, next, "revisions count up: {}", event.day_end_ms);
+            last.insert(event.day_end_ms, event.clone());
+        }
+        last.into_values().map(|event| DayAnalysed { revision: 0, ..event }).collect()
     }
 
     /// The last revision of each analysis, without its number.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cycles;
+mod days;
 mod examples;
 mod kit;
 mod laws;

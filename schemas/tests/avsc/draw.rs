@@ -216,7 +216,7 @@ macro_rules! symbols {
 }
 
 symbols! {
-    AgentCommand AssignmentPolicy Daypart EnergyState FeedbackStatus Health Kind MaskReason
+    AgentCommand AssignmentPolicy Daypart EnergyState Family FeedbackStatus Health Kind MaskReason
     Missing PartName Priority QueueReason Reason Scale SchemaId Setback Signal Span Suppression
     Tier
 }
@@ -269,6 +269,10 @@ records! {
     RhythmAnalysed { span, window_start_ms, window_end_ms, offset_min, revision, algorithm,
         signal, all_minutes, wear_minutes, nonwear_minutes, hourly, heart, light, coverage,
         recent_activity, recent_light, kss, kss_forecast, composite }
+    FeatureValue { name, unit, value, low, high }
+    FamilyAnalysed { family, signal, algorithm, version, window_start_ms, window_end_ms, coverage,
+        wear, flags, values, carry }
+    DayAnalysed { day_start_ms, day_end_ms, offset_min, revision, families }
     ReadingAccepted { dropped_fields, dropped_intervals, flags }
     DeadLettered { reason, detail }
     SubjectOpened { user_id }

@@ -165,6 +165,7 @@ laws! {
     chunk: one_chunk, chunk_again;
     configuration: input::<ConfigurationBody>, input_again::<ConfigurationBody>;
     configuration_body: one::<ConfigurationBody>, one_again::<ConfigurationBody>;
+    day_analysed: one::<DayAnalysed>, one_again::<DayAnalysed>;
     dead_lettered: one::<DeadLettered>, one_again::<DeadLettered>;
     decision_made: one::<DecisionMade>, one_again::<DecisionMade>;
     feedback: input::<FeedbackBody>, input_again::<FeedbackBody>;

@@ -61,8 +61,8 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
     ]);
     names.extend(fields! {
         AgentBody AgentHealthChanged AgentProfile AgentRegistered AgentSeen Arm ChunkHeader
-        Composite ConfigurationBody Cursor DeadLettered DecisionMade Eligible Entry Envelope
-        Environment FeedbackBody FeedbackPolicy FeedbackRecorded HeartSummary HourlyRhythm
+        Composite ConfigurationBody Cursor DayAnalysed DeadLettered DecisionMade Eligible Entry Envelope
+        Environment FamilyAnalysed FeatureValue FeedbackBody FeedbackPolicy FeedbackRecorded HeartSummary HourlyRhythm
         Imu InterventionIssued InterventionSuppressed Label LightSummary Limits Masked
         MinuteRhythm OffsetChange OutcomeExpired Part Payload PersonTickBody Policy PoolBody PoolLimits
         PoolOpened PoolPolicy ProfileBody RawBytes ReadingAccepted ReadingBody Recorded
@@ -72,7 +72,7 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
         TaskStarted TickBody Unreadable
     });
     names.extend(symbols! {
-        AgentCommand AssignmentPolicy Daypart EnergyState FeedbackStatus Health MaskReason
+        AgentCommand AssignmentPolicy Daypart EnergyState Family FeedbackStatus Health MaskReason
         Missing PartName Priority QueueReason Reason Scale Setback Signal Span Suppression
         Tier
     });

@@ -4,12 +4,13 @@
 //! From each local midnight Hannay's single population runs without coupling or loss, so that its
 //! amplitude changes by light alone. Four copies run side by side.
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     KEPT, Model,
+    checkpoint::{put, take},
     ode::{self, State},
 };
 
@@ -73,6 +74,45 @@ impl Esri {
         while self.done.len() > KEPT {
             self.done.pop_front();
         }
+    }
+
+    /// Appends what goes on as this does: minutes, the copies that run, the last value.
+    pub(super) fn list(&self, list: &mut Vec<f64>) {
+        list.extend([self.minutes as f64, self.runs.len() as f64]);
+        for run in &self.runs {
+            list.extend([run.start as f64, f64::from(run.steps)]);
+            put(run.state.map(|state| state[0]), list);
+            list.extend(&run.state.unwrap_or([0.0; 5])[1..]);
+        }
+        let done = self.done.back();
+        put(done.map(|done| done.start_minute as f64), list);
+        put(done.and_then(|done| done.value), list);
+    }
+
+    /// Takes over what [`list`](Self::list) appended.
+    pub(super) fn of_list(next: &mut impl FnMut() -> Option<f64>) -> Option<Self> {
+        let mut esri = Self { minutes: next()? as u64, ..Self::new() };
+        let runs = next()?;
+        // No more copies run than there are days in a run, and one that has just begun.
+        if !(0.0..=5.0).contains(&runs) {
+            return None;
+        }
+        for _ in 0..runs as u32 {
+            let (start, steps) = (next()? as u64, next()? as u32);
+            let (first, mut state) = (take(next)?, INITIAL);
+            for variable in &mut state[1..] {
+                *variable = next()?;
+            }
+            let state = first.map(|first| {
+                state[0] = first;
+                state
+            });
+            esri.runs.push_back(Run { start, steps, state });
+        }
+        let (start, value) = (take(next)?, take(next)?);
+        let done = start.map(|start| EsriValue { start_minute: start as u64, value });
+        esri.done.extend(done);
+        Some(esri)
     }
 
     /// The last values in order, at most [`KEPT`].

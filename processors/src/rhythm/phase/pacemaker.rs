@@ -1,10 +1,14 @@
 //! One model of the pacemaker as it runs: its state, what that says, and the troughs it passed.
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use super::{KEPT, ode};
+use super::{
+    KEPT,
+    checkpoint::{put, take},
+    ode,
+};
 
 /// Two minima that lie nearer than this are one, min.
 const APART_MIN: u64 = 13 * 60;
@@ -127,6 +131,32 @@ impl Pacemaker {
     pub fn cbtmin_h(&self) -> impl DoubleEndedIterator<Item = f64> {
         let later = self.model.trough_to_cbtmin_h();
         self.troughs.iter().map(move |trough| trough.minute as f64 / 60.0 + later)
+    }
+
+    /// Appends what goes on as this does: state, minutes, wave, last trough.
+    pub(super) fn list(&self, list: &mut Vec<f64>) {
+        list.extend(self.state);
+        list.push(self.minutes as f64);
+        list.extend(self.wave);
+        let trough = self.troughs.back();
+        put(trough.map(|trough| trough.minute as f64), list);
+        list.push(trough.map_or(0.0, |trough| trough.depth));
+    }
+
+    /// Takes over what [`list`](Self::list) appended.
+    pub(super) fn of_list(model: Model, next: &mut impl FnMut() -> Option<f64>) -> Option<Self> {
+        let mut pacemaker = Self::new(model);
+        for variable in &mut pacemaker.state {
+            *variable = next()?;
+        }
+        pacemaker.minutes = next()? as u64;
+        for wave in &mut pacemaker.wave {
+            *wave = next()?;
+        }
+        let (minute, depth) = (take(next)?, next()?);
+        let trough = minute.map(|minute| Trough { minute: minute as u64, depth });
+        pacemaker.troughs.extend(trough);
+        Some(pacemaker)
     }
 
     /// What has its trough at the minimum of core body temperature.

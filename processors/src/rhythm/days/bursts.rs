@@ -1,0 +1,218 @@
+//! Heart rate variability of a day: each record of RR intervals analysed by itself, added up by the
+//! hour.
+//!
+//! A record is cleaned by rule R1 (out of range, or more than 20 % from the last kept interval), and
+//! no difference is taken across what was dropped. One that covers at least 60 % of 5 minutes is cut
+//! into windows of 5 minutes, and those that pass the quality gate give the spectrum, the
+//! complexity and the long-term values. What crosses records is not looked at, so that a record
+//! counts in whatever order it arrives.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use zeitgeber_schemas::Doubles;
+
+use super::super::{
+    hrv::{
+        Artefact, Artefacts, Cleaner, Interval, Judgement, WINDOW_MS, Welch, Window, Windows,
+        dfa_alpha1, sample_entropy,
+    },
+    slots::Sums,
+};
+use crate::exact;
+
+/// Steps of the interval grid in one ms.
+const MS_ONE: f64 = 256.0;
+/// Share of a window that a record must cover to be cut into windows.
+const COVERED: f64 = 0.6;
+
+/// Number, sum and sum of squares on the interval grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Moments {
+    pub(crate) n: i64,
+    sum: i64,
+    squares: i64,
+}
+
+impl Moments {
+    fn feed(&mut self, grid: i64) {
+        self.n += 1;
+        self.sum += grid;
+        self.squares += grid * grid;
+    }
+
+    fn combine(&mut self, other: &Self, sign: i64) {
+        self.n += sign * other.n;
+        self.sum += sign * other.sum;
+        self.squares += sign * other.squares;
+    }
+
+    /// Mean, ms.
+    pub(crate) fn mean(&self) -> Option<f64> {
+        (self.n > 0).then(|| self.sum as f64 / MS_ONE / self.n as f64)
+    }
+
+    /// Standard deviation with n - 1, ms.
+    pub(crate) fn deviation(&self) -> Option<f64> {
+        let n = i128::from(self.n);
+        let scaled = n * i128::from(self.squares) - i128::from(self.sum) * i128::from(self.sum);
+        let variance = scaled as f64 / n as f64 / (n - 1) as f64;
+        (self.n > 1).then(|| libm::sqrt(variance) / MS_ONE)
+    }
+
+    /// Root mean square, ms.
+    pub(crate) fn root_mean_square(&self) -> Option<f64> {
+        (self.n > 0).then(|| libm::sqrt(self.squares as f64 / self.n as f64) / MS_ONE)
+    }
+}
+
+/// A sum of values and their number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Mean {
+    pub(crate) n: i64,
+    sum: i64,
+}
+
+impl Mean {
+    fn feed(&mut self, value: Option<f64>) {
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            self.n += 1;
+            self.sum += exact::signal(value);
+        }
+    }
+
+    fn combine(&mut self, other: &Self, sign: i64) {
+        self.n += sign * other.n;
+        self.sum += sign * other.sum;
+    }
+
+    /// The mean; none without values.
+    pub(crate) fn value(&self) -> Option<f64> {
+        (self.n > 0).then(|| exact::signal_value(self.sum) / self.n as f64)
+    }
+}
+
+/// Sums over records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Bursts {
+    /// Intervals, kept or not.
+    pub(crate) raw: i64,
+    pub(crate) intervals: Moments,
+    pub(crate) differences: Moments,
+    pub(crate) over: [i64; 2],
+    pub(crate) rate: Mean,
+    /// Means of usable windows, and their deviations and logarithms of RMSSD.
+    pub(crate) window_means: Moments,
+    pub(crate) window_sdnn: Mean,
+    pub(crate) window_ln_rmssd: Mean,
+    /// Of windows usable for the frequency domain: very low, low and high power, sample entropy,
+    /// scaling exponent.
+    pub(crate) spectra: [Mean; 5],
+    /// Beats looked at for artefacts, and those found: ectopic, missed, extra, too long or short.
+    pub(crate) beats: i64,
+    pub(crate) artefacts: [i64; 4],
+}
+
+impl Bursts {
+    /// Sums of one record.
+    pub(crate) fn of(rr_ms: Doubles<'_>) -> Self {
+        let mut bursts = Self { raw: rr_ms.len() as i64, ..Self::default() };
+        let (mut cleaner, mut end_ms, mut before) = (Cleaner::without_gaps(), 0.0, None);
+        for rr_ms in rr_ms.iter() {
+            end_ms += rr_ms;
+            let judgement = cleaner.feed(Interval { end_ms, rr_ms });
+            if !judgement.is_kept() {
+                continue;
+            }
+            let grid = libm::rint(rr_ms * MS_ONE) as i64;
+            if let Some(before) = before
+                && judgement == Judgement::Adjacent
+            {
+                let difference: i64 = grid - before;
+                bursts.differences.feed(difference);
+                let size = difference.abs() as f64 / MS_ONE;
+                bursts.over[0] += i64::from(size > 50.0);
+                bursts.over[1] += i64::from(size > 20.0);
+            }
+            bursts.intervals.feed(grid);
+            bursts.rate.feed(Some(60_000.0 / rr_ms));
+            before = Some(grid);
+        }
+        if end_ms >= COVERED * WINDOW_MS {
+            bursts.add_windows(rr_ms);
+        }
+        bursts
+    }
+
+    fn add_windows(&mut self, rr_ms: Doubles<'_>) {
+        let welch = Welch::new();
+        let (mut windows, mut end_ms) = (Windows::by_clock(Cleaner::without_gaps()), 0.0);
+        let mut listed = Vec::with_capacity(rr_ms.len());
+        for rr_ms in rr_ms.iter() {
+            // The beat at the very end of a window belongs to it.
+            end_ms += rr_ms;
+            if let Some(window) = windows.feed(Interval { end_ms: end_ms - 1e-6, rr_ms }) {
+                self.add_window(&window, &welch);
+            }
+            listed.push(rr_ms);
+        }
+        if let Some(window) = windows.finish() {
+            self.add_window(&window, &welch);
+        }
+        let found = Artefacts::of(&listed);
+        self.beats += listed.len() as i64;
+        for (kind, n) in [
+            (Artefact::Ectopic, found.ectopic.len()),
+            (Artefact::Missed, found.missed.len()),
+            (Artefact::Extra, found.extra.len()),
+            (Artefact::LongShort, found.long_short.len()),
+        ] {
+            self.artefacts[kind as usize] += n as i64;
+        }
+    }
+
+    fn add_window(&mut self, window: &Window, welch: &Welch) {
+        let usable = window.usable();
+        let Some(time) = window.time().filter(|_| usable.time_domain) else { return };
+        self.window_means.feed(libm::rint(time.mean_nn_ms * MS_ONE) as i64);
+        self.window_sdnn.feed(time.sdnn_ms);
+        self.window_ln_rmssd.feed(time.rmssd_ms.filter(|ms| *ms > 0.0).map(libm::log));
+        if usable.frequency_domain {
+            let bands = welch.bands(window.nn_ms());
+            let found = [
+                bands.map(|bands| bands.vlf),
+                bands.map(|bands| bands.lf),
+                bands.map(|bands| bands.hf),
+                sample_entropy(window.nn_ms()).and_then(|found| found.value),
+                dfa_alpha1(window.nn_ms()),
+            ];
+            self.spectra.iter_mut().zip(found).for_each(|(mean, value)| mean.feed(value));
+        }
+    }
+
+    fn combine(&mut self, other: &Self, sign: i64) {
+        self.raw += sign * other.raw;
+        self.intervals.combine(&other.intervals, sign);
+        self.differences.combine(&other.differences, sign);
+        self.rate.combine(&other.rate, sign);
+        self.window_means.combine(&other.window_means, sign);
+        self.window_sdnn.combine(&other.window_sdnn, sign);
+        self.window_ln_rmssd.combine(&other.window_ln_rmssd, sign);
+        self.beats += sign * other.beats;
+        let spectra = self.spectra.iter_mut().zip(&other.spectra);
+        spectra.for_each(|(mean, other)| mean.combine(other, sign));
+        self.over.iter_mut().zip(other.over).for_each(|(sum, other)| *sum += sign * other);
+        let artefacts = self.artefacts.iter_mut().zip(other.artefacts);
+        artefacts.for_each(|(sum, other)| *sum += sign * other);
+    }
+}
+
+impl Sums for Bursts {
+    fn add(&mut self, other: &Self) {
+        self.combine(other, 1);
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.combine(other, -1);
+    }
+}

@@ -1,0 +1,99 @@
+//! Heart rate variability of the day and of the night that ended in it.
+
+use zeitgeber_schemas::{Family, FamilyAnalysed};
+
+use super::{
+    analysis::DayAnalysis,
+    bursts::Bursts,
+    draft::{Draft, Head},
+};
+use crate::rhythm::{local, slots::Slots, timing::Night};
+
+/// Intervals that a night's value needs.
+const NIGHT_INTERVALS: i64 = 300;
+/// Share of intervals that may be dropped.
+const DROPPED: f64 = 0.05;
+/// Windows that a long-term value should stand on.
+const WINDOWS: i64 = 12;
+/// Minutes of a day.
+const DAY: f64 = local::DAY_MIN as f64;
+
+impl DayAnalysis<'_> {
+    pub(super) fn heart(&self, night: Option<Night>) -> Option<FamilyAnalysed> {
+        let bursts = self.kept.bursts.as_deref()?;
+        let day = bursts.total(self.day.start, self.day.end);
+        let mean_ms = day.intervals.mean()?;
+        let seen_min = day.intervals.n as f64 * mean_ms / 60_000.0;
+        let mut draft = Draft::new(&Head {
+            family: Family::Heart,
+            signal: "rr",
+            algorithm: "records by themselves, rule R1",
+            version: 1,
+            window: self.day,
+            coverage: seen_min / DAY,
+        });
+        let dropped = 1.0 - day.intervals.n as f64 / day.raw as f64;
+        draft.flag(dropped > DROPPED, "more than 5 % of the intervals were dropped");
+        draft.put("artefact_fraction", "1", dropped);
+        put_time(&mut draft, &day);
+        put_windows(&mut draft, &day);
+        if let Some([ln_rmssd, rate]) = night.and_then(|night| of_night(bursts, night)) {
+            draft.put("night.ln_rmssd", "ln ms", ln_rmssd);
+            draft.put("night.hr_of_mean_nn", "1/min", rate);
+            draft.carry([ln_rmssd, rate]);
+        }
+        Some(draft.done())
+    }
+}
+
+/// ln RMSSD and rate over the whole hours of a night, of few enough dropped intervals.
+fn of_night(bursts: &Slots<Bursts>, night: Night) -> Option<[f64; 2]> {
+    let (onset, wake) = (local::minute_of(night.onset_ms), local::minute_of(night.wake_ms));
+    let total = bursts.total(onset, wake - 59);
+    let kept = total.intervals.n as f64 / total.raw as f64;
+    let usable = total.intervals.n >= NIGHT_INTERVALS && kept >= 1.0 - DROPPED;
+    let rmssd = total.differences.root_mean_square().filter(|ms| usable && *ms > 0.0)?;
+    Some([libm::log(rmssd), 60_000.0 / total.intervals.mean()?])
+}
+
+fn put_time(draft: &mut Draft, day: &Bursts) {
+    let share = |n: i64| 100.0 * n as f64 / day.differences.n as f64;
+    draft.put("mean_nn_ms", "ms", day.intervals.mean());
+    draft.put("sdnn_ms", "ms", day.intervals.deviation());
+    draft.put("rmssd_ms", "ms", day.differences.root_mean_square());
+    draft.put("sdsd_ms", "ms", day.differences.deviation());
+    draft.put("pnn50", "%", share(day.over[0]));
+    draft.put("pnn20", "%", share(day.over[1]));
+    draft.put("mean_hr", "1/min", day.rate.value());
+    let (sdnn, sdsd) = (day.intervals.deviation(), day.differences.deviation());
+    let sd1 = sdsd.map(|sdsd| sdsd / core::f64::consts::SQRT_2);
+    draft.put("sd1_ms", "ms", sd1);
+    let sd2 = sdnn.zip(sd1).map(|(sdnn, sd1)| libm::sqrt((2.0 * sdnn * sdnn - sd1 * sd1).max(0.0)));
+    draft.put("sd2_ms", "ms", sd2);
+}
+
+/// What windows of 5 minutes within long records tell.
+fn put_windows(draft: &mut Draft, day: &Bursts) {
+    if day.beats > 0 {
+        for (name, n) in ["ectopic", "missed", "extra", "long_short"].iter().zip(day.artefacts) {
+            draft.put(name, "beats", n as f64);
+        }
+    }
+    let windows = day.window_means.n;
+    if windows == 0 {
+        draft.flag(true, "no record covers 5 minutes: no spectrum");
+        return;
+    }
+    draft.flag(windows < WINDOWS, "fewer than 12 windows of 5 minutes");
+    draft.put("windows", "1", windows as f64);
+    draft.put("windows.ln_rmssd", "ln ms", day.window_ln_rmssd.value());
+    draft.put("sdann_ms", "ms", day.window_means.deviation());
+    draft.put("sdnni_ms", "ms", day.window_sdnn.value());
+    let [vlf, lf, hf, entropy, alpha] = day.spectra.map(|mean| mean.value());
+    draft.put("welch_vlf", "ms^2", vlf);
+    draft.put("welch_lf", "ms^2", lf);
+    draft.put("welch_hf", "ms^2", hf);
+    draft.put("welch_lf_hf", "1", lf.zip(hf).map(|(lf, hf)| lf / hf));
+    draft.put("sample_entropy", "1", entropy);
+    draft.put("dfa_alpha1", "1", alpha);
+}

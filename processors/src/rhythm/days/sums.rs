@@ -1,0 +1,225 @@
+//! What is kept of light, noise and raw acceleration for the analysis of a day, by the hour.
+//!
+//! All of it is integers, so that the order in which readings arrive changes no bit. Sums stop at
+//! the greatest integer instead of wrapping; no plausible rate of readings comes near.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use zeitgeber_schemas::Imu;
+
+use super::super::{acceleration::Epochs, slots::Sums};
+use crate::exact;
+
+/// Room that an hour opens with: a reading every 5 minutes then needs no more.
+const ROOM: usize = 12;
+
+fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(ROOM);
+    }
+}
+
+/// Steps of the light grid in one lux.
+const LUX_ONE: f64 = 64.0;
+/// Greatest illuminance kept, lux: twice that of the sun.
+const LUX_MAX: f64 = 200_000.0;
+
+/// The light of an hour, minute by minute; minutes without light are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct LightHour(Vec<LightMinute>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct LightMinute {
+    /// Minute of UTC, of the hour of UTC: a slot lasts one hour, so none comes twice.
+    minute: u8,
+    n: u16,
+    /// Sum on the grid 2^-6 lux.
+    sum: u32,
+}
+
+impl LightHour {
+    /// Takes in one reading's light.
+    pub(crate) fn feed(&mut self, minute: i64, lux: f64) {
+        let sum = libm::rint(lux.clamp(0.0, LUX_MAX) * LUX_ONE) as u32;
+        self.merge(LightMinute { minute: minute.rem_euclid(60) as u8, n: 1, sum });
+    }
+
+    fn merge(&mut self, new: LightMinute) {
+        match self.0.binary_search_by_key(&new.minute, |known| known.minute) {
+            Ok(at) => {
+                let known = &mut self.0[at];
+                known.n = known.n.saturating_add(new.n);
+                known.sum = known.sum.saturating_add(new.sum);
+            }
+            Err(at) => {
+                make_room(&mut self.0);
+                self.0.insert(at, new);
+            }
+        }
+    }
+
+    /// The mean light of the minutes from `start` on that have any, lux.
+    pub(crate) fn minutes(&self, start: i64) -> impl Iterator<Item = (i64, f64)> {
+        let phase = start.rem_euclid(60);
+        let at = move |minute: u8| start + (i64::from(minute) - phase).rem_euclid(60);
+        let mut minutes: Vec<_> = self
+            .0
+            .iter()
+            .map(|known| (at(known.minute), f64::from(known.sum) / LUX_ONE / f64::from(known.n)))
+            .collect();
+        minutes.sort_unstable_by_key(|(minute, _)| *minute);
+        minutes.into_iter()
+    }
+}
+
+impl Sums for LightHour {
+    fn add(&mut self, other: &Self) {
+        other.0.iter().for_each(|new| self.merge(*new));
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        for old in &other.0 {
+            if let Ok(at) = self.0.binary_search_by_key(&old.minute, |known| known.minute) {
+                let known = &mut self.0[at];
+                known.n = known.n.saturating_sub(old.n);
+                known.sum = known.sum.saturating_sub(old.sum);
+                if known.n == 0 {
+                    self.0.remove(at);
+                }
+            }
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<LightMinute>()
+    }
+}
+
+/// Steps of the energy grid in the energy of 0 dB.
+const ENERGY_ONE: f64 = 16.0;
+/// Loudest level kept, dB.
+const LEVEL_MAX: f64 = 140.0;
+/// Levels told apart in one dB.
+const BINS_DB: f64 = 2.0;
+
+/// The noise of an hour: its energy, and how often each level of half a dB was heard.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct NoiseHour {
+    pub(crate) n: u32,
+    energy: u64,
+    levels: Vec<(u16, u16)>,
+}
+
+impl NoiseHour {
+    /// Takes in one reading's level, dB.
+    pub(crate) fn feed(&mut self, level_db: f64) {
+        let level_db = level_db.clamp(0.0, LEVEL_MAX);
+        let energy = libm::rint(libm::pow(10.0, level_db / 10.0) * ENERGY_ONE) as u64;
+        self.n = self.n.saturating_add(1);
+        self.energy = self.energy.saturating_add(energy);
+        self.hear(libm::rint(level_db * BINS_DB) as u16, 1);
+    }
+
+    fn hear(&mut self, bin: u16, n: u16) {
+        match self.levels.binary_search_by_key(&bin, |known| known.0) {
+            Ok(at) => self.levels[at].1 = self.levels[at].1.saturating_add(n),
+            Err(at) => {
+                make_room(&mut self.levels);
+                self.levels.insert(at, (bin, n));
+            }
+        }
+    }
+
+    /// The equivalent level, dB; none without readings.
+    pub(crate) fn equivalent(&self) -> Option<f64> {
+        let mean = self.energy as f64 / ENERGY_ONE / f64::from(self.n);
+        (self.n > 0).then(|| 10.0 * libm::log10(mean))
+    }
+
+    /// The level below which a share of the readings lies, to half a dB.
+    pub(crate) fn percentile(&self, share: f64) -> Option<f64> {
+        let all: u32 = self.levels.iter().map(|(_, n)| u32::from(*n)).sum();
+        let rank = libm::floor(share * f64::from(all.checked_sub(1)?)) as u32;
+        let mut below = 0;
+        for (bin, n) in &self.levels {
+            below += u32::from(*n);
+            if below > rank {
+                return Some(f64::from(*bin) / BINS_DB);
+            }
+        }
+        None
+    }
+}
+
+impl Sums for NoiseHour {
+    fn add(&mut self, other: &Self) {
+        self.n = self.n.saturating_add(other.n);
+        self.energy = self.energy.saturating_add(other.energy);
+        other.levels.iter().for_each(|(bin, n)| self.hear(*bin, *n));
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.n = self.n.saturating_sub(other.n);
+        self.energy = self.energy.saturating_sub(other.energy);
+        for (bin, n) in &other.levels {
+            if let Ok(at) = self.levels.binary_search_by_key(bin, |known| known.0) {
+                self.levels[at].1 = self.levels[at].1.saturating_sub(*n);
+                if self.levels[at].1 == 0 {
+                    self.levels.remove(at);
+                }
+            }
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.levels.capacity() * size_of::<(u16, u16)>()
+    }
+}
+
+/// Raw acceleration of an hour, by epochs of 5 s that lie whole within one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct MotionHour {
+    pub(crate) epochs: u32,
+    enmo: i64,
+    mad: i64,
+}
+
+impl MotionHour {
+    /// The epochs of one record; none where its rate does not make whole epochs, or it has none.
+    pub(crate) fn of(imu: &Imu<'_>) -> Option<Self> {
+        if imu.acc_g.is_empty() {
+            return None;
+        }
+        let mut epochs = Epochs::new(imu.fs_hz?)?;
+        let (mut axes, mut sums) = (imu.acc_g.iter(), Self::default());
+        while let (Some(x), Some(y), Some(z)) = (axes.next(), axes.next(), axes.next()) {
+            if let Some(epoch) = epochs.feed([x, y, z]) {
+                sums.epochs += 1;
+                sums.enmo += exact::signal(epoch.enmo_g);
+                sums.mad += exact::signal(epoch.mad_g);
+            }
+        }
+        (sums.epochs > 0).then_some(sums)
+    }
+
+    /// Mean ENMO and MAD, g; none without an epoch.
+    pub(crate) fn means_g(&self) -> Option<[f64; 2]> {
+        let mean = |sum: i64| exact::signal_value(sum) / f64::from(self.epochs);
+        (self.epochs > 0).then(|| [mean(self.enmo), mean(self.mad)])
+    }
+}
+
+impl Sums for MotionHour {
+    fn add(&mut self, other: &Self) {
+        self.epochs = self.epochs.saturating_add(other.epochs);
+        self.enmo = self.enmo.saturating_add(other.enmo);
+        self.mad = self.mad.saturating_add(other.mad);
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.epochs = self.epochs.saturating_sub(other.epochs);
+        self.enmo = self.enmo.saturating_sub(other.enmo);
+        self.mad = self.mad.saturating_sub(other.mad);
+    }
+}
