@@ -107,7 +107,8 @@ fn analysed_text(analysed: &RhythmAnalysed) -> String {
 fn day_text(day: &DayAnalysed) -> String {
     let mut families: Vec<_> = day.families.iter().map(|found| found.family.as_str()).collect();
     families.dedup();
-    let what = if families.is_empty() { "too little of anything".into() } else { families.join(", ") };
+    let what =
+        if families.is_empty() { "too little of anything".into() } else { families.join(", ") };
     let again = match day.revision {
         0 => String::new(),
         revision => format!(", revision {revision}"),

@@ -64,8 +64,12 @@ enum Values {
 const FRACTION_BITS: u32 = 32;
 
 impl Values {
-    fn zeros() -> Self {
-        Self::Whole(vec![0; 60].into_boxed_slice())
+    /// An hour without values, in the form of another hour of the series.
+    fn like(other: Option<&Self>) -> Self {
+        match other {
+            Some(Self::Grid(_)) => Self::Grid(vec![0; 60].into_boxed_slice()),
+            _ => Self::Whole(vec![0; 60].into_boxed_slice()),
+        }
     }
 
     fn get(&self, index: usize) -> i64 {
@@ -258,7 +262,8 @@ impl Minutes {
         }
         let at = self.blocks.partition_point(|block| block.hour < hour);
         if self.blocks.get(at).is_none_or(|block| block.hour != hour) {
-            self.blocks.insert(at, Block::new(hour));
+            let values = Values::like(self.blocks.back().map(|block| &block.values));
+            self.blocks.insert(at, Block::new(hour, values));
         }
         if let Some(hours) = kept.filter(|_| hour > newest) {
             let gone = self.blocks.partition_point(|block| block.hour < hour - hours);
@@ -270,8 +275,7 @@ impl Minutes {
 }
 
 impl Block {
-    fn new(hour: i64) -> Self {
-        let values = Values::zeros();
+    const fn new(hour: i64, values: Values) -> Self {
         Self { hour, valid: 0, primary: 0, zero: 0, sum: 0, sum_squares: 0, values }
     }
 
@@ -316,9 +320,7 @@ impl Block {
         if mask == self.valid {
             return self.sum_squares;
         }
-        bits(mask)
-            .map(|index| i128::from(self.value(index)) * i128::from(self.value(index)))
-            .sum()
+        bits(mask).map(|index| i128::from(self.value(index)) * i128::from(self.value(index))).sum()
     }
 }
 

@@ -8,14 +8,22 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::Imu;
 
-use super::super::{acceleration::Epochs, slots::Sums};
+use super::super::{
+    acceleration::{EPOCH_S, Epochs},
+    slots::Sums,
+};
 use crate::exact;
 
-/// Room that an hour opens with: a reading every 5 minutes then needs no more.
+/// Entries that an hour opens with, and by which it grows: a reading every 5 minutes needs no more.
 const ROOM: usize = 12;
+/// Entries of an hour with one each minute.
+const ROOM_DENSE: usize = 60;
 
-fn make_room<T>(list: &mut Vec<T>) {
-    if list.len() == list.capacity() {
+/// Makes room for one more: at once for the whole hour where entries come by the minute.
+fn make_room<T>(list: &mut Vec<T>, is_dense: bool) {
+    if is_dense && list.capacity() < ROOM_DENSE {
+        list.reserve_exact(ROOM_DENSE - list.len());
+    } else if list.len() == list.capacity() {
         list.reserve_exact(ROOM);
     }
 }
@@ -53,7 +61,10 @@ impl LightHour {
                 known.sum = known.sum.saturating_add(new.sum);
             }
             Err(at) => {
-                make_room(&mut self.0);
+                let ends = self.0.first().zip(self.0.last());
+                let span = ends.map_or(0, |(first, last)| usize::from(last.minute - first.minute));
+                let is_dense = !self.0.is_empty() && span < 2 * self.0.len();
+                make_room(&mut self.0, is_dense);
                 self.0.insert(at, new);
             }
         }
@@ -125,7 +136,7 @@ impl NoiseHour {
         match self.levels.binary_search_by_key(&bin, |known| known.0) {
             Ok(at) => self.levels[at].1 = self.levels[at].1.saturating_add(n),
             Err(at) => {
-                make_room(&mut self.levels);
+                make_room(&mut self.levels, false);
                 self.levels.insert(at, (bin, n));
             }
         }
@@ -189,6 +200,9 @@ impl MotionHour {
     /// The epochs of one record; none where its rate does not make whole epochs, or it has none.
     pub(crate) fn of(imu: &Imu<'_>) -> Option<Self> {
         if imu.acc_g.is_empty() {
+            return None;
+        }
+        if (imu.acc_g.len() as f64) < 3.0 * f64::from(EPOCH_S) * imu.fs_hz? {
             return None;
         }
         let mut epochs = Epochs::new(imu.fs_hz?)?;
