@@ -71,9 +71,11 @@ fn every_local_day_is_sealed_once_whatever_the_clocks_do() {
         let ends: Vec<i64> = midnights.iter().map(|event| event.window_end_ms).collect();
         for pair in ends.windows(2) {
             let day = (pair[1] - pair[0]) / HOUR_MS;
-            let changed = (pair[0]..=pair[1]).step_by(MINUTE_MS as usize);
-            let offset = profile.offset_at(pair[0]);
-            let moves = changed.clone().any(|at| profile.offset_at(at) != offset);
+            // A change at midnight itself belongs to the day that it begins.
+            let before = pair[0] - MINUTE_MS;
+            let mut minutes = (before..pair[1]).step_by(MINUTE_MS as usize);
+            let offset = profile.offset_at(before);
+            let moves = minutes.any(|at| profile.offset_at(at) != offset);
             assert!(day == 24 || moves, "zone {zone}: a day of {day} h");
         }
         for end in &ends {
