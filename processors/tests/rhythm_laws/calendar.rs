@@ -59,10 +59,10 @@ fn a_day_of_23_or_25_hours_keeps_the_clock_times_of_a_regular_life() {
     }
 }
 
-/// Where clocks leave midnight out, the day begins when they do; where they show it twice, at the
-/// first time; a day that a traveller lives twice is one long day, and one that is left out has no
-/// analysis. Every end is sealed once, no two are nearer than a shortened day, and every minute
-/// between the first and the last midnight lies in one day.
+/// Where clocks leave midnight out, the day begins when they do, also where a traveller leaves out
+/// most of a day; where they show it twice, at the first time, so that a day that a traveller lives
+/// twice is one long day. Every end is sealed once, in order, and every minute between the first
+/// and the last midnight lies in one day.
 #[test]
 fn every_local_day_is_sealed_once_whatever_the_clocks_do() {
     for zone in 0..zones::ZONES {
@@ -71,9 +71,9 @@ fn every_local_day_is_sealed_once_whatever_the_clocks_do() {
         let ends: Vec<i64> = midnights.iter().map(|event| event.window_end_ms).collect();
         for pair in ends.windows(2) {
             let day = (pair[1] - pair[0]) / HOUR_MS;
-            // A change at midnight itself belongs to the day that it begins.
+            // A change at either midnight makes the day another one, too.
             let before = pair[0] - MINUTE_MS;
-            let mut minutes = (before..pair[1]).step_by(MINUTE_MS as usize);
+            let mut minutes = (before..=pair[1]).step_by(MINUTE_MS as usize);
             let offset = profile.offset_at(before);
             let moves = minutes.any(|at| profile.offset_at(at) != offset);
             assert!(day == 24 || moves, "zone {zone}: a day of {day} h");
