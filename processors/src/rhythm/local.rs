@@ -3,10 +3,13 @@
 //! Everything that the rhythm stage keeps is placed by the minute, so that arithmetic on times
 //! cannot overflow; a person's local clock is UTC plus the offset of their profile.
 
-use zeitgeber_schemas::ProfileBody;
+use zeitgeber_schemas::{OffsetChange, ProfileBody};
 
 /// Minutes of a day.
 pub(crate) const DAY_MIN: i64 = 1440;
+
+/// More than local clocks are ahead of UTC anywhere, minutes.
+const AHEAD_MAX_MIN: i64 = DAY_MIN;
 
 /// The minute that holds an instant in ms.
 pub(crate) fn minute_of(at_ms: i64) -> i64 {
@@ -38,15 +41,29 @@ pub(crate) fn day(profile: &ProfileBody, minute: i64) -> i64 {
     (minute + offset(profile, minute)).div_euclid(DAY_MIN)
 }
 
-/// The instant at which a local day begins.
+/// The instant at which a local day begins: where clocks leave its midnight out, the one at which
+/// they do; where they show it twice, the first.
 pub(crate) fn midnight(profile: &ProfileBody, day: i64) -> i64 {
     instant(profile, day * DAY_MIN)
 }
 
-/// The instant at which local clocks show a minute, counted like instants.
+/// The first instant at which local clocks show this minute or a later one, counted like instants.
 pub(crate) fn instant(profile: &ProfileBody, local: i64) -> i64 {
-    let near = local - offset(profile, local);
-    local - offset(profile, near)
+    // No clock is further ahead, so that the instant is not before this one.
+    let mut from = local - AHEAD_MAX_MIN;
+    let changes = &profile.offsets;
+    // The first minute that begins with the changed offset.
+    let first = |change: &OffsetChange| minute_of(change.from_ms.saturating_add(59_999));
+    let next = changes.partition_point(|change| first(change) <= from);
+    let mut ahead = offset(profile, from);
+    for change in &changes[next..] {
+        let at = first(change);
+        if local - ahead < at {
+            break;
+        }
+        (from, ahead) = (at, i64::from(change.offset_min));
+    }
+    from.max(local - ahead)
 }
 
 /// Whether a minute of the day lies in `[start, end)`, which may pass midnight.

@@ -14,6 +14,10 @@ use crate::exact;
 /// Greatest value of a minute. It bounds the sums of squares of eight years within `i128`.
 const MINUTE_MAX: f64 = 1_000_000.0;
 
+/// How long before the newest hour a minute may still become complete: the 48 hours in which
+/// readings take part, and one for the hour itself and for clocks that run ahead.
+const PARTIAL_HOURS: i64 = 49;
+
 /// Most incomplete minutes kept: two devices over the 48 hours in which readings take part.
 const PARTIAL_MAX: usize = 2 * 2880;
 
@@ -119,7 +123,8 @@ impl Minutes {
 
     /// Takes in an epoch of `epoch_s` seconds from `start_ms` (UTC).
     ///
-    /// A minute's epoch counts for the minute that holds its start. Shorter epochs divide 60 and
+    /// Starts are taken to the nearest second: a clock that is smeared around a leap second, or
+    /// rounds, is less than that away. A minute's epoch counts for the minute that holds its start. Shorter epochs divide 60 and
     /// lie within one minute, which counts when all its seconds are covered; longer ones are whole
     /// minutes below an hour. Any other epoch is left out, and so is a second time covered twice
     /// by a device: its first epoch stands.
@@ -132,7 +137,8 @@ impl Minutes {
         source: Source,
         device: &str,
     ) {
-        let minute = start_ms.div_euclid(60_000);
+        let start_s = start_ms.saturating_add(500).div_euclid(1000);
+        let minute = start_s.div_euclid(60);
         if epoch_s == 60 {
             self.place(minute, minute_value(value), source);
         } else if epoch_s > 60 && epoch_s < 3600 && epoch_s % 60 == 0 {
@@ -142,7 +148,7 @@ impl Minutes {
                 self.place(minute + later, value, source);
             }
         } else if epoch_s > 0 && 60 % epoch_s == 0 {
-            let second = start_ms.rem_euclid(60_000) / 1000;
+            let second = start_s.rem_euclid(60);
             if second + epoch_s <= 60 {
                 let weight = if combine == Combine::Sum { 1 } else { epoch_s };
                 let seconds = ones(second, second + epoch_s);
@@ -268,6 +274,9 @@ impl Minutes {
         if let Some(hours) = kept.filter(|_| hour > newest) {
             let gone = self.blocks.partition_point(|block| block.hour < hour - hours);
             self.blocks.drain(..gone);
+            let open = 60 * (hour - PARTIAL_HOURS);
+            let over = self.partial.partition_point(|part| part.minute < open);
+            self.partial.drain(..over);
             return self.blocks.back_mut();
         }
         self.blocks.get_mut(at)

@@ -1,10 +1,11 @@
-//! Real recordings, fed reading by reading, against the `rolling_7d` values of their fixtures.
+//! Real recordings, fed reading by reading, against the `rolling_7d` values of their fixtures and
+//! against the batch formulas by other clocks.
 
 use std::{fs, io::Read, path::Path};
 
 use flate2::read::GzDecoder;
 use serde_json::Value as Json;
-use zeitgeber_schemas::{MinuteRhythm, Span};
+use zeitgeber_schemas::{MinuteRhythm, OffsetChange, ProfileBody, Span};
 
 use super::kit::{MINUTE_MS, Reading, Run, Value, profile};
 
@@ -22,18 +23,41 @@ fn midnight_analyses_of_enmo_every_minute_equal_the_reference() {
     assert_eq!(rolling_7d("act11"), 4);
 }
 
+/// Batch values of people whose midnights are not those of UTC, one of whom puts their clocks
+/// forward: `tests/peers/rhythm_spec_stream.py` wrote them.
+#[test]
+fn midnight_analyses_by_other_clocks_equal_the_batch_formulas() {
+    let (mut clocks, mut compared) = (0, 0);
+    for file in fs::read_dir(data().join("rolling")).unwrap() {
+        let batch: Json = serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap();
+        let mut profile = profile(batch["offset_min"].as_i64().unwrap() as i32);
+        if let Some(change) = batch["change"].as_array() {
+            let [from_ms, offset_min] = [0, 1].map(|at| change[at].as_i64().unwrap());
+            profile.offsets = vec![OffsetChange { from_ms, offset_min: offset_min as i32 }];
+        }
+        let name = batch["recording"].as_str().unwrap();
+        compared += midnights(name, profile, &batch, &batch["midnights"]);
+        clocks += 1;
+    }
+    assert_eq!((clocks, compared), (6, 72));
+}
+
 /// Compares every midnight that its grace of data follows; returns how many.
 fn rolling_7d(name: &str) -> usize {
     let fixture = data().join(format!("fixtures/rhythm_{name}.json"));
     let fixture: Json = serde_json::from_slice(&fs::read(fixture).unwrap()).unwrap();
-    let epoch_s = fixture["epoch_s"].as_i64().unwrap();
+    midnights(name, profile(0), &fixture, &fixture["rolling_7d"])
+}
+
+fn midnights(name: &str, profile: ProfileBody, about: &Json, wanted: &Json) -> usize {
+    let epoch_s = about["epoch_s"].as_i64().unwrap();
     let recording = data().join(format!("actigraphy/{name}.csv.gz"));
-    let readings = readings(&recording, fixture["column"].as_str().unwrap(), epoch_s);
-    let mut run = Run::new(profile(0));
+    let readings = readings(&recording, about["column"].as_str().unwrap(), epoch_s);
+    let mut run = Run::new(profile);
     run.feed(&readings);
     let last = readings.last().unwrap().recv_ts;
     let mut compared = 0;
-    for want in fixture["rolling_7d"].as_array().unwrap() {
+    for want in wanted.as_array().unwrap() {
         let end = want["window_end_ms"].as_i64().unwrap();
         if end + 130 * MINUTE_MS > last {
             continue;
