@@ -8,7 +8,7 @@ use super::{intervals::Interval, sums::total, terms::Terms};
 pub(super) const DRIVERS: usize = 20;
 
 /// A decision that moves the doubly robust estimate much.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Driver {
     /// The decision.
     pub id: Box<str>,
@@ -23,7 +23,7 @@ pub struct Driver {
 }
 
 /// What the self-normalised estimate could be if every propensity were wrong by up to a share.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Sensitivity {
     /// The share.
     pub error: f64,

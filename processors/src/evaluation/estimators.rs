@@ -16,7 +16,8 @@ use super::{
 };
 
 /// An estimator. w is the weight, q the outcome model, pi the candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Estimator {
     /// Inverse propensity scoring: mean of w r (Horvitz, Thompson 1952).
     Ips,

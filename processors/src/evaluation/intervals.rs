@@ -19,7 +19,7 @@ const UNDEFINED_MAX: f64 = 0.05;
 const BET_MAX: f64 = 0.5;
 
 /// From low to high.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,

@@ -5,7 +5,7 @@ use alloc::{vec, vec::Vec};
 use super::{intervals::standard_error, sums::total, terms::Terms, weighing::Tally};
 
 /// What the weights look like.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Weights {
     /// Rows.
     pub n: usize,
@@ -26,7 +26,7 @@ pub struct Weights {
 }
 
 /// An arm in the log and under the candidate.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct ArmShare {
     /// The arm.
     pub arm: u32,
@@ -43,7 +43,7 @@ pub struct ArmShare {
 }
 
 /// A segment in the log.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct SegmentShare {
     /// The segment.
     pub segment: u32,

@@ -23,7 +23,7 @@ const DECIDING: [Estimator; 2] = [Estimator::Dr, Estimator::Snips];
 const ESS_WANTED: f64 = 50.0;
 
 /// A candidate, evaluated on a log.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Evaluation {
     /// Decisions in the log, those without feedback too.
     pub rows: u64,
@@ -44,7 +44,8 @@ pub struct Evaluation {
 }
 
 /// Numbers, or why there are none.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
 pub enum Answer {
     /// The log cannot carry an estimate.
     Refused {
@@ -58,7 +59,7 @@ pub enum Answer {
 }
 
 /// What the log says of the candidate's worth.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Told {
     /// Mean reward of the log: what the incumbent earned.
     pub incumbent: f64,
@@ -81,7 +82,7 @@ pub struct Told {
 }
 
 /// What an estimator says.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Estimate {
     /// The estimator.
     pub estimator: Estimator,
@@ -98,7 +99,7 @@ pub struct Estimate {
 }
 
 /// Candidate less incumbent.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Difference {
     /// The difference.
     pub value: f64,
@@ -111,7 +112,8 @@ pub struct Difference {
 }
 
 /// What to do with the candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Every deciding interval of the difference lies above the margin.
     Promote,

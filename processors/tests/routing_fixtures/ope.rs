@@ -331,7 +331,10 @@ impl Case<'_> {
         let thin = float(&figures["ess"])? < 50.0;
         let (mean, se) = (float(&figures["mean_w"])?, float(&figures["se_mean_w"])?);
         let off = (mean - 1.0).abs() > (3.0 * se).max(0.01);
-        for (check, wanted) in [(Check::EffectiveSampleSize, thin), (Check::MeanWeight, off)] {
+        let alone = self.decisions_behind()? < 2.0;
+        let called_for =
+            [(Check::EffectiveSampleSize, thin), (Check::MeanWeight, off), (Check::Drivers, alone)];
+        for (check, wanted) in called_for {
             if refuses(&found, check) != wanted {
                 return Err(format!("{}: {} must refuse: {wanted}", self.name, check.name()));
             }
@@ -342,6 +345,19 @@ impl Case<'_> {
             Answer::Refused { reasons, .. } => reasons,
         };
         Ok(reasons.iter().map(|one| format!("{} ({})", self.name, one.check.name())).collect())
+    }
+
+    /// How many decisions stand behind the variance of the self-normalised reference value.
+    fn decisions_behind(&self) -> Result<f64, String> {
+        let value = float(&self.expected["estimators"]["snips"]["value"])?;
+        let (mut squares, mut fourths) = (0.0, 0.0);
+        for (at, target) in self.target.iter().enumerate() {
+            let weight = target[self.log.chosen[at] as usize] / self.log.propensities[at];
+            let part = weight * (self.log.rewards[at] - value);
+            squares += part.powi(2);
+            fourths += part.powi(4);
+        }
+        Ok(squares * squares / fourths)
     }
 
     /// Replay is told of an even log only, whatever the reference prints.

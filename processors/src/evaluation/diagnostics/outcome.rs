@@ -19,7 +19,7 @@ const SLICES: usize = 4;
 const CHANCE_WARN: f64 = 0.01;
 const DRIVERS_SHARE_WARN: f64 = 0.5;
 const BEHIND_WARN: f64 = 20.0;
-const BEHIND_REFUSE: f64 = 5.0;
+const BEHIND_REFUSE: f64 = 2.0;
 
 pub(super) fn findings(ground: &Ground<'_>) -> Vec<Finding> {
     let Some(robust) = Estimator::Dr.apply(ground.terms, ground.settings) else {
@@ -84,8 +84,8 @@ fn driven(ground: &Ground<'_>, robust: &Influence) -> Finding {
     let (level, why) = if behind < BEHIND_REFUSE {
         (
             Level::Refuse,
-            ": a standard error from fewer than 5 is a guess; log more, or rewards that are less \
-             rare",
+            ": one decision makes the result and its standard error; log more, or rewards that \
+             are less rare",
         )
     } else if behind < BEHIND_WARN || share > DRIVERS_SHARE_WARN {
         (Level::Warn, ": look at these decisions before believing the result")
