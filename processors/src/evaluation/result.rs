@@ -1,6 +1,7 @@
 //! What an evaluation says: checks always, numbers only where no check refuses.
 
 use alloc::{format, string::String, vec::Vec};
+use core::cmp::Reverse;
 
 use super::{
     diagnostics::{Check, Finding, Ground, Level, findings},
@@ -147,7 +148,7 @@ impl Evaluation {
         let weights = Weights::of(terms);
         let ground = Ground { terms, tally, settings, weights, arms: &arms, segments: &segments };
         let mut findings = findings(&ground);
-        findings.sort_by(|one, other| other.level.cmp(&one.level));
+        findings.sort_by_key(|one| Reverse(one.level));
         let refused = |finding: &&Finding| finding.level == Level::Refuse;
         let reasons: Vec<Finding> = findings.iter().filter(refused).cloned().collect();
         let robust = Estimator::Dr.apply(terms, settings);
@@ -198,13 +199,19 @@ impl Told {
             incumbent_se: standard_error(&own, terms),
             estimates,
             left_out,
-            bounds: finite_sample(terms, range, settings.clip),
+            bounds: finite_sample(terms, range, greatest_weight(tally, settings)),
             anytime: confidence_sequence(terms, range),
             sensitivity: sensitivity(terms, settings.propensity_error),
             verdict,
             decisions_needed: needed,
         }
     }
+}
+
+/// Where the bounds clip: no further up than any decision of the log could have had its weight.
+fn greatest_weight(tally: &Tally, settings: &Settings) -> f64 {
+    let all_known = tally.distributions == tally.rows;
+    if all_known { settings.clip.min(tally.weight_most) } else { settings.clip }
 }
 
 /// The log's least and greatest reward, with 0.

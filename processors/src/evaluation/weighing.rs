@@ -41,7 +41,7 @@ pub(super) struct Tally {
     /// that log the whole distribution.
     pub(super) unsupported: ExactSum,
     pub(super) below_floor: ExactSum,
-    /// Greatest weight that a row could have had.
+    /// Greatest weight that a row could have had, in rows that log the whole distribution.
     pub(super) weight_most: f64,
     pub(super) arms: Vec<ArmTally>,
     /// By segment and arm: how often it was chosen, and the candidate's mass where the whole
@@ -165,7 +165,11 @@ impl Tally {
         }
         match row.propensities {
             Some(all) => self.distribution(row, all, floor),
-            None => self.support(row.target_of_chosen(), row.propensity, floor),
+            // A chosen arm stands for 1 / p decisions that could have been.
+            None if row.propensity < floor => {
+                self.below_floor.add(row.target_of_chosen() / row.propensity);
+            }
+            None => {}
         }
     }
 

@@ -126,7 +126,7 @@ impl World {
         let mut draws = Draws(mix(seed.wrapping_add(1)));
         let mut effect = 0.0;
         let row = |at: usize| {
-            if at % self.rows_per_person == 0 {
+            if at.is_multiple_of(self.rows_per_person) {
                 let side = if draws.next() < 0.5 { -PERSON_EFFECT } else { PERSON_EFFECT };
                 effect = if self.rows_per_person > 1 { side } else { 0.0 };
             }
@@ -169,7 +169,7 @@ impl Logged {
 
     /// Forgets most feedback of arm 1.
     pub(crate) fn forget(&mut self, at: usize) {
-        if self.chosen == 1 && at % 10 != 0 {
+        if self.chosen == 1 && !at.is_multiple_of(10) {
             self.reward = None;
         }
     }

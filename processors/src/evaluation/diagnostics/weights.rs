@@ -2,7 +2,7 @@
 
 use alloc::{format, string::String};
 
-use super::{Check, Finding, Ground, Level};
+use super::{super::sums::total, Check, Finding, Ground, Level};
 
 /// Least effective sample size.
 pub(in super::super) const ESS_MIN: f64 = 50.0;
@@ -38,7 +38,7 @@ pub(super) fn mask(ground: &Ground<'_>) -> Finding {
 pub(super) fn support(ground: &Ground<'_>) -> Finding {
     let rows = ground.tally.rows.max(1) as f64;
     let unseen = ground.tally.cells.iter().filter(|(chosen, _)| *chosen == 0);
-    let never: f64 = unseen.map(|(_, mass)| mass.value()).sum();
+    let never = total(unseen.map(|(_, mass)| mass.value()));
     let none = (ground.tally.unsupported.value() + never) / rows;
     let weak = ground.tally.below_floor.value() / rows;
     let floor = ground.settings.floor;
@@ -62,7 +62,7 @@ pub(super) fn effective_sample_size(ground: &Ground<'_>) -> Finding {
     let (ess, n) = (ground.weights.ess, ground.weights.n);
     let share = ess / n.max(1) as f64;
     let figures = format!("{ess:.1} of {n} decisions ({:.2} %)", share * 100.0);
-    let (level, why) = if !(ess >= ESS_MIN) {
+    let (level, why) = if ess.is_nan() || ess < ESS_MIN {
         (Level::Refuse, ": fewer than 50 carry no estimate; log more, or a closer candidate")
     } else if share < ESS_SHARE_WARN {
         (Level::Warn, ": less than 1 % of the log informs the estimate")
@@ -113,9 +113,9 @@ pub(super) fn share(ground: &Ground<'_>) -> Finding {
 pub(super) fn clipping(ground: &Ground<'_>) -> Finding {
     let clip = ground.settings.clip;
     let weights = || ground.terms.iter().map(|term| term.weight);
-    let over: f64 = weights().filter(|&w| w > clip).map(|w| w - clip).sum();
-    let switched: f64 = weights().filter(|&w| w > clip).sum();
-    let sum = weights().sum::<f64>().max(f64::MIN_POSITIVE);
+    let over = total(weights().filter(|&w| w > clip).map(|w| w - clip));
+    let switched = total(weights().filter(|&w| w > clip));
+    let sum = total(weights()).max(f64::MIN_POSITIVE);
     let (over, switched) = (over / sum, switched / sum);
     let figures = format!(
         "{:.1} % of the weight lies above the clip of {clip}, {:.1} % is in weights that SWITCH \
@@ -134,7 +134,7 @@ pub(super) fn clipping(ground: &Ground<'_>) -> Finding {
 pub(super) fn overlap(ground: &Ground<'_>) -> Finding {
     let thin = ground.arms.iter().filter(|arm| arm.target >= ARM_SHARE && arm.ess < ESS_MIN);
     let thin_arms = thin.clone().count();
-    let mass: f64 = thin.map(|arm| arm.target).sum();
+    let mass = total(thin.map(|arm| arm.target));
     let rows = ground.tally.rows.max(1) as f64;
     let thin_segments = ground
         .segments
