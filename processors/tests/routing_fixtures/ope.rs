@@ -3,38 +3,31 @@
 //!
 //! Every value of the expectations is compared; a name that nobody knows fails.
 
+#[path = "ope/learner.rs"]
+mod learner;
+#[path = "ope/log.rs"]
+mod log;
+
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use zeitgeber_processors::{
     evaluation::{
-        Answer, Evaluation, Outcomes, Row, RowFault, Settings, Terms, Weighing, Weights,
+        Answer, Evaluation, Settings, Terms, Weights,
         diagnostics::{Check, Level},
         estimators::Estimator,
         intervals::{Interval, bernstein_lower, bootstrap, standard_error},
         statistics::{percentile, student_quantile},
     },
-    routing::{
-        linucb::{ArmSums, Derived},
-        rng::{GAMMA, mix},
-    },
+    routing::rng::{GAMMA, mix},
 };
 
-/// Resamples of the references' bootstrap.
-const RESAMPLES: u32 = 2_000;
-const FOLDS: u32 = 3;
+use learner::{learner_replay, predictions};
+use log::{
+    Log, RESAMPLES, class_target, float, integer, near, numbers, recorded, recorded_target,
+    settings,
+};
+
 /// Steps of the feature grid in one.
 const ONE: i32 = 4096;
-
-/// A log with what a candidate would have done.
-struct Log {
-    arms: u32,
-    segments: Vec<u32>,
-    chosen: Vec<u32>,
-    propensities: Vec<f64>,
-    rewards: Vec<f64>,
-    /// Features of the outcome model; none: it goes by segment.
-    x: Option<Vec<Vec<i32>>>,
-}
 
 /// What is to be compared, how closely.
 struct Case<'a> {
@@ -83,7 +76,11 @@ pub(crate) fn run(fixture: &Value) -> Result<String, String> {
 pub(crate) fn run_classes(fixture: &Value) -> Result<String, String> {
     let part = &fixture["ope"];
     let range = numbers(&part["rows"])?;
-    let grid = ONE / integer(&fixture["grid"])? as i32;
+    let steps = integer(&fixture["grid"])? as i32;
+    if steps < 1 || ONE % steps != 0 {
+        return Err(format!("features on a grid of 1/{steps} are not on the learner's"));
+    }
+    let grid = ONE / steps;
     let row = |row: &Value| -> Result<Vec<i32>, String> {
         Ok(numbers(row)?.iter().map(|value| *value as i32 * grid).collect())
     };
@@ -113,114 +110,6 @@ pub(crate) fn run_classes(fixture: &Value) -> Result<String, String> {
     values += predictions(&log, &part["q_sample"])?;
     let refused = if refused.is_empty() { "none".into() } else { refused.join(", ") };
     Ok(format!("off-policy: {values} values; refused: {refused}"))
-}
-
-fn recorded(source: &Value) -> Result<Log, String> {
-    let n = integer(&source["n"])? as usize;
-    let propensities = match source["pscore"].as_f64() {
-        Some(same) => vec![same; n],
-        None => numbers(&source["pscore"])?,
-    };
-    let rewards = numbers(&source["reward"])?;
-    near(
-        "mean reward",
-        rewards.iter().sum::<f64>() / n as f64,
-        float(&source["mean_reward"])?,
-        1e-9,
-    )?;
-    let whole = |key: &str| -> Result<Vec<u32>, String> {
-        Ok(numbers(&source[key])?.iter().map(|value| *value as u32).collect())
-    };
-    let (segments, chosen) = (whole("position")?, whole("action")?);
-    Ok(Log {
-        arms: integer(&source["k"])? as u32,
-        segments,
-        chosen,
-        propensities,
-        rewards,
-        x: None,
-    })
-}
-
-fn recorded_target(policy: &str, policies: &Value, log: &Log) -> Result<Vec<Vec<f64>>, String> {
-    let arms = log.arms as usize;
-    let table = policies["bts_table_k_by_pos"].as_array().ok_or("there is no table")?;
-    let table = table.iter().map(numbers).collect::<Result<Vec<_>, _>>()?;
-    let of_segment = |segment: u32| -> Result<Vec<f64>, String> {
-        let column: Vec<f64> = table.iter().map(|row| row[segment as usize]).collect();
-        match policy {
-            "bts_table" => Ok(column),
-            "uniform" => Ok(vec![float(&policies["uniform"])?; arms]),
-            "top1_det" => Ok(one_hot(first_greatest(&column), arms)),
-            other => Err(format!("no policy is called {other}")),
-        }
-    };
-    log.segments.iter().map(|&segment| of_segment(segment)).collect()
-}
-
-fn class_target(name: &str, greedy: &[f64], arms: u32) -> Result<Vec<Vec<f64>>, String> {
-    let mixed = |epsilon: f64, shift: u32| {
-        let row = |greedy: &f64| {
-            let mut row = vec![epsilon / f64::from(arms); arms as usize];
-            row[((*greedy as u32 + shift) % arms) as usize] += 1.0 - epsilon;
-            row
-        };
-        greedy.iter().map(row).collect()
-    };
-    match name {
-        "frozen_linucb_eps0.1" => Ok(mixed(0.1, 0)),
-        "frozen_linucb_det" => Ok(mixed(0.0, 0)),
-        "uniform" => Ok(mixed(1.0, 0)),
-        "adversarial_shift_eps0.05" => Ok(mixed(0.05, 1)),
-        other => Err(format!("no policy is called {other}")),
-    }
-}
-
-impl Log {
-    /// Every row, with ids in the rows' order and each row a person of its own.
-    fn each(
-        &self,
-        target: &[Vec<f64>],
-        mut what: impl FnMut(&Row<'_>) -> Result<(), RowFault>,
-    ) -> Result<(), String> {
-        let eligible: Vec<u32> = (0..self.arms).collect();
-        for (at, target) in target.iter().enumerate() {
-            let id = format!("{at:08}");
-            let row = Row {
-                id: &id,
-                person: &id,
-                at_ms: at as i64,
-                segment: self.segments[at],
-                eligible: &eligible,
-                chosen: self.chosen[at],
-                propensity: self.propensities[at],
-                propensities: None,
-                reward: Some(self.rewards[at]),
-                x: self.x.as_ref().map_or(&[], |x| &x[at]),
-                fold: at as u32 % FOLDS,
-                target,
-            };
-            what(&row).map_err(|fault| format!("row {at}: {}", fault.what()))?;
-        }
-        Ok(())
-    }
-
-    fn weighed(&self, target: &[Vec<f64>]) -> Result<Weighing, String> {
-        let (arms, missing) = (self.arms as usize, Settings::default().missing);
-        let segments = self.segments.iter().max().map_or(1, |&last| last as usize + 1);
-        let mut outcomes = match &self.x {
-            None => Outcomes::table(arms, segments, FOLDS, missing),
-            Some(x) => Outcomes::ridge(arms, segments, x[0].len(), 1.0, FOLDS, missing),
-        };
-        self.each(target, |row| outcomes.learn(row))?;
-        let mut weighing = Weighing::new(&outcomes, settings());
-        self.each(target, |row| weighing.feed(row))?;
-        Ok(weighing)
-    }
-}
-
-fn settings() -> Settings {
-    Settings { replicates: RESAMPLES, ..Settings::default() }
 }
 
 impl Case<'_> {
@@ -429,94 +318,6 @@ fn frozen_bootstrap(terms: &Terms, which: Estimator, settings: &Settings) -> Int
     Interval { low: end(0.025), high: end(0.975) }
 }
 
-/// The ridge regressions' predictions, each fold's by the learner's sums of the other folds.
-fn predictions(log: &Log, expected: &Value) -> Result<usize, String> {
-    let x = log.x.as_ref().ok_or("there are no features")?;
-    let mut values = 0;
-    for (name, wanted) in expected.as_object().ok_or("there is no sample")? {
-        let at = match name.strip_prefix("row") {
-            Some(number) => number.parse::<usize>().map_err(|error| error.to_string())?,
-            None if name == "last" => x.len() - 1,
-            None => return Err(format!("no row is called {name}")),
-        };
-        for (arm, wanted) in numbers(wanted)?.into_iter().enumerate() {
-            let mut sums = ArmSums::new(x[0].len());
-            let others = (0..x.len()).filter(|row| row % 3 != at % 3);
-            for row in others.filter(|&row| log.chosen[row] as usize == arm) {
-                sums.learn(&x[row], log.rewards[row] as i32 * ONE);
-            }
-            near(&format!("q of {name}"), sums.derive(1.0).score(&x[at]).mean, wanted, 1e-8)?;
-            values += 1;
-        }
-    }
-    Ok(values)
-}
-
-/// A learner that learns only where it agrees with the even log.
-fn learner_replay(source: &Value, expected: &Value) -> Result<usize, String> {
-    let log = recorded(source)?;
-    let sizes = numbers(&source["user_code_sizes"])?;
-    let dimension = 1 + sizes.iter().map(|size| *size as usize - 1).sum::<usize>();
-    let (alpha, lambda) = (float(&expected["alpha"])?, float(&expected["lambda"])?);
-    let mut sums = vec![ArmSums::new(dimension); log.arms as usize];
-    let mut derived: Vec<Derived> = sums.iter().map(|sums| sums.derive(lambda)).collect();
-    let codes = source["user_codes"].as_array().ok_or("there are no codes")?;
-    let (mut chosen, mut matched, mut clicks, mut gap) = (Vec::new(), 0, 0.0, f64::INFINITY);
-    for (at, codes) in codes.iter().enumerate() {
-        let mut x = vec![0; dimension];
-        x[0] = ONE;
-        let mut from = 0;
-        for (code, size) in numbers(codes)?.iter().zip(&sizes) {
-            if *code > 0.0 {
-                x[from + *code as usize] = ONE;
-            }
-            from += *size as usize - 1;
-        }
-        let rounded = |derived: &Derived| {
-            let score = derived.score(&x);
-            ((score.mean + alpha * score.width) * 1e11).round() / 1e11
-        };
-        let scores: Vec<f64> = derived.iter().map(rounded).collect();
-        let arm = first_greatest(&scores);
-        let apart = scores.iter().map(|score| scores[arm] - score).filter(|&gap| gap > 0.0);
-        gap = apart.fold(gap, f64::min);
-        chosen.push(arm as u8);
-        if arm == log.chosen[at] as usize {
-            sums[arm].learn(&x, log.rewards[at] as i32 * ONE);
-            derived[arm] = sums[arm].derive(lambda);
-            matched += 1;
-            clicks += log.rewards[at];
-        }
-    }
-    let expected = expected.as_object().ok_or("it is no object")?;
-    let hash: String = Sha256::digest(&chosen).iter().map(|byte| format!("{byte:02x}")).collect();
-    for (name, wanted) in expected {
-        let found = match name.as_str() {
-            "context" | "score_rounding_for_ties" | "alpha" | "lambda" => continue,
-            "chosen_sha256" if *wanted == hash => continue,
-            "chosen_sha256" => return Err(format!("the choices' hash is {hash}")),
-            "matched" => f64::from(matched),
-            "clicks" => clicks,
-            "value" => clicks / f64::from(matched),
-            "dim" => dimension as f64,
-            "min_nonzero_gap" => gap,
-            other => return Err(format!("{other} is not known")),
-        };
-        // Scores are rounded to 11 decimals, so their differences are as coarse.
-        let within = if name == "min_nonzero_gap" { 1e-5 } else { 1e-9 };
-        near(name, found, float(wanted)?, within)?;
-    }
-    Ok(expected.len() - 4)
-}
-
-fn one_hot(arm: usize, arms: usize) -> Vec<f64> {
-    (0..arms).map(|other| f64::from(u8::from(other == arm))).collect()
-}
-
-fn first_greatest(values: &[f64]) -> usize {
-    (0..values.len()).fold(0, |best, at| if values[at] > values[best] { at } else { best })
-}
-
 fn ends(
     key: &str,
     found: Interval,
@@ -531,23 +332,4 @@ fn ends(
         }
     }
     Ok(())
-}
-
-fn near(name: &str, found: f64, wanted: f64, relative: f64) -> Result<(), String> {
-    if (found - wanted).abs() <= relative * wanted.abs() {
-        return Ok(());
-    }
-    Err(format!("{name} is {found}, expected {wanted}"))
-}
-
-fn float(value: &Value) -> Result<f64, String> {
-    value.as_f64().ok_or_else(|| format!("{value} is not a number"))
-}
-
-fn integer(value: &Value) -> Result<i64, String> {
-    value.as_i64().ok_or_else(|| format!("{value} is not an integer"))
-}
-
-fn numbers(value: &Value) -> Result<Vec<f64>, String> {
-    value.as_array().ok_or_else(|| format!("{value} is not a list"))?.iter().map(float).collect()
 }

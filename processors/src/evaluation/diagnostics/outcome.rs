@@ -55,11 +55,12 @@ fn stability(ground: &Ground<'_>, robust: &Influence) -> Finding {
         let of_slice: Vec<f64> = slice.iter().map(|&at| robust.of_rows[at]).collect();
         let Some((mean, variance)) = mean_and_variance(&of_slice) else { continue };
         if variance > 0.0 {
-            square += mean * mean * of_slice.len() as f64 / variance;
+            let z = mean / libm::sqrt(variance / of_slice.len() as f64);
+            square += z * z;
             df += 1.0;
+            let comma = if values.is_empty() { "" } else { ", " };
+            values += &format!("{comma}{z:.1}");
         }
-        let sign = if values.is_empty() { "" } else { ", " };
-        values += &format!("{sign}{:.1}", mean / libm::sqrt(variance / of_slice.len() as f64));
     }
     let chance = chi_square_above(square, df);
     let figures = format!(
