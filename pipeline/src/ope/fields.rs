@@ -85,8 +85,16 @@ pub(super) struct LogRows {
 }
 
 enum Form {
-    Table { recording: Recording, places: [Option<usize>; FIELDS.len()], candidate: Option<usize> },
-    Json { lines: FileLines, names: [Option<String>; FIELDS.len()], candidate: Option<String> },
+    Table {
+        recording: Box<Recording>,
+        places: [Option<usize>; FIELDS.len()],
+        candidate: Option<usize>,
+    },
+    Json {
+        lines: FileLines,
+        names: Box<[Option<String>; FIELDS.len()]>,
+        candidate: Option<String>,
+    },
 }
 
 impl Open<'_> {
@@ -131,7 +139,12 @@ impl Open<'_> {
             )));
         }
         let has_persons = persons.is_some();
-        Ok(LogRows { name, hash, has_persons, form: Form::Table { recording, places, candidate } })
+        Ok(LogRows {
+            name,
+            hash,
+            has_persons,
+            form: Form::Table { recording: Box::new(recording), places, candidate },
+        })
     }
 
     fn json(&self, name: String, hash: Option<[u8; 16]>) -> Result<LogRows, RecordingError> {
@@ -153,7 +166,7 @@ impl Open<'_> {
                 .or_else(|| found.map(|known| (*known).to_owned()))
                 .or_else(|| known.first().map(|known| (*known).to_owned()))
         };
-        let names = FIELDS.map(|(field, known)| own(field, known));
+        let names = Box::new(FIELDS.map(|(field, known)| own(field, known)));
         let persons = names[1].as_deref().unwrap_or_default();
         let has_persons = first.contains_key(persons);
         let candidate = self.candidate.map(ToOwned::to_owned);
@@ -181,7 +194,6 @@ impl LogRows {
     }
 
     /// The next row; none at the end.
-    #[expect(clippy::should_implement_trait, reason = "reading can fail")]
     pub(super) fn next(&mut self) -> Result<Option<Logged>, RecordingError> {
         match &mut self.form {
             Form::Table { recording, places, candidate } => match recording.next()? {
