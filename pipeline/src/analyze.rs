@@ -5,7 +5,7 @@
 //! besides what is told of it. Times are the device's local wall clock, as recordings have them.
 
 mod document;
-mod fields;
+pub(crate) mod fields;
 mod heart;
 pub mod kind;
 mod movement;

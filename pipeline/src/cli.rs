@@ -20,6 +20,7 @@ mod export;
 mod feedback;
 mod fleet;
 mod ingest;
+mod ope;
 mod output;
 mod pools;
 mod profile;
@@ -112,6 +113,7 @@ enum Command {
     Cluster(cluster::Args),
     #[cfg(feature = "cluster")]
     Topics(topics::Args),
+    Ope(ope::Args),
     Bench(bench::Args),
     Completions(completions::Args),
 }
@@ -172,6 +174,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Cluster(args) => cluster::run(&args, layers),
         #[cfg(feature = "cluster")]
         Command::Topics(args) => topics::run(&args, layers),
+        Command::Ope(args) => ope::run(&args),
         Command::Bench(args) => bench::run(&args, layers),
         Command::Completions(args) => completions::run(&args),
     }

@@ -8,7 +8,7 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "analyze",
     "serve",
     "token",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 25] = [
     "cluster",
     "topics",
     "export",
+    "ope",
     "bench",
     "completions",
 ];

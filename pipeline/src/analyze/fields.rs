@@ -10,13 +10,13 @@ const COLUMNS_MAX: usize = 1_000;
 /// The delimiters that are looked for.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-pub(super) fn is_missing(field: &str) -> bool {
+pub(crate) fn is_missing(field: &str) -> bool {
     field.is_empty() || field.eq_ignore_ascii_case("nan") || field.eq_ignore_ascii_case("na")
 }
 
 /// What a time that is a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scale {
+pub(crate) enum Scale {
     /// Milliseconds, as the column's name says.
     Ms,
     /// Whatever its size tells.
@@ -25,7 +25,7 @@ pub(super) enum Scale {
 
 /// A time as recordings write it: ms since 1970, s since 1970 where it is that small, or a date and
 /// a time of which the offset, where there is one, is left out: it is the wall clock that counts.
-pub(super) fn time_ms(text: &str, scale: Scale) -> Option<f64> {
+pub(crate) fn time_ms(text: &str, scale: Scale) -> Option<f64> {
     /// Seconds up to the year 5138, as ms before March 1973.
     const SECONDS_BELOW: f64 = 1e11;
     /// The end of the year 9999: what is greater is in another unit.

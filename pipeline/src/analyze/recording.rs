@@ -13,7 +13,7 @@ use crate::door::{
 };
 
 /// Longest line, bytes.
-pub(super) const LINE_BYTES_MAX: usize = 64 << 10;
+pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
 /// Notes that are kept.
 const NOTES_MAX: usize = 1_000;
 
