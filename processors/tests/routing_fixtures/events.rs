@@ -6,7 +6,7 @@ use serde_json::Value;
 use zeitgeber_processors::{
     feedback,
     routing::{
-        choice::{Candidate, Choice, Scored, choose},
+        choice::{Candidate, Choice, Occasion, Scored, choose},
         learner::{ArmStatus, Learner},
     },
 };
@@ -17,7 +17,7 @@ use zeitgeber_schemas::{
 
 use crate::{
     Verdict,
-    json::{GRID, array, float, integer, integers, near, same, text},
+    json::{GRID, array, float, integer, integers, near, near_all, same, text},
 };
 
 /// A run of recorded events.
@@ -116,9 +116,11 @@ impl Events {
         for (name, x) in names.iter().zip(&contexts) {
             let arm = self.learner.current(name).filter(|arm| arm.status() == ArmStatus::Active);
             let arm = arm.ok_or(format!("eligible arm {name} is not active"))?;
-            candidates.push(Candidate { arm, x });
+            candidates.push(Candidate::new(arm, x));
         }
-        let Some(choice) = choose(&candidates, &self.config.policy, id.as_bytes()) else {
+        let Some(choice) =
+            choose(&candidates, &(&self.config.policy).into(), &Occasion::new(id.as_bytes()))
+        else {
             return same("chosen", &Value::Null, &expect["chosen"]);
         };
         check_choice(&choice, &names, expect)?;
@@ -229,16 +231,10 @@ fn check_choice(choice: &Choice, names: &[&str], expect: &Value) -> Result<(), S
     for (field, values, absolute, relative) in [
         ("mean", all(|one| one.mean), 1e-9, 1e-9),
         ("width", all(|one| one.width), 1e-9, 1e-9),
-        ("ucb", all(|one| one.ucb), 1e-9, 1e-9),
+        ("ucb", all(|one| one.value), 1e-9, 1e-9),
         ("propensity_all", all(|one| one.propensity), 1e-12, 0.0),
     ] {
-        let wanted = array(&expect[field]).map_err(|error| format!("{field}: {error}"))?;
-        if wanted.len() != values.len() {
-            return Err(format!("{field}: {} values, expected {}", values.len(), wanted.len()));
-        }
-        for (value, wanted) in values.into_iter().zip(wanted) {
-            near(field, value, wanted, absolute, relative)?;
-        }
+        near_all(field, &values, &expect[field], absolute, relative)?;
     }
     Ok(())
 }

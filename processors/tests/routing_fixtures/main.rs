@@ -9,6 +9,7 @@
 mod events;
 mod json;
 mod soak;
+mod steps;
 
 use std::{
     fs,
@@ -76,6 +77,8 @@ fn run(file: &Path) -> Verdict {
     match fixture["schema"].as_str() {
         Some("linucb-events/1") => events::run(&fixture),
         Some("soak/1") => soak::run(&fixture),
+        Some("hybrid-linucb/1") => steps::hybrid(&fixture),
+        Some("discounted-linucb/1") => steps::discounted(&fixture),
         other => Err(format!("schema {} is unknown", other.unwrap_or("not named"))),
     }
 }
