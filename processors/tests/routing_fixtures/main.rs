@@ -6,6 +6,8 @@
 //! from the repository's root. Each `*.json` and `*.json.gz` of a directory is run by its schema;
 //! a schema that nobody knows fails, so that no value goes unread.
 
+mod classes;
+mod estimates;
 mod events;
 mod json;
 mod soak;
@@ -77,6 +79,7 @@ fn run(file: &Path) -> Verdict {
     match fixture["schema"].as_str() {
         Some("linucb-events/1") => events::run(&fixture),
         Some("soak/1") => soak::run(&fixture),
+        Some("clf-bandit/1") => classes::run(&fixture),
         Some("hybrid-linucb/1") => steps::hybrid(&fixture),
         Some("discounted-linucb/1") => steps::discounted(&fixture),
         other => Err(format!("schema {} is unknown", other.unwrap_or("not named"))),
