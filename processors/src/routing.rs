@@ -8,6 +8,7 @@
 pub mod choice;
 pub mod features;
 pub mod forgetting;
+pub mod lanes;
 pub mod learner;
 pub mod linucb;
 mod mask;

@@ -111,7 +111,7 @@ impl Learner {
         let rho = self.model.warm_start;
         let in_force = self.arms.iter().filter(|arm| arm.status != ArmStatus::Removed);
         let known: Vec<ArmSums> = in_force.map(|arm| self.total(arm)).collect();
-        let warms = rho > 0.0 && !known.is_empty();
+        let warms = rho > 0.0 && known.iter().any(|sums| sums.n > 0);
         warms.then(|| ArmSums::prior(known.iter(), rho, self.dimension()))
     }
 
