@@ -6,6 +6,7 @@
 #![no_std]
 extern crate alloc;
 
+pub mod evaluation;
 pub mod exact;
 pub mod feedback;
 pub mod flow;
