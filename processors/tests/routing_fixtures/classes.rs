@@ -14,16 +14,14 @@ use zeitgeber_processors::routing::{
 
 use crate::{
     Verdict,
-    estimates::{self, Log},
-    json::{GRID, array, float, integer, integers, near, near_all, same},
+    json::{GRID, array, integer, integers, near, same},
+    ope,
 };
 
 /// Relative tolerance of values that are not exact.
 const TOLERANCE: f64 = 1e-8;
 /// Rows between checkpoints.
 const CHECKPOINT: usize = 200;
-/// Folds of the cross-fitted reward model.
-const FOLDS: usize = 3;
 /// A gap no greater than this is a tie: scores that are equal up to rounding.
 const TIE: f64 = 1e-12;
 
@@ -58,7 +56,7 @@ fn places(list: &Value) -> Result<Vec<usize>, String> {
     Ok(integers(list)?.into_iter().map(|place| place as usize).collect())
 }
 
-/// Plays the rows under every alpha and recomputes what the log's evaluation starts from.
+/// Plays the rows under every alpha, then evaluates the log of some of them.
 pub(crate) fn run(fixture: &Value) -> Verdict {
     let set = Set::of(fixture)?;
     let played = fixture["online_linucb_lambda1"].as_object().ok_or("nothing was played")?;
@@ -72,7 +70,8 @@ pub(crate) fn run(fixture: &Value) -> Verdict {
         }
     }
     logged(&set, &fixture["ope"]).map_err(|difference| format!("ope: {difference}"))?;
-    Ok(format!("{} rows under {} alphas, and a log of them", set.x.len(), played.len() - 1))
+    let evaluated = ope::run_classes(fixture)?;
+    Ok(format!("{} rows under {} alphas; {evaluated}", set.x.len(), played.len() - 1))
 }
 
 /// One pass over the rows.
@@ -182,7 +181,7 @@ fn greedy(arms: &[Derived], x: &[i32], alpha: f64) -> usize {
 /// Alpha that the frozen learner learnt and chose with.
 const FROZEN_ALPHA: f64 = 0.5;
 
-/// The log's rewards, the frozen learner's choices, the reward model and the policies' values.
+/// The log's rewards and the choices of the learner frozen before it.
 fn logged(set: &Set, ope: &Value) -> Result<(), String> {
     let bounds = places(&ope["rows"])?;
     let (first, rows) = (bounds[0], bounds[1] - bounds[0]);
@@ -195,62 +194,5 @@ fn logged(set: &Set, ope: &Value) -> Result<(), String> {
     let arms: Vec<Derived> = play.learner.arms().iter().map(|arm| arm.derived().clone()).collect();
     let chosen: Vec<usize> =
         (0..rows).map(|i| greedy(&arms, &set.x[first + i], FROZEN_ALPHA)).collect();
-    same("greedy_of_frozen_linucb", &chosen.clone().into(), &ope["greedy_of_frozen_linucb"])?;
-    let q = cross_fitted(set, first, &action, &rewards);
-    for (name, wanted) in ope["q_sample"].as_object().ok_or("no q_sample")? {
-        let i = name.strip_prefix("row").map_or(Ok(rows - 1), str::parse::<usize>);
-        let i = i.map_err(|error| format!("{name}: {error}"))?;
-        near_all(name, &q[i], wanted, TOLERANCE, TOLERANCE)?;
-    }
-    let pscores: Vec<f64> =
-        array(&ope["log"]["pscore"])?.iter().map(float).collect::<Result<_, _>>()?;
-    let rewards = rewards.iter().map(|reward| f64::from(*reward) / GRID as f64).collect();
-    let log = Log { action, pscores, rewards, q };
-    let expected = ope["expected"].as_object().ok_or("nothing is expected")?;
-    for (name, wanted) in expected {
-        let at = |difference| format!("{name}: {difference}");
-        let policy = policy(name, &chosen, set.arms.len()).map_err(at)?;
-        let earned = policy.iter().zip(&set.y[first..]).map(|(shares, y)| shares[*y]).sum::<f64>();
-        near("true_value", earned / rows as f64, &wanted["true_value"], 0.0, TOLERANCE)
-            .map_err(at)?;
-    }
-    for (name, wanted) in expected {
-        let policy = policy(name, &chosen, set.arms.len())?;
-        let at = |difference| format!("{name}: {difference}");
-        estimates::compare(&log, &policy, wanted).map_err(at)?;
-    }
-    Ok(())
-}
-
-/// Every row's predicted rewards by a ridge regression on the rows of the other folds.
-fn cross_fitted(set: &Set, first: usize, action: &[usize], rewards: &[i32]) -> Vec<Vec<f64>> {
-    let fit = |fold| {
-        let of_arm = |arm| {
-            let is_in = move |i: &usize| i % FOLDS != fold && action[*i] == arm;
-            (0..action.len()).filter(is_in).map(move |i| (first + i, rewards[i]))
-        };
-        ridge(set, set.arms.len(), of_arm)
-    };
-    let folds: Vec<Vec<Derived>> = (0..FOLDS).map(fit).collect();
-    let predicted =
-        |i: usize| folds[i % FOLDS].iter().map(move |arm| arm.score(&set.x[first + i]).mean);
-    (0..action.len()).map(|i| predicted(i).collect()).collect()
-}
-
-/// Every row's distribution under a policy, by its name.
-fn policy(name: &str, greedy: &[usize], arms: usize) -> Result<Vec<Vec<f64>>, String> {
-    let (shift, epsilon) = match name.rsplit_once("_eps") {
-        Some(("frozen_linucb", epsilon)) => (0, epsilon.parse()),
-        Some(("adversarial_shift", epsilon)) => (1, epsilon.parse()),
-        _ if name == "frozen_linucb_det" => (0, Ok(0.0)),
-        _ if name == "uniform" => (0, Ok(1.0)),
-        _ => return Err("nobody knows this policy".into()),
-    };
-    let epsilon: f64 = epsilon.map_err(|error| format!("{error}"))?;
-    let of_row = |preferred: &usize| {
-        let mut shares = vec![epsilon / arms as f64; arms];
-        shares[(preferred + shift) % arms] += 1.0 - epsilon;
-        shares
-    };
-    Ok(greedy.iter().map(of_row).collect())
+    same("greedy_of_frozen_linucb", &chosen.into(), &ope["greedy_of_frozen_linucb"])
 }

@@ -7,9 +7,9 @@
 //! a schema that nobody knows fails, so that no value goes unread.
 
 mod classes;
-mod estimates;
 mod events;
 mod json;
+mod ope;
 mod soak;
 mod steps;
 
@@ -80,6 +80,7 @@ fn run(file: &Path) -> Verdict {
         Some("linucb-events/1") => events::run(&fixture),
         Some("soak/1") => soak::run(&fixture),
         Some("clf-bandit/1") => classes::run(&fixture),
+        Some("ope/1") => ope::run(&fixture),
         Some("hybrid-linucb/1") => steps::hybrid(&fixture),
         Some("discounted-linucb/1") => steps::discounted(&fixture),
         other => Err(format!("schema {} is unknown", other.unwrap_or("not named"))),

@@ -14,8 +14,9 @@ use zeitgeber_processors::{
         statistics::{percentile, student_quantile},
     },
     routing::{
-        linucb::{ArmSums, Derived},
+        linucb::Derived,
         rng::{GAMMA, mix},
+        sums::ArmSums,
     },
 };
 
