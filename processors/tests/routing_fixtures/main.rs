@@ -68,6 +68,10 @@ fn fixtures_in(directory: &Path) -> Vec<PathBuf> {
 
 /// Runs one fixture.
 fn run(file: &Path) -> Verdict {
+    compare(&read(file)?)
+}
+
+fn read(file: &Path) -> Result<Value, String> {
     let mut bytes = fs::read(file).map_err(|error| error.to_string())?;
     if file.extension().is_some_and(|extension| extension == "gz") {
         let mut plain = Vec::new();
@@ -75,14 +79,17 @@ fn run(file: &Path) -> Verdict {
         decoder.read_to_end(&mut plain).map_err(|error| error.to_string())?;
         bytes = plain;
     }
-    let fixture: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+}
+
+fn compare(fixture: &Value) -> Verdict {
     match fixture["schema"].as_str() {
-        Some("linucb-events/1") => events::run(&fixture),
-        Some("soak/1") => soak::run(&fixture),
-        Some("clf-bandit/1") => classes::run(&fixture),
-        Some("ope/1") => ope::run(&fixture),
-        Some("hybrid-linucb/1") => steps::hybrid(&fixture),
-        Some("discounted-linucb/1") => steps::discounted(&fixture),
+        Some("linucb-events/1") => events::run(fixture),
+        Some("soak/1") => soak::run(fixture),
+        Some("clf-bandit/1") => classes::run(fixture),
+        Some("ope/1") => ope::run(fixture),
+        Some("hybrid-linucb/1") => steps::hybrid(fixture),
+        Some("discounted-linucb/1") => steps::discounted(fixture),
         other => Err(format!("schema {} is unknown", other.unwrap_or("not named"))),
     }
 }
@@ -94,4 +101,31 @@ fn an_unknown_schema_fails() {
     let verdict = run(&file);
     fs::remove_file(&file).expect("it was just written");
     assert_eq!(verdict, Err("schema unheard-of/1 is unknown".into()));
+}
+
+#[test]
+fn a_value_that_is_off_is_found() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bandit");
+    for (file, place, told) in [
+        ("hybrid_dev.json.gz", "/steps/400/mean/1", "step 400: mean"),
+        ("hybrid_dev.json.gz", "/min_gap", "min_gap"),
+        ("discounted_dev.json.gz", "/steps/300/width/0", "step 300: width"),
+        ("discounted_dev.json.gz", "/steps/300/width_simple/0", "step 300: width_simple"),
+        ("linucb_dev.json.gz", "/final/arm-00/b_int/2", "final arm-00: b_int"),
+        ("linucb_dev.json.gz", "/final/arm-03/A_int/5/4", "final arm-03: A_int"),
+        ("linucb_dev.json.gz", "/stats/feedback/expired", "stats: feedback"),
+        ("real_dev_digits.json.gz", "/online_linucb_lambda1/0.0/ties", "alpha 0.0: ties"),
+        ("real_dev_digits.json.gz", "/ope/greedy_of_frozen_linucb/5", "ope: greedy"),
+        ("soak_dev.json", "/cases/0/probes/3/width", "case dev10: width"),
+        ("soak_dev.json", "/cases/0/b_int_0", "case dev10: b_int_0"),
+    ] {
+        let mut fixture = read(&directory.join(file)).expect("our own fixture");
+        let value = fixture.pointer_mut(place).expect("it has this value");
+        *value = match value.as_i64() {
+            Some(whole) => (whole + 1).into(),
+            None => (value.as_f64().expect("a number") * (1.0 + 1e-4)).into(),
+        };
+        let difference = compare(&fixture).expect_err("it differs");
+        assert!(difference.starts_with(told), "{file} {place}: {difference}");
+    }
 }

@@ -11,9 +11,11 @@ use zeitgeber_processors::routing::{
 
 use crate::{
     Verdict,
-    json::{GRID, array, float, integer, integers, near_all, same},
+    json::{GRID, array, float, integer, integers, near, near_all, same},
 };
 
+/// A distance no greater than this is a tie: bounds that are equal up to rounding.
+const TIE: f64 = 1e-12;
 /// Milliseconds of a step.
 const TICK_MS: i64 = 1000;
 
@@ -24,6 +26,8 @@ struct Setting {
     alpha: f64,
     lambda: f64,
     tolerance: f64,
+    /// Least distance so far between the two greatest bounds of a step, ties left out.
+    least_gap: f64,
 }
 
 impl Setting {
@@ -37,6 +41,7 @@ impl Setting {
             alpha: float(&config["alpha"])?,
             lambda: float(&config["lambda"])?,
             tolerance: float(&fixture["tolerance"])?,
+            least_gap: f64::INFINITY,
         })
     }
 
@@ -48,14 +53,21 @@ impl Setting {
     }
 
     /// Compares a step's values and choice; the choice.
-    fn compare(&self, step: &Value, scores: &Scores) -> Result<usize, String> {
+    fn compare(&mut self, step: &Value, scores: &Scores) -> Result<usize, String> {
         let ucbs: Vec<f64> =
             scores.means.iter().zip(&scores.widths).map(|(m, w)| m + self.alpha * w).collect();
         near_all("mean", &scores.means, &step["mean"], self.tolerance, self.tolerance)?;
         near_all("ucb", &ucbs, &step["ucb"], self.tolerance, self.tolerance)?;
         let chosen = first_greatest(&ucbs);
         same("chosen", &chosen.into(), &step["chosen"])?;
+        let gaps = ucbs.iter().map(|ucb| ucbs[chosen] - ucb).filter(|gap| *gap > TIE);
+        self.least_gap = gaps.fold(self.least_gap, f64::min);
         Ok(chosen)
+    }
+
+    /// Compares what the fixture says of all steps together.
+    fn finish(&self, fixture: &Value) -> Result<(), String> {
+        near("min_gap", self.least_gap, &fixture["min_gap"], self.tolerance, 0.0)
     }
 }
 
@@ -75,7 +87,7 @@ impl Scores {
 
 /// Compares every step of a hybrid learner: x of each arm's own, z shared.
 pub(crate) fn hybrid(fixture: &Value) -> Verdict {
-    let setting = Setting::of(fixture)?;
+    let mut setting = Setting::of(fixture)?;
     let shared = integer(&fixture["config"]["m"])? as usize;
     let mut learner = setting.learner(shared, Model::plain(setting.lambda));
     let steps = array(&fixture["steps"])?;
@@ -87,6 +99,7 @@ pub(crate) fn hybrid(fixture: &Value) -> Verdict {
         let reward = integer(&step["reward"])? as i32;
         learner.learn(&setting.arms[chosen], 0, &contexts[chosen], reward);
     }
+    setting.finish(fixture)?;
     Ok(format!("{} steps of {} arms", steps.len(), setting.arms.len()))
 }
 
@@ -99,7 +112,7 @@ fn joined(step: &Value) -> Result<Vec<Vec<i32>>, String> {
 /// Compares every step of a forgetting learner, the widths of one and of two matrices. A bucket is
 /// one step, and a decision's weights are as of the step before it.
 pub(crate) fn discounted(fixture: &Value) -> Verdict {
-    let setting = Setting::of(fixture)?;
+    let mut setting = Setting::of(fixture)?;
     let gamma = float(&fixture["config"]["gamma"])?;
     let steps = array(&fixture["steps"])?;
     let learner = |two_matrices| {
@@ -130,5 +143,6 @@ pub(crate) fn discounted(fixture: &Value) -> Verdict {
         learner.absorb([observation]);
         simple.absorb([observation]);
     }
+    setting.finish(fixture)?;
     Ok(format!("{} steps of {} arms, both widths", steps.len(), setting.arms.len()))
 }
