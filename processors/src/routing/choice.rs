@@ -225,7 +225,7 @@ fn valued(
         let draws = draws.clamp(1, DRAWS_MAX);
         let mut normals = Normals::new(policy.seed, occasion.id);
         for _ in 0..draws {
-            let sample = |score: &Score| score.mean + spread * score.width * normals.next();
+            let sample = |score: &Score| score.mean + spread * score.width * normals.draw();
             let samples: Vec<f64> = scores.iter().map(sample).collect();
             shares[first_greatest(&samples)] += 1;
         }

@@ -52,7 +52,7 @@ impl Normals {
     }
 
     /// The next value: mean 0, variance 1, at most 8.6 from 0.
-    pub fn next(&mut self) -> f64 {
+    pub fn draw(&mut self) -> f64 {
         // The radius takes (0, 1], where the logarithm is finite.
         let radius = libm::sqrt(-2.0 * libm::log(self.uniform() + COIN_STEP));
         radius * libm::cos(TAU * self.uniform())
