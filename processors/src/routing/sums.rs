@@ -7,6 +7,7 @@
 use alloc::{vec, vec::Vec};
 
 use super::linucb::{Derived, System, derive, packed};
+use crate::exact::{FEATURE_CLIP, FEATURE_ONE};
 
 /// What an outcome does to an arm's sums; rewards are on the grid 2^-12.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,12 +123,21 @@ impl ArmSums {
     fn add_all(&mut self, x: &[i32], count: i64, reward: i64, reward_sq: i64) -> bool {
         let mut overflow = 0;
         if count != 0 {
+            // Products of clipped features fit 32 bits, and vectors of those are cheap everywhere.
+            let is_clipped = x.iter().all(|xi| xi.unsigned_abs() <= CLIP);
             let mut rest = self.a.as_mut_slice();
             for (i, &xi) in x.iter().enumerate() {
                 let (row, below) = rest.split_at_mut(i + 1);
-                let factor = count * i64::from(xi);
-                for (sum, &xj) in row.iter_mut().zip(x) {
-                    add(sum, factor * i64::from(xj), &mut overflow);
+                if is_clipped {
+                    let factor = count as i32 * xi;
+                    for (sum, &xj) in row.iter_mut().zip(x) {
+                        add(sum, i64::from(factor * xj), &mut overflow);
+                    }
+                } else {
+                    let factor = count * i64::from(xi);
+                    for (sum, &xj) in row.iter_mut().zip(x) {
+                        add(sum, factor * i64::from(xj), &mut overflow);
+                    }
                 }
                 rest = below;
             }
@@ -196,6 +206,9 @@ impl ArmSums {
 
 /// A weight of 1. Weights are integers of 2^-52, so that weighted sums are exact too.
 pub const WEIGHT_ONE: u64 = 1 << 52;
+
+/// Greatest magnitude of a feature on the grid.
+const CLIP: u32 = (FEATURE_CLIP * FEATURE_ONE) as u32;
 
 /// Steps of a warm start's share in one.
 const RHO_ONE: i128 = 1 << 20;
