@@ -7,10 +7,14 @@
 
 pub mod choice;
 pub mod features;
+pub mod forgetting;
+pub mod lanes;
 pub mod learner;
 pub mod linucb;
 mod mask;
+pub mod merge;
 pub mod rng;
+pub mod sums;
 
 use alloc::{borrow::ToOwned, string::ToString, vec::Vec};
 
@@ -21,10 +25,12 @@ use zeitgeber_schemas::{
 };
 
 use self::{
-    choice::{Candidate, Choice, choose},
+    choice::{Candidate, Choice, Occasion, choose},
     features::{DIMENSION, FEATURE_VERSION, features},
-    learner::{ArmStatus, Learner, LearnerArm},
+    forgetting::ALL_TIME,
+    learner::{ArmStatus, Learner, LearnerArm, Observation},
     mask::Moment,
+    sums::Change,
 };
 use crate::ledger::{Ledger, LocalTime, NO_INTERVENTION};
 
@@ -124,9 +130,11 @@ fn decision(
         ledger: &person.ledger,
     };
     let (arms, masked) = eligibility(configuration, &shared.learner, &moment);
-    let candidates: Vec<_> = arms.iter().map(|&arm| Candidate { arm, x: &x }).collect();
+    let candidates: Vec<_> = arms.iter().map(|&arm| Candidate::new(arm, &x)).collect();
     let decision_id = decision_id(context, person.decisions);
-    let choice = choose(&candidates, &configuration.policy, decision_id.to_string().as_bytes())?;
+    let id = decision_id.to_string();
+    let choice =
+        choose(&candidates, &(&configuration.policy).into(), &Occasion::new(id.as_bytes()))?;
     let chosen = arms[choice.chosen];
     Some(DecisionMade {
         decision_id,
@@ -177,7 +185,7 @@ fn eligible(arms: &[&LearnerArm], choice: &Choice) -> Vec<Eligible> {
             incarnation: arm.incarnation(),
             mean: scored.mean,
             width: scored.width,
-            ucb: scored.ucb,
+            ucb: scored.value,
             propensity: scored.propensity,
         })
         .collect()
@@ -222,26 +230,27 @@ pub fn apply_issued(person: &mut Person, profile: &ProfileBody, event: &Interven
 
 /// Learns from feedback that counted.
 pub fn apply_feedback(shared: &mut Shared, event: &FeedbackRecorded) {
-    let FeedbackRecorded { arm, incarnation, features, reward, .. } = event;
-    match (event.status, event.replaces) {
-        (FeedbackStatus::Applied, _) => {
-            shared.learner.learn(arm, *incarnation, features, *reward);
-        }
-        (FeedbackStatus::Corrected, Some(old)) => {
-            shared.learner.correct(arm, *incarnation, features, old, *reward);
-        }
+    let change = match (event.status, event.replaces) {
+        (FeedbackStatus::Applied, _) => Change::Learn(event.reward),
+        (FeedbackStatus::Corrected, Some(old)) => Change::Correct { old, new: event.reward },
         (FeedbackStatus::Corrected, None)
         | (FeedbackStatus::Duplicate | FeedbackStatus::Expired | FeedbackStatus::Retired, _) => {
             return;
         }
-    }
-    shared.rewards_taken = shared.rewards_taken.saturating_add(1);
+    };
+    absorb(shared, &event.arm, event.incarnation, &event.features, change);
 }
 
 /// Learns the reward that stands in for one that never came, where the policy says so.
 pub fn apply_expired(shared: &mut Shared, event: &OutcomeExpired) {
     if let Some(reward) = event.imputed {
-        shared.learner.learn(&event.arm, event.incarnation, &event.features, reward);
-        shared.rewards_taken = shared.rewards_taken.saturating_add(1);
+        let change = Change::Learn(reward);
+        absorb(shared, &event.arm, event.incarnation, &event.features, change);
     }
+}
+
+/// Takes in an outcome. The learner that people share never forgets, so its time does not matter.
+fn absorb(shared: &mut Shared, arm: &str, incarnation: u32, x: &[i32], change: Change) {
+    shared.learner.absorb([Observation { arm, incarnation, at_ms: ALL_TIME, x, change }]);
+    shared.rewards_taken = shared.rewards_taken.saturating_add(1);
 }

@@ -2,11 +2,10 @@
 
 use proptest::prelude::*;
 use zeitgeber_processors::routing::{
-    choice::{Candidate, choose},
+    choice::{Candidate, Occasion, Policy, Rule, choose},
     learner::{ArmStatus, Learner},
-    linucb::ArmSums,
+    sums::ArmSums,
 };
-use zeitgeber_schemas::Policy;
 
 const D: usize = 4;
 
@@ -16,7 +15,7 @@ fn outcomes(most: usize) -> impl Strategy<Value = Vec<([i32; D], i32)>> {
 }
 
 fn policy(alpha: f64, epsilon: f64) -> Policy {
-    Policy { alpha, lambda: 1.0, epsilon, seed: 42 }
+    Policy { rule: Rule::Linucb { alpha }, epsilon, seed: 42 }
 }
 
 fn sums_of(outcomes: &[([i32; D], i32)]) -> ArmSums {
@@ -121,15 +120,15 @@ proptest! {
         }
         let x = [4096, 100, -200, 300];
         let candidates: Vec<_> =
-            learner.arms().iter().map(|arm| Candidate { arm, x: &x }).collect();
-        let choice = choose(&candidates, &policy(0.5, epsilon), id.as_bytes());
+            learner.arms().iter().map(|arm| Candidate::new(arm, &x)).collect();
+        let choice = choose(&candidates, &policy(0.5, epsilon), &Occasion::new(id.as_bytes()));
         let choice = choice.expect("arms to choose from");
         let total: f64 = choice.scored.iter().map(|scored| scored.propensity).sum();
         prop_assert!((total - 1.0).abs() < 1e-12);
         prop_assert_eq!(choice.propensity, choice.scored[choice.chosen].propensity);
         prop_assert!(choice.explore || choice.chosen == choice.greedy);
         for scored in &choice.scored {
-            prop_assert!(scored.ucb <= choice.scored[choice.greedy].ucb);
+            prop_assert!(scored.value <= choice.scored[choice.greedy].value);
         }
     }
 }
@@ -173,12 +172,14 @@ fn equal_scores_go_to_the_first_and_a_lone_arm_has_propensity_one() {
     let mut learner = Learner::new(1, 1.0);
     learner.configure(1.0, [("a", false), ("b", false)].into_iter());
     let x = [4096];
-    let candidates: Vec<_> = learner.arms().iter().map(|arm| Candidate { arm, x: &x }).collect();
-    let choice = choose(&candidates, &policy(1.0, 0.0), b"id").expect("arms to choose from");
+    let candidates: Vec<_> = learner.arms().iter().map(|arm| Candidate::new(arm, &x)).collect();
+    let choice =
+        choose(&candidates, &policy(1.0, 0.0), &Occasion::new(b"id")).expect("arms to choose from");
     assert_eq!((choice.greedy, choice.chosen, choice.propensity), (0, 0, 1.0));
-    let lone = choose(&candidates[1..], &policy(1.0, 0.1), b"id").expect("arms to choose from");
+    let lone = choose(&candidates[1..], &policy(1.0, 0.1), &Occasion::new(b"id"))
+        .expect("arms to choose from");
     assert_eq!((lone.chosen, lone.propensity), (0, 1.0));
-    assert_eq!(choose(&[], &policy(1.0, 0.1), b"id"), None);
+    assert_eq!(choose(&[], &policy(1.0, 0.1), &Occasion::new(b"id")), None);
 }
 
 #[test]

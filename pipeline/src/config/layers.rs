@@ -13,9 +13,10 @@ use super::{
 /// What every variable of ours begins with.
 const PREFIX: &str = "ZEITGEBER_";
 /// Variables that name no key.
-const NO_KEYS: [&str; 5] = [
+const NO_KEYS: [&str; 6] = [
     "ZEITGEBER_CONFIG",
     "ZEITGEBER_DATA_DIR",
+    "ZEITGEBER_RHYTHM_FIXTURES",
     "ZEITGEBER_ROUTING_FIXTURES",
     "ZEITGEBER_TOKEN",
     "ZEITGEBER_URL",

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     exact,
-    routing::linucb::{ArmSums, Derived},
+    routing::{linucb::Derived, sums::ArmSums},
 };
 
 /// How many rows the overall mean weighs in a cell of the table.

@@ -3,6 +3,8 @@
 //! A position in a stream of random numbers would make one decision depend on all before it; keyed
 //! by the id, any decision can be drawn again by itself, in any order and on any partition.
 
+use core::f64::consts::TAU;
+
 /// SplitMix64's increment (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number
 /// generators").
 pub const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -32,6 +34,33 @@ impl Draw {
     /// An index below `len` (0 where `len` is 0): the high half of pick times `len`.
     pub const fn index(self, len: usize) -> usize {
         ((self.pick as u128 * len as u128) >> 64) as usize
+    }
+}
+
+/// Normal values of a decision: the outputs of [`Draw`]'s generator after coin and pick, two for each
+/// value (Box, Muller 1958).
+#[derive(Debug, Clone)]
+pub struct Normals {
+    state: u64,
+}
+
+impl Normals {
+    /// The values of a decision.
+    pub fn new(seed: i64, id: &[u8]) -> Self {
+        let start = fnv1a64(id) ^ seed as u64;
+        Self { state: start.wrapping_add(GAMMA.wrapping_mul(2)) }
+    }
+
+    /// The next value: mean 0, variance 1, at most 8.6 from 0.
+    pub fn draw(&mut self) -> f64 {
+        // The radius takes (0, 1], where the logarithm is finite.
+        let radius = libm::sqrt(-2.0 * libm::log(self.uniform() + COIN_STEP));
+        radius * libm::cos(TAU * self.uniform())
+    }
+
+    fn uniform(&mut self) -> f64 {
+        self.state = self.state.wrapping_add(GAMMA);
+        (mix(self.state) >> 11) as f64 * COIN_STEP
     }
 }
 

@@ -183,7 +183,7 @@ impl Scene<'_> {
             incarnation: incarnation(*slot),
             mean: scored.mean,
             width: scored.width,
-            ucb: scored.ucb,
+            ucb: scored.value,
             propensity: scored.propensity,
         });
         DecisionMade {

@@ -13,7 +13,11 @@ use super::{
     pool::{Pool, dimension},
     task::{ATTEMPTS_KEPT, Attempt, Outcome, Task, TaskState},
 };
-use crate::routing::learner::{ArmStatus, Learner};
+use crate::routing::{
+    forgetting::ALL_TIME,
+    learner::{ArmStatus, Learner, Observation},
+    sums::Change,
+};
 
 pub(super) fn apply(pool: &mut Pool, command: &Command<'_>, event: &Event) {
     pool.clock_ms = pool.clock_ms.max(command.at_ms());
@@ -68,8 +72,14 @@ pub(super) fn apply(pool: &mut Pool, command: &Command<'_>, event: &Event) {
         Event::DecisionMade(_) => pool.decisions += 1,
         Event::FeedbackRecorded(event) => {
             if let Some(slot) = pool.agents.slot(&event.arm) {
-                let (x, reward) = (&event.features, event.reward);
-                pool.learner.learn_at(slot as usize, event.incarnation, x, reward);
+                let observation = Observation {
+                    arm: &event.arm,
+                    incarnation: event.incarnation,
+                    at_ms: ALL_TIME,
+                    x: &event.features,
+                    change: Change::Learn(event.reward),
+                };
+                pool.learner.absorb_at(slot as usize, &observation);
                 pool.rewards_taken += 1;
             }
         }

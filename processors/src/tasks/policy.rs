@@ -10,7 +10,7 @@ use zeitgeber_schemas::{AssignmentPolicy, PoolPolicy, Resources, Tier};
 
 use super::{agent::Row, draft::Draft, pool::Pool};
 use crate::routing::{
-    choice::{Candidate, Choice, choose},
+    choice::{Candidate, Choice, Occasion, Policy, Rule, choose},
     rng::Draw,
 };
 
@@ -140,15 +140,11 @@ fn learned(pool: &Pool, draft: &Draft, wanted: &Wanted<'_>) -> Option<Chosen> {
     let slots: Vec<u32> = turn.filter(is_eligible).take(CANDIDATES_MAX).collect();
     let candidates: Vec<Candidate<'_>> = slots
         .iter()
-        .filter_map(|slot| Some(Candidate { arm: draft.arm(pool, *slot)?, x: wanted.x }))
+        .filter_map(|slot| Some(Candidate::new(draft.arm(pool, *slot)?, wanted.x)))
         .collect();
-    let like = zeitgeber_schemas::Policy {
-        alpha: policy.alpha,
-        lambda: policy.lambda,
-        epsilon: policy.epsilon,
-        seed: policy.seed,
-    };
-    let choice = choose(&candidates, &like, wanted.key)?;
+    let rule = Rule::Linucb { alpha: policy.alpha };
+    let policy = Policy { rule, epsilon: policy.epsilon, seed: policy.seed };
+    let choice = choose(&candidates, &policy, &Occasion::new(wanted.key))?;
     let (slot, propensity) = (slots[choice.chosen], choice.propensity);
     Some(Chosen { slot, propensity, choice: Some((choice, slots)) })
 }

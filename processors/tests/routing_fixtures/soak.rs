@@ -3,8 +3,8 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use zeitgeber_processors::routing::{
-    linucb::ArmSums,
     rng::{GAMMA, mix},
+    sums::ArmSums,
 };
 
 use crate::{

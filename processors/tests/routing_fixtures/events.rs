@@ -6,7 +6,7 @@ use serde_json::Value;
 use zeitgeber_processors::{
     feedback,
     routing::{
-        choice::{Candidate, Choice, Scored, choose},
+        choice::{Candidate, Choice, Occasion, Scored, choose},
         learner::{ArmStatus, Learner},
     },
 };
@@ -17,11 +17,20 @@ use zeitgeber_schemas::{
 
 use crate::{
     Verdict,
-    json::{GRID, array, float, integer, integers, near, same, text},
+    json::{GRID, array, float, integer, integers, near, near_all, same, text},
 };
+
+/// What a run counts.
+struct Counts {
+    explored: u32,
+    feedback: BTreeMap<&'static str, u32>,
+    ties: u32,
+    least_gap: f64,
+}
 
 /// A run of recorded events.
 struct Events {
+    counts: Counts,
     config: ConfigurationBody,
     learner: Learner,
     registered: Vec<String>,
@@ -52,6 +61,12 @@ impl Events {
         };
         let window_ms = config["attribution_window"].as_i64().unwrap_or(i64::MAX);
         let mut events = Self {
+            counts: Counts {
+                explored: 0,
+                feedback: BTreeMap::new(),
+                ties: 0,
+                least_gap: f64::INFINITY,
+            },
             learner: Learner::new(integer(&config["d"])? as usize, policy.lambda),
             config: ConfigurationBody {
                 version: "fixture".into(),
@@ -73,6 +88,10 @@ impl Events {
             events.take(index, kind, event).map_err(at)?;
         }
         events.check_sums(&fixture["final"])?;
+        let decisions = counts.get("decide").copied().unwrap_or(0);
+        events
+            .check_stats(decisions, &fixture["stats"])
+            .map_err(|error| format!("stats: {error}"))?;
         let counted: Vec<_> = counts.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         Ok(counted.join(", "))
     }
@@ -116,12 +135,15 @@ impl Events {
         for (name, x) in names.iter().zip(&contexts) {
             let arm = self.learner.current(name).filter(|arm| arm.status() == ArmStatus::Active);
             let arm = arm.ok_or(format!("eligible arm {name} is not active"))?;
-            candidates.push(Candidate { arm, x });
+            candidates.push(Candidate::new(arm, x));
         }
-        let Some(choice) = choose(&candidates, &self.config.policy, id.as_bytes()) else {
+        let Some(choice) =
+            choose(&candidates, &(&self.config.policy).into(), &Occasion::new(id.as_bytes()))
+        else {
             return same("chosen", &Value::Null, &expect["chosen"]);
         };
         check_choice(&choice, &names, expect)?;
+        self.counts.note(&choice);
         let incarnation = candidates[choice.chosen].arm.incarnation();
         let decision_id = DecisionId(self.ids.len() as u128 + 1);
         self.ids.insert(id.into(), decision_id);
@@ -196,7 +218,24 @@ impl Events {
                 recorded.status.as_str()
             }
         };
+        *self.counts.feedback.entry(status).or_insert(0) += 1;
         same("status", &status.into(), &event["expect"])
+    }
+
+    /// Compares what a fixture counts, where it does.
+    fn check_stats(&self, decisions: u32, wanted: &Value) -> Result<(), String> {
+        if wanted.is_null() {
+            return Ok(());
+        }
+        let Counts { explored, ref feedback, ties, least_gap } = self.counts;
+        same("decisions", &decisions.into(), &wanted["decisions"])?;
+        same("explored", &explored.into(), &wanted["explored"])?;
+        same("exact_ties", &ties.into(), &wanted["exact_ties"])?;
+        near("min_nonzero_gap", least_gap, &wanted["min_nonzero_gap"], 1e-9, 0.0)?;
+        let none_too: BTreeMap<&str, u32> =
+            wanted["feedback"].as_object().into_iter().flatten().map(|(k, _)| (&**k, 0)).collect();
+        let counted: BTreeMap<&str, u32> = none_too.into_iter().chain(feedback.clone()).collect();
+        same("feedback", &serde_json::json!(counted), &wanted["feedback"])
     }
 
     fn check_sums(&self, wanted: &Value) -> Result<(), String> {
@@ -207,15 +246,32 @@ impl Events {
             let at = |difference| format!("final {name}: {difference}");
             same("n", &sums.n.into(), &wanted["n"]).map_err(at)?;
             same("b_int", &sums.b.clone().into(), &wanted["b_int"]).map_err(at)?;
-            let rows = array(&wanted["A_int"])?.iter().map(array).collect::<Result<Vec<_>, _>>()?;
-            let lower: Vec<Value> = rows
-                .iter()
-                .enumerate()
-                .flat_map(|(i, row)| row.iter().take(i + 1).cloned())
-                .collect();
-            same("A_int", &sums.a.clone().into(), &lower.into()).map_err(at)?;
+            // Rows are whole, or the lower triangle's.
+            let entry = |i: usize, j: usize| sums.a[i.max(j) * (i.max(j) + 1) / 2 + i.min(j)];
+            let wanted_rows = array(&wanted["A_int"])?;
+            same("rows of A_int", &sums.b.len().into(), &wanted_rows.len().into()).map_err(at)?;
+            let mut rows: Vec<Value> = Vec::new();
+            for (i, row) in wanted_rows.iter().enumerate() {
+                let len = array(row)?.len().clamp(i + 1, sums.b.len());
+                rows.push((0..len).map(|j| entry(i, j)).collect());
+            }
+            same("A_int", &rows.into(), &wanted["A_int"]).map_err(at)?;
         }
         Ok(())
+    }
+}
+
+impl Counts {
+    fn note(&mut self, choice: &Choice) {
+        self.explored += u32::from(choice.explore);
+        let mut values: Vec<f64> = choice.scored.iter().map(|scored| scored.value).collect();
+        values.sort_by(f64::total_cmp);
+        if let [.., second, first] = values[..] {
+            self.ties += u32::from(first == second);
+            if first > second {
+                self.least_gap = self.least_gap.min(first - second);
+            }
+        }
     }
 }
 
@@ -229,16 +285,10 @@ fn check_choice(choice: &Choice, names: &[&str], expect: &Value) -> Result<(), S
     for (field, values, absolute, relative) in [
         ("mean", all(|one| one.mean), 1e-9, 1e-9),
         ("width", all(|one| one.width), 1e-9, 1e-9),
-        ("ucb", all(|one| one.ucb), 1e-9, 1e-9),
+        ("ucb", all(|one| one.value), 1e-9, 1e-9),
         ("propensity_all", all(|one| one.propensity), 1e-12, 0.0),
     ] {
-        let wanted = array(&expect[field]).map_err(|error| format!("{field}: {error}"))?;
-        if wanted.len() != values.len() {
-            return Err(format!("{field}: {} values, expected {}", values.len(), wanted.len()));
-        }
-        for (value, wanted) in values.into_iter().zip(wanted) {
-            near(field, value, wanted, absolute, relative)?;
-        }
+        near_all(field, &values, &expect[field], absolute, relative)?;
     }
     Ok(())
 }

@@ -50,3 +50,19 @@ pub(crate) fn integers(value: &Value) -> Result<Vec<i32>, String> {
     let narrow = |value| i32::try_from(integer(value)?).map_err(|error| error.to_string());
     array(value)?.iter().map(narrow).collect()
 }
+
+/// A difference unless there are as many values as wanted, each [`near`].
+pub(crate) fn near_all(
+    field: &str,
+    values: &[f64],
+    wanted: &Value,
+    absolute: f64,
+    relative: f64,
+) -> Result<(), String> {
+    let wanted = array(wanted).map_err(|error| format!("{field}: {error}"))?;
+    if wanted.len() != values.len() {
+        return Err(format!("{field}: {} values, expected {}", values.len(), wanted.len()));
+    }
+    let mut pairs = values.iter().zip(wanted);
+    pairs.try_for_each(|(&value, wanted)| near(field, value, wanted, absolute, relative))
+}
