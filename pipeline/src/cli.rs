@@ -21,8 +21,10 @@ mod feedback;
 mod fleet;
 mod ingest;
 mod output;
+mod plot;
 mod pools;
 mod profile;
+mod recording;
 mod replay;
 mod report;
 mod say;
@@ -87,6 +89,7 @@ enum Command {
     Demo(demo::Args),
     Ingest(ingest::Args),
     Analyze(analyze::Args),
+    Plot(plot::Args),
     Report(report::Args),
     Status(status::Args),
     Events(events::Args),
@@ -147,6 +150,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(args) => demo::run(&args, layers),
         Command::Ingest(args) => ingest::run(&args, layers),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Events(args) => events::run(&args),

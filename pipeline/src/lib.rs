@@ -22,6 +22,7 @@ pub mod http;
 pub mod ingest;
 pub mod journal;
 pub mod measure;
+pub mod plot;
 pub mod query;
 pub mod record;
 pub mod runtime;
