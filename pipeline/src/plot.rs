@@ -45,9 +45,9 @@ impl Picture {
     /// All of them, in the order in which a page has them.
     pub const ALL: [Self; 8] = [
         Self::Actogram,
+        Self::Tachogram,
         Self::Profile,
         Self::Phase,
-        Self::Tachogram,
         Self::Poincare,
         Self::Spectrum,
         Self::Alertness,
@@ -119,11 +119,14 @@ pub enum NothingToDraw {
     /// Any picture.
     #[error(
         "{subject} has nothing that a picture is made of: movement, light, heart beats, nights, or \
-         analysed hours"
+         analysed hours ({})",
+        notes.join("; ")
     )]
     Any {
         /// Of whom.
         subject: String,
+        /// What it has instead.
+        notes: Vec<String>,
     },
 }
 
@@ -156,7 +159,7 @@ pub fn page(subject: &Subject, wanted: &[Picture]) -> Result<Page, NothingToDraw
         }
     }
     if panels.is_empty() {
-        return Err(NothingToDraw::Any { subject: name });
+        return Err(NothingToDraw::Any { subject: name, notes: subject.notes.clone() });
     }
     Ok(Page { title: name, notes: subject.notes.clone(), panels })
 }

@@ -8,8 +8,9 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "analyze",
+    "plot",
     "serve",
     "token",
     "demo",

@@ -6,7 +6,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use zeitgeber::analyze;
 
-use super::{Failure, output, recording};
+use super::{Failure, output, recording::RecordingArgs};
 
 /// Analyse a recording: a table of text with a row for each epoch, beat or sample
 ///
@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    recording: recording::Args,
+    recording: RecordingArgs,
     /// Print one JSON document: an array with an object for each file
     #[arg(long)]
     json: bool,

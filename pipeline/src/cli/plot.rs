@@ -14,7 +14,9 @@ use zeitgeber::{
 use zeitgeber_schemas::person_key;
 
 use super::{
-    Failure, recording, say,
+    Failure,
+    recording::RecordingArgs,
+    say,
     target::{Source, Target},
 };
 
@@ -42,7 +44,7 @@ pub(super) struct Args {
         Picture::ALL.map(Picture::as_str)))]
     pictures: Vec<String>,
     #[command(flatten)]
-    recording: recording::Args,
+    recording: RecordingArgs,
     #[command(flatten)]
     target: Target,
     /// The person's tenant

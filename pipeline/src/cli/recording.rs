@@ -11,7 +11,7 @@ use zeitgeber_schemas::Scale;
 /// What recordings hold, and how they are laid out.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Of a recording")]
-pub(super) struct Args {
+pub(super) struct RecordingArgs {
     /// What they hold, where the columns do not tell or tell several things
     #[arg(long, value_parser = PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)))]
     kind: Option<String>,
@@ -33,7 +33,7 @@ pub(super) struct Args {
     no_header: bool,
 }
 
-impl Args {
+impl RecordingArgs {
     /// The same for whoever reads the recording.
     pub(super) fn hints(&self) -> Hints {
         Hints {

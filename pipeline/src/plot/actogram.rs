@@ -15,6 +15,8 @@ const DAY_MIN: i64 = 1_440;
 const SHOWN: f64 = 0.98;
 /// Height of a row that its values may take.
 const FULL: f64 = 0.92;
+/// Height of a row at which something is marked.
+const MARKED: f64 = 0.8;
 /// Decades of light: 1 to 100,000 lux.
 const LIGHT_DECADES: f64 = 5.0;
 
@@ -56,7 +58,7 @@ pub(super) fn panel(subject: &Subject) -> Option<Panel> {
     let mut nonwear = nonwear.map(|(from, to)| (from * MINUTE_MS, to * MINUTE_MS));
     layers.push(Layer::named("non-wear (Choi)", Ink::Grey, Shapes::Hatched(boxes(&mut nonwear))));
     let issued = subject.interventions.iter().map(|(at_ms, _)| subject.local(*at_ms));
-    let issued = issued.flat_map(|local_ms| days.points(local_ms, FULL)).collect();
+    let issued = issued.flat_map(|local_ms| days.points(local_ms, MARKED)).collect();
     layers.push(Layer::named("intervention", Ink::Vermillion, Shapes::Triangles(issued)));
     layers.push(days.midnights());
     let mut scales = Vec::new();

@@ -79,7 +79,7 @@ pub(super) fn vitality(subject: &Subject) -> Option<Panel> {
         title: "Vitality by the analysed hour".into(),
         notes: Vec::new(),
         x: scale::times(first as i64, (last as i64).max(first as i64 + scale::HOUR_MS), true),
-        y: scale::plain("0 to 1", 0.0, 1.0),
+        y: scale::plain("vitality, 0 to 1", 0.0, 1.0),
         layers: vec![
             Layer::named("vitality", Ink::Blue, Shapes::Lines(lines(&|hour| hour.vitality), 2)),
             Layer::named(

@@ -125,7 +125,7 @@ fn row_height(row: &[Panel]) -> u32 {
 /// Room for title, notes and legend.
 fn above(panel: &Panel) -> u32 {
     let legend = panel.layers.iter().any(|layer| layer.name.is_some() && !layer.is_empty());
-    28 + PANEL_TITLE_EM + LINE * (panel.notes.len() as u32 + u32::from(legend)) + 8
+    28 + PANEL_TITLE_EM + LINE * (panel.notes.len() as u32 + u32::from(legend)) + 14
 }
 
 /// Room for the horizontal axis.
@@ -320,7 +320,7 @@ impl Pen {
         panel: &Panel,
         at: u32,
     ) -> Result<(), DrawError> {
-        let (swatch, middle) = (self.px(22), self.px(at + TEXT_EM / 2 + 1));
+        let (swatch, middle) = (self.px(22), self.px(at + TEXT_EM / 2 - 1));
         let mut x = 0;
         for layer in panel.layers.iter().filter(|layer| !layer.is_empty()) {
             let Some(name) = &layer.name else { continue };

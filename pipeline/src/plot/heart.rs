@@ -20,6 +20,8 @@ const CELLS: f64 = 90.0;
 /// Steps of the number of pairs in a cell, from which on each begins.
 const STEPS: [(u32, &str); 5] =
     [(1, "1 pair"), (3, "3"), (10, "10"), (30, "30"), (100, "100 or more")];
+/// Powers below this decade are drawn there, ms²/Hz.
+const LEAST_DECADE: f64 = -3.0;
 /// Share of the kept intervals that axes have room for at either end.
 const ENDS: f64 = 0.0005;
 
@@ -130,7 +132,7 @@ fn gathered(beats: &[Beat], local: impl Fn(f64) -> f64, low: f64, high: f64) -> 
     }
     lines.push(line);
     lines.retain(|line| line.len() > 1);
-    let range = format!("least to greatest of {:.0} s", width / 1_000.0);
+    let range = format!("range within {:.0} s", width / 1_000.0);
     vec![
         Layer::named(range, Ink::BlueWash, Shapes::Boxes(boxes)),
         Layer::named("median", Ink::Blue, Shapes::Lines(lines, 1)),
@@ -228,15 +230,14 @@ pub(super) fn spectrum(subject: &Subject) -> Option<Panel> {
     let (lower, median, upper) = (curve(0.25), curve(0.5), curve(0.75));
     let least = lower.iter().map(|point| point.1).fold(f64::INFINITY, f64::min);
     let most = upper.iter().map(|point| point.1).fold(f64::NEG_INFINITY, f64::max);
-    let (from, to) = ((least.floor() as i32).max(-3), most.ceil() as i32);
-    let to = to.max(from + 1);
+    let (from, to) = ((least - 0.1).max(LEAST_DECADE), (most + 0.3).max(LEAST_DECADE + 1.0));
     let within = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
-        points.into_iter().map(|(hz, power)| (hz, power.max(from.into()))).collect()
+        points.into_iter().map(|(hz, power)| (hz, power.max(from))).collect()
     };
     let mut between = within(upper);
     between.extend(within(lower).into_iter().rev());
-    let bounds = BOUNDS_HZ[1..3].iter().map(|hz| vec![(*hz, from.into()), (*hz, to.into())]);
-    let label = f64::from(to) - 0.02 * f64::from(to - from) - 0.05 * f64::from(to - from);
+    let bounds = BOUNDS_HZ[1..3].iter().map(|hz| vec![(*hz, from), (*hz, to)]);
+    let label = to - 0.08 * (to - from);
     let words = [(BOUNDS_HZ[0], "VLF"), (BOUNDS_HZ[1], "LF"), (BOUNDS_HZ[2], "HF")];
     let words = words.map(|(hz, band)| (hz + 0.004, label, band.to_owned()));
     let mut layers = vec![Layer::plain(Ink::Grey, Shapes::Lines(bounds.collect(), 1))];

@@ -112,7 +112,7 @@ impl Ink {
             Self::Grey => ([150, 150, 150], 1.0),
             Self::Pale => ([236, 236, 236], 1.0),
             Self::Blue => ([0, 114, 178], 1.0),
-            Self::BlueWash => ([86, 180, 233], 0.40),
+            Self::BlueWash => ([86, 180, 233], 0.35),
             Self::Yellow => ([240, 200, 40], 0.75),
             Self::OrangeWash => ([230, 159, 0], 0.30),
             Self::Vermillion => ([213, 94, 0], 1.0),

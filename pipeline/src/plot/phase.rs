@@ -27,15 +27,17 @@ pub(super) fn panel(subject: &Subject) -> Option<Panel> {
         (NOON_H as f64 + hour, -row - 0.5)
     };
     let places = |times: &[i64]| times.iter().map(place).collect::<Vec<_>>();
-    let interval = |times: &[i64]| -> Vec<Vec<(f64, f64)>> {
+    // The two intervals may meet, so that each lies on its own side of the marks.
+    let interval = |times: &[i64], beside: f64| -> Vec<Vec<(f64, f64)>> {
         let Some((x, y)) = times.last().map(place) else { return Vec::new() };
+        let y = y + beside;
         let ends = [x - estimate.half_width_h, x + estimate.half_width_h];
         let [from, to] = ends.map(|end| end.clamp(NOON_H as f64, NOON_H as f64 + 24.0));
         vec![vec![(from, y), (to, y)]]
     };
     let layers = vec![
-        Layer::plain(Ink::Green, Shapes::Lines(interval(&onsets), 3)),
-        Layer::plain(Ink::Purple, Shapes::Lines(interval(&shown), 3)),
+        Layer::plain(Ink::Green, Shapes::Lines(interval(&onsets, 0.25), 3)),
+        Layer::plain(Ink::Purple, Shapes::Lines(interval(&shown, -0.25), 3)),
         Layer::named(
             "CBTmin by Forger 1999, the check",
             Ink::Grey,

@@ -10,7 +10,7 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// An axis of plain numbers from one to another, marked at round ones.
 pub(super) fn plain(label: &str, from: f64, to: f64) -> Axis {
-    let step = round_step((to - from) / 5.0);
+    let step = round_step((to - from) / 6.5);
     let decimals = (-step.log10().floor()).max(0.0) as usize;
     let first = (from / step).ceil() as i64;
     let last = (to / step * (1.0 + 1e-12)).floor() as i64;
@@ -27,14 +27,15 @@ pub(super) fn round_step(least: f64) -> f64 {
 }
 
 /// An axis of decimal logarithms, marked at whole decades with what they stand for.
-pub(super) fn decades(label: &str, from: i32, to: i32) -> Axis {
+pub(super) fn decades(label: &str, from: f64, to: f64) -> Axis {
     let name = |decade: i32| match decade {
         0..=5 => format!("{}", 10i64.pow(decade as u32)),
         -3..0 => format!("{:.*}", decade.unsigned_abs() as usize, 10f64.powi(decade)),
         _ => format!("1e{decade}").replace('-', "\u{2212}"),
     };
-    let ticks = (from..=to).map(|decade| (f64::from(decade), name(decade))).collect();
-    Axis { label: label.into(), from: from.into(), to: to.into(), ticks, lines: true }
+    let whole = from.ceil() as i32..=to.floor() as i32;
+    let ticks = whole.map(|decade| (f64::from(decade), name(decade))).collect();
+    Axis { label: label.into(), from, to, ticks, lines: true }
 }
 
 /// An axis of clock hours from one to another, every so many of them.
@@ -64,8 +65,11 @@ pub(super) fn times(from_ms: i64, to_ms: i64, has_clock: bool) -> Axis {
     };
     let ticks = (first..=to_ms.div_euclid(step)).map(|n| (n * step) as f64);
     let ticks = ticks.map(|at| (at, name(at as i64))).collect();
-    let label = if has_clock { "local time" } else { "time since the beginning, h:min" };
-    Axis { label: label.into(), from: from_ms as f64, to: to_ms as f64, ticks, lines: true }
+    let label = match has_clock {
+        true => format!("local time, from {}", date(from_ms, "%Y-%m-%d %H:%M")),
+        false => "time since the beginning, h:min".into(),
+    };
+    Axis { label, from: from_ms as f64, to: to_ms as f64, ticks, lines: true }
 }
 
 /// A local time as text.
@@ -80,11 +84,13 @@ pub(super) fn clock(hours: f64) -> String {
     format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
-/// The value below which this share of some values lies; none of none.
+/// The value below which this share of some values lies, between two of them where it falls there;
+/// none of none. The values are in order thereafter.
 pub(super) fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    let at = ((values.len().max(1) - 1) as f64 * share).round() as usize;
-    values.get(at).copied()
+    let at = (values.len().max(1) - 1) as f64 * share;
+    let (low, high) = (values.get(at.floor() as usize)?, values.get(at.ceil() as usize)?);
+    Some(low + (high - low) * at.fract())
 }
 
 /// A number with as many digits as its size deserves.

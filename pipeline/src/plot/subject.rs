@@ -52,7 +52,7 @@ pub struct Subject {
     pub interventions: Vec<(i64, String)>,
 }
 
-/// Sleepiness by the hour, KSS.
+/// Sleepiness, KSS.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alertness {
     /// Until now: at which instants, ms UTC; none while asleep.
@@ -106,7 +106,9 @@ impl Subject {
 
     fn of(analysis: &Analysis, trace: Trace, profile: ProfileBody) -> Self {
         let mut subject = Self {
-            name: analysis.file.clone(),
+            name: Path::new(&analysis.file)
+                .file_name()
+                .map_or_else(|| analysis.file.clone(), |name| name.to_string_lossy().into_owned()),
             notes: vec![span_note(analysis)],
             profile,
             trace,
@@ -216,7 +218,7 @@ fn sleepiness(profile: &ProfileBody, movement: &Movement) -> Option<Alertness> {
     let mut turns = movement.rest_bouts.iter().flat_map(turns).peekable();
     let mut past = Vec::new();
     let from = (now_ms - PAST_H * HOUR_MS).max(first_ms);
-    for at_ms in (0..).map(|hour| from + hour * HOUR_MS).take_while(|at_ms| *at_ms <= now_ms) {
+    for at_ms in (0..).map(|step| from + step * STEP_MS).take_while(|at_ms| *at_ms <= now_ms) {
         while let Some((turn_ms, asleep)) = turns.next_if(|turn| turn.0 <= at_ms) {
             person.feed(turn_ms, asleep);
         }
@@ -236,5 +238,7 @@ fn sleepiness(profile: &ProfileBody, movement: &Movement) -> Option<Alertness> {
     })
 }
 
+/// How closely sleepiness is followed where it is not told by the analysed hour, ms.
+const STEP_MS: i64 = 10 * MINUTE_MS;
 /// How far back sleepiness is shown, h.
 pub(super) const PAST_H: i64 = 72;

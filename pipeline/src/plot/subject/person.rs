@@ -157,10 +157,7 @@ impl Gathered {
         trace.minima = minima(&phase);
         trace.light = std::mem::take(&mut self.light);
         self.interventions.sort();
-        let zone = profile
-            .zone
-            .as_ref()
-            .map_or_else(|| format!("UTC{:+} min", profile.offset_min), ToString::to_string);
+        let zone = profile.zone.as_ref().map_or_else(|| offset(&profile), ToString::to_string);
         let mut subject = Subject {
             name: key.to_owned(),
             notes: Vec::new(),
@@ -239,4 +236,11 @@ fn vitality(hour: &RhythmAnalysed) -> Vitality {
         vitality: composite.vitality,
         confidence: composite.confidence,
     }
+}
+
+/// The offset of somebody who has no time zone by name.
+fn offset(profile: &ProfileBody) -> String {
+    let sign = if profile.offset_min < 0 { "\u{2212}" } else { "+" };
+    let min = profile.offset_min.unsigned_abs();
+    format!("UTC{sign}{:02}:{:02}", min / 60, min % 60)
 }
