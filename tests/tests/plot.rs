@@ -80,9 +80,9 @@ fn a_night_stands_at_its_hours_in_both_of_its_rows() {
     // The first is the legend's; a night has two parts, each in its row and in the one above.
     let nights = boxes(&svg, REST).split_off(1);
     assert_eq!(nights.len(), 3 * 2 + 3 * 2 - 1, "the first evening has no row above it");
-    let width = nights.iter().map(|night| night[2]).fold(0.0, f64::max);
-    let hour = width / 7.0;
     let left = nights.iter().map(|night| night[0]).fold(f64::INFINITY, f64::min);
+    let right = nights.iter().map(|night| night[0] + night[2]).fold(0.0, f64::max);
+    let hour = (right - left) / 48.0;
     for [x, _, width, _] in nights {
         let (from, lasts) = ((x - left) / hour, width / hour);
         let within = ROUNDING / hour;

@@ -299,8 +299,7 @@ impl Days {
 
     /// Dates in the middle of the rows, as many as there is room for.
     fn dates(&self) -> Vec<(f64, String)> {
-        let every = (16 + self.row_px() - 1) / self.row_px();
-        let every = if every > 1 { 7 } else { 1 };
+        let every = if self.row_px() < 16 { 7 } else { 1 };
         let rows = (0..self.count).step_by(every);
         rows.map(|row| {
             let day = (self.first + row) * DAY_MS;

@@ -3,26 +3,26 @@
 //! The library counts in whole pixels. A page is therefore drawn several times as large as it is
 //! shown: an SVG says so in its head, a PNG is that many times as sharp.
 
+mod marked;
+mod shapes;
+
 use std::sync::OnceLock;
 
 use plotters::{
     backend::{BitMapBackend, DrawingBackend, SVGBackend},
-    coord::{
-        Shift,
-        ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
-    },
+    coord::Shift,
     prelude::{
         Cartesian2d, ChartBuilder, ChartContext, Circle, DrawingArea, IntoDrawingArea, PathElement,
         Polygon, Rectangle, Text,
     },
     style::{
-        Color, FontFamily, FontStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle, WHITE,
-        register_font,
+        Color, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle, WHITE, register_font,
         text_anchor::{HPos, Pos, VPos},
     },
 };
 
-use super::page::{Axis, Ink, Layer, Page, Panel, Shapes};
+use self::{marked::Marked, shapes::colour};
+use super::page::{Ink, Layer, Page, Panel, Shapes};
 
 /// Width of a page, px.
 const WIDTH: u32 = 1_200;
@@ -43,8 +43,6 @@ const TITLE_EM: u32 = 20;
 const PANEL_TITLE_EM: u32 = 15;
 const TEXT_EM: u32 = 12;
 const LINE: u32 = 17;
-/// Between dashes, and between slanting lines, px.
-const SPACING: i32 = 5;
 
 /// Why a page cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -136,42 +134,6 @@ const fn below(panel: &Panel) -> u32 {
 type Area<DB> = DrawingArea<DB, Shift>;
 type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<Marked, Marked>>;
 
-/// An axis as the library asks for it: marked where the page says, with the page's words.
-struct Marked {
-    from: f64,
-    to: f64,
-    ticks: Vec<(f64, String)>,
-}
-
-impl Ranged for Marked {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, (first, last): (i32, i32)) -> i32 {
-        let part = (value - self.from) / (self.to - self.from);
-        first + (part * f64::from(last - first)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        // Only the lines between marks ask for light points, and there are none.
-        match hint.weight().allow_light_points() {
-            true => Vec::new(),
-            false => self.ticks.iter().map(|tick| tick.0).collect(),
-        }
-    }
-
-    fn range(&self) -> std::ops::Range<f64> {
-        self.from..self.to
-    }
-}
-
-impl ValueFormatter<f64> for Marked {
-    fn format_ext(&self, value: &f64) -> String {
-        let tick = self.ticks.iter().find(|tick| tick.0 == *value);
-        tick.map_or_else(String::new, |tick| tick.1.clone())
-    }
-}
-
 fn failed(error: impl std::fmt::Display) -> DrawError {
     DrawError::Library(error.to_string())
 }
@@ -257,14 +219,10 @@ impl Pen {
         let right = if panel.half { 24 } else { 14 };
         let chart = area.margin(self.px(top), 0, 0, self.px(right));
         let chart = chart.split_vertically(self.px(panel.height + below(panel))).0;
-        let bound = |axis: &Axis| {
-            let Axis { from, to, ticks, .. } = axis;
-            Marked { from: *from, to: *to, ticks: ticks.clone() }
-        };
         let mut chart = ChartBuilder::on(&chart)
             .x_label_area_size(self.px(below(panel)))
             .y_label_area_size(left)
-            .build_cartesian_2d(bound(&panel.x), bound(&panel.y))
+            .build_cartesian_2d(Marked::from(&panel.x), Marked::from(&panel.y))
             .map_err(failed)?;
         for layer in &panel.layers {
             self.layer(root, &chart, layer)?;
@@ -413,60 +371,4 @@ impl Pen {
         };
         drawn.map_err(failed)
     }
-
-    fn stroke(self, ink: Ink, width: u32) -> ShapeStyle {
-        ShapeStyle { color: colour(ink), filled: false, stroke_width: width * self.scale }
-    }
-
-    fn triangle(self, (x, y): (i32, i32), ink: Ink) -> Polygon<(i32, i32)> {
-        let half = self.px(5);
-        Polygon::new(
-            [(x - half, y - half), (x + half, y - half), (x, y + half)],
-            colour(ink).filled(),
-        )
-    }
-
-    /// Slanting lines that fill a rectangle, at places that do not depend on it, so that those of
-    /// rectangles side by side meet.
-    fn slants(self, [(x0, y0), (x1, y1)]: [(i32, i32); 2]) -> Vec<Vec<(i32, i32)>> {
-        let spacing = SPACING * self.scale as i32;
-        let first = (x0 + y0).div_euclid(spacing) + 1;
-        let last = (x1 + y1 - 1).div_euclid(spacing);
-        let line = |n: i32| {
-            let sum = n * spacing;
-            let (low, high) = (x0.max(sum - y1), x1.min(sum - y0));
-            vec![(low, sum - low), (high, sum - high)]
-        };
-        (first..=last).map(line).collect()
-    }
-
-    /// The dashes of a line.
-    fn dashes(self, points: &[(i32, i32)]) -> Vec<Vec<(i32, i32)>> {
-        let length = f64::from(SPACING * self.scale as i32);
-        let (mut dashes, mut walked) = (Vec::new(), 0.0);
-        for pair in points.windows(2) {
-            let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
-            let (dx, dy) = (f64::from(x1 - x0), f64::from(y1 - y0));
-            let whole = (dx * dx + dy * dy).sqrt();
-            let mut done = 0.0;
-            while done < whole {
-                let step = (length - walked % length).max(1.0).min(whole - done);
-                let point = |at: f64| {
-                    let part = at / whole;
-                    (x0 + (dx * part).round() as i32, y0 + (dy * part).round() as i32)
-                };
-                if (walked / length) as i64 % 2 == 0 {
-                    dashes.push(vec![point(done), point(done + step)]);
-                }
-                done += step;
-                walked += step;
-            }
-        }
-        dashes
-    }
-}
-
-fn colour(ink: Ink) -> RGBAColor {
-    let ([red, green, blue], opacity) = ink.rgba();
-    RGBColor(red, green, blue).mix(opacity)
 }
