@@ -13,6 +13,7 @@ mod raw;
 pub mod recording;
 mod samples;
 mod surroundings;
+mod trace;
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -22,10 +23,11 @@ use zeitgeber_processors::rhythm::{cycles::HourlyCycles, timing::SleepTiming};
 use zeitgeber_schemas::Scale;
 
 pub use document::document;
-pub use heart::Heart;
-pub use movement::{Bout, Movement};
+pub use heart::{Beats, Heart, Times};
+pub use movement::{Bout, Movement, hourly_movements, told as movement_of};
 pub use raw::{Acceleration, AxisCounts, Timed};
 pub use surroundings::{Light, LightOfDay, Sound};
+pub use trace::{Beat, Minimum, Movements, Trace, minima};
 
 use crate::door::profile::plain_profile;
 use kind::{Kind, Quantity, Shape};
@@ -96,12 +98,62 @@ pub enum Features {
 ///
 /// It cannot be read, its columns tell no kind, or a row, a unit or the epoch cannot be right.
 pub fn analyze(path: &Path, hints: &Hints) -> Result<Analysis, RecordingError> {
+    analysis(path, hints, None)
+}
+
+/// The same, with what is to be drawn of it.
+///
+/// # Errors
+///
+/// As for [`analyze`].
+pub fn trace(path: &Path, hints: &Hints) -> Result<(Analysis, Trace), RecordingError> {
+    let mut trace = Trace::default();
+    let analysis = analysis(path, hints, Some(&mut trace))?;
+    Ok((analysis, trace))
+}
+
+/// The light of a recording that is of something else, read in a pass of its own; none where no
+/// column holds any, and for standard input, which cannot be read twice.
+///
+/// # Errors
+///
+/// As for [`analyze`].
+pub fn light_beside(
+    path: &Path,
+    hints: &Hints,
+) -> Result<Option<(Analysis, Trace)>, RecordingError> {
+    if path.as_os_str() == "-" {
+        return Ok(None);
+    }
+    let hints = Hints { kind: Some(Kind::Light), ..hints.clone() };
     let mut recording = Recording::open(path, &hints.layout)?;
+    let said = said(&mut recording, &hints)?;
+    if Shape::of(recording.columns(), &said, hints.kind, None).is_err() {
+        return Ok(None);
+    }
+    trace(path, &hints).map(Some)
+}
+
+/// Columns that are said to hold something.
+fn said(
+    recording: &mut Recording,
+    hints: &Hints,
+) -> Result<Vec<(Quantity, usize)>, RecordingError> {
     let mut said = Vec::new();
     for (holds, name) in &hints.columns {
         let at = recording.column(holds, name)?;
         said.extend(Quantity::of(holds).map(|quantity| (quantity, at)));
     }
+    Ok(said)
+}
+
+fn analysis(
+    path: &Path,
+    hints: &Hints,
+    trace: Option<&mut Trace>,
+) -> Result<Analysis, RecordingError> {
+    let mut recording = Recording::open(path, &hints.layout)?;
+    let said = said(&mut recording, hints)?;
     let noted = recording.note("epoch_s").and_then(|text| text.parse().ok());
     let rate = recording.note("sampling_hz").and_then(|text| text.parse::<f64>().ok());
     let known_s = hints.epoch_s.or(noted).or(rate.map(|hz| 1.0 / hz));
@@ -128,7 +180,7 @@ pub fn analyze(path: &Path, hints: &Hints) -> Result<Analysis, RecordingError> {
     }
     let (quantity, _) = samples.shape.values[0];
     check_unit(&mut samples, quantity)?;
-    let features = features(&mut samples, quantity, epoch_s, hints.scale)?;
+    let features = features(&mut samples, quantity, epoch_s, hints.scale, trace)?;
     let (first_ms, last_ms) = samples.extent_ms.unzip();
     let (rows, repeats) = (samples.rows, samples.repeats);
     let kind = samples.shape.kind.as_str();
@@ -150,11 +202,12 @@ fn features(
     quantity: Quantity,
     epoch_s: Option<f64>,
     scale: Scale,
+    trace: Option<&mut Trace>,
 ) -> Result<Features, RecordingError> {
     let profile = plain_profile(scale);
     Ok(match samples.shape.kind {
-        Kind::Rr => Features::Heart(Box::new(heart::beats(samples)?)),
-        Kind::SleepDiary => Features::Sleep(raw::diary(samples)?),
+        Kind::Rr => Features::Heart(Box::new(heart::beats(samples, trace)?)),
+        Kind::SleepDiary => Features::Sleep(raw::diary(samples, trace)?),
         Kind::Noise => Features::Sound(surroundings::sound(samples)?),
         Kind::Actigraphy => {
             let epoch_s =
@@ -163,17 +216,17 @@ fn features(
                         && (1.0..HOUR_S).contains(&s)
                         && (60.0 % s == 0.0 || s % 60.0 == 0.0)
                 })?;
-            let movement = movement::epochs(samples, quantity, epoch_s, &profile)?;
+            let movement = movement::epochs(samples, quantity, epoch_s, &profile, trace)?;
             Features::Movement(Box::new(movement))
         }
         Kind::Hourly => {
             checked(samples, epoch_s, "3600 s", |s| s == HOUR_S)?;
-            Features::Hourly(movement::hours(samples, quantity, &profile)?)
+            Features::Hourly(movement::hours(samples, quantity, &profile, trace)?)
         }
         Kind::Light => {
             let within = |s| (0.01..=HOUR_S).contains(&s);
             let epoch_s = checked(samples, epoch_s, "0.01 to 3600 s", within)?;
-            Features::Light(Box::new(surroundings::light(samples, quantity, epoch_s)?))
+            Features::Light(Box::new(surroundings::light(samples, quantity, epoch_s, trace)?))
         }
         Kind::Imu => {
             let within = |s| (0.0005..=0.2).contains(&s);

@@ -22,8 +22,10 @@ mod fleet;
 mod ingest;
 mod ope;
 mod output;
+mod plot;
 mod pools;
 mod profile;
+mod recording;
 mod replay;
 mod report;
 mod say;
@@ -88,6 +90,7 @@ enum Command {
     Demo(demo::Args),
     Ingest(ingest::Args),
     Analyze(analyze::Args),
+    Plot(plot::Args),
     Report(report::Args),
     Status(status::Args),
     Events(events::Args),
@@ -149,6 +152,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(args) => demo::run(&args, layers),
         Command::Ingest(args) => ingest::run(&args, layers),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Events(args) => events::run(&args),

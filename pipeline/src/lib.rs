@@ -23,6 +23,7 @@ pub mod ingest;
 pub mod journal;
 pub mod measure;
 pub mod ope;
+pub mod plot;
 pub mod query;
 pub mod record;
 pub mod runtime;

@@ -31,7 +31,7 @@ use people::People;
 /// Version of the deciding code. It changes when the same inputs would cause other events.
 pub const DECIDE_VERSION: u32 = 2;
 /// Version of the fold. A snapshot of another version is ignored.
-pub const FOLD_VERSION: u32 = 6;
+pub const FOLD_VERSION: u32 = 7;
 
 /// An input's body.
 #[derive(Debug, Clone, Copy)]

@@ -41,6 +41,7 @@ use zeitgeber_schemas::{
 };
 
 pub use cosinor::{Component, Estimate, Fit, Tables};
+pub use light::value as light_value;
 pub use nonparametric::Extremes;
 pub use slots::{Retention, Source};
 

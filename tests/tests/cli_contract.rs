@@ -10,6 +10,7 @@ use zeitgeber_tests::{
 
 const COMMANDS: [&str; 26] = [
     "analyze",
+    "plot",
     "serve",
     "token",
     "demo",

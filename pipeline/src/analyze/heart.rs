@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use zeitgeber_processors::rhythm::hrv::{
-    Classifier, Cleaner, Interval, LongTerm, Removed, TimeDomain, TimeFeatures, Welch,
+    Classifier, Cleaner, Interval, LongTerm, Removed, TimeDomain, TimeFeatures, Welch, Window,
     WindowReport, Windows,
 };
 
 use super::{
     recording::RecordingError,
     samples::{Samples, resolution_ms},
+    trace::{Beat, Trace},
 };
 
 /// Time beyond the interval between two beats that tells of missing ones, ms, where times are exact.
@@ -42,12 +43,108 @@ pub struct Heart {
     pub windows: Vec<WindowReport>,
 }
 
-pub(super) fn beats(samples: &mut Samples<'_>) -> Result<Heart, RecordingError> {
+/// What the times of beats can tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Times {
+    /// What they are rounded to, ms; 0 where they are exact.
+    pub resolution_ms: f64,
+    /// Whether they are of a clock, and do not begin with the recording.
+    pub by_clock: bool,
+}
+
+/// Beats given one after the other, in order of time.
+#[derive(Debug)]
+pub struct Beats {
+    welch: Welch,
+    judge: Cleaner,
+    time: TimeDomain,
+    classifier: Classifier,
+    cut: Windows,
+    long_term: LongTerm,
+    intervals: u64,
+    artefacts: u64,
+    windows: Vec<WindowReport>,
+}
+
+impl Beats {
+    /// None yet.
+    pub fn new(times: Times) -> Self {
+        // Whole seconds cannot tell whether a beat is missing.
+        let cleaner = || match times.resolution_ms {
+            ms if ms < SECOND_MS => Cleaner::with_gaps(GAP_MS + ms),
+            _ => Cleaner::without_gaps(),
+        };
+        let cut = if times.by_clock { Windows::by_clock } else { Windows::from_first };
+        Self {
+            welch: Welch::new(),
+            judge: cleaner(),
+            time: TimeDomain::new(),
+            classifier: Classifier::new(),
+            cut: cut(cleaner()),
+            long_term: LongTerm::default(),
+            intervals: 0,
+            artefacts: 0,
+            windows: Vec::new(),
+        }
+    }
+
+    /// Takes in the next interval, and says so to the trace.
+    pub fn feed(&mut self, interval: Interval, trace: Option<&mut Trace>) {
+        let judgement = self.judge.feed(interval);
+        self.intervals += 1;
+        self.time.feed(interval.rr_ms, judgement);
+        self.artefacts += self.classifier.feed(interval.rr_ms).len() as u64;
+        let closed = self.cut.feed(interval);
+        let Some(trace) = trace else {
+            closed.into_iter().for_each(|window| self.close(&window, None));
+            return;
+        };
+        closed.into_iter().for_each(|window| self.close(&window, Some(trace)));
+        trace.beats.push(Beat { interval, judgement });
+    }
+
+    /// What all of them tell; none without an interval.
+    pub fn value(mut self, trace: Option<&mut Trace>) -> Option<Heart> {
+        if self.intervals == 0 {
+            return None;
+        }
+        if let Some(window) = self.cut.clone().finish() {
+            self.close(&window, trace);
+        }
+        self.artefacts += self.classifier.finish().len() as u64;
+        Some(Heart {
+            intervals: self.intervals,
+            kept: self.judge.kept(),
+            removed: self.judge.removed(),
+            breaks: self.judge.breaks(),
+            artefacts: self.artefacts,
+            time: self.time.value(),
+            sdann_ms: self.long_term.sdann_ms(),
+            sdnni_ms: self.long_term.sdnni_ms(),
+            windows: self.windows,
+        })
+    }
+
+    fn close(&mut self, window: &Window, trace: Option<&mut Trace>) {
+        self.long_term.feed(window);
+        self.windows.push(WindowReport::of(window, &self.welch));
+        if let Some(trace) = trace
+            && window.usable().frequency_domain
+        {
+            trace.spectra.extend(self.welch.density(window.nn_ms()));
+        }
+    }
+}
+
+pub(super) fn beats(
+    samples: &mut Samples<'_>,
+    mut trace: Option<&mut Trace>,
+) -> Result<Heart, RecordingError> {
     // Times that are sums of intervals are as exact as these.
     let is_timed = samples.shape.time.is_some();
     let first = samples.look()?;
     let resolution_ms = if is_timed { resolution_ms(first) } else { 0.0 };
-    let has_clock = first.first().is_some_and(|sample| sample.at_ms >= CLOCK_FROM_MS);
+    let by_clock = first.first().is_some_and(|sample| sample.at_ms >= CLOCK_FROM_MS);
     if let (Some(from), Some(to)) = (first.first(), first.last())
         && first.len() > 1
     {
@@ -59,46 +156,10 @@ pub(super) fn beats(samples: &mut Samples<'_>) -> Result<Heart, RecordingError> 
             ));
         }
     }
-    // Whole seconds cannot tell whether a beat is missing.
-    let tells_gaps = resolution_ms < SECOND_MS;
-    let cleaner = || {
-        if tells_gaps {
-            Cleaner::with_gaps(GAP_MS + resolution_ms)
-        } else {
-            Cleaner::without_gaps()
-        }
-    };
-    let (welch, mut intervals, mut artefacts) = (Welch::new(), 0, 0);
-    let (mut judge, mut time, mut classifier) = (cleaner(), TimeDomain::new(), Classifier::new());
-    let cut = if has_clock { Windows::by_clock } else { Windows::from_first };
-    let (mut cut, mut long_term, mut windows) = (cut(cleaner()), LongTerm::default(), Vec::new());
-    let mut close = |window| {
-        long_term.feed(&window);
-        windows.push(WindowReport::of(&window, &welch));
-    };
+    let mut beats = Beats::new(Times { resolution_ms, by_clock });
     while let Some(sample) = samples.next()? {
         let Some(rr_ms) = sample.values[0] else { continue };
-        let interval = Interval { end_ms: sample.at_ms, rr_ms };
-        intervals += 1;
-        time.feed(rr_ms, judge.feed(interval));
-        artefacts += classifier.feed(rr_ms).len() as u64;
-        cut.feed(interval).into_iter().for_each(&mut close);
+        beats.feed(Interval { end_ms: sample.at_ms, rr_ms }, trace.as_deref_mut());
     }
-    if intervals == 0 {
-        return Err(samples.whole("no row has an interval"));
-    }
-    cut.finish().into_iter().for_each(&mut close);
-    artefacts += classifier.finish().len() as u64;
-    let (sdann_ms, sdnni_ms) = (long_term.sdann_ms(), long_term.sdnni_ms());
-    Ok(Heart {
-        intervals,
-        kept: judge.kept(),
-        removed: judge.removed(),
-        breaks: judge.breaks(),
-        artefacts,
-        time: time.value(),
-        sdann_ms,
-        sdnni_ms,
-        windows,
-    })
+    beats.value(trace).ok_or_else(|| samples.whole("no row has an interval"))
 }

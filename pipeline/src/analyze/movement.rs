@@ -17,6 +17,7 @@ use super::{
     kind::Quantity,
     recording::RecordingError,
     samples::{Sample, Samples},
+    trace::{Movements, Trace},
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -53,15 +54,22 @@ pub(super) fn epochs(
     quantity: Quantity,
     epoch_s: f64,
     profile: &ProfileBody,
+    trace: Option<&mut Trace>,
 ) -> Result<Movement, RecordingError> {
     let folds = fold(samples, quantity, epoch_s, profile)?;
     let fold = folds.into_values().next().unwrap_or_default();
-    let Some(cycles) = fold.cycles(profile, &Tables::new()) else {
-        return Err(samples.whole(format!(
+    told(&fold, profile, trace).ok_or_else(|| {
+        samples.whole(format!(
             "no minute of the clock is whole: its rows of {epoch_s} s have no values, or do not \
              begin where minutes do"
-        )));
-    };
+        ))
+    })
+}
+
+/// What a fold of readings tells of movement by the minute; none where it has none. Times
+/// are instants, which for a profile in UTC are those of the local clock.
+pub fn told(fold: &Fold, profile: &ProfileBody, trace: Option<&mut Trace>) -> Option<Movement> {
+    let cycles = fold.cycles(profile, &Tables::new())?;
     let span = i64::from(cycles.n_minutes);
     let minutes = fold.minutes_of(cycles.signal);
     let values: Vec<Option<f64>> = minutes
@@ -78,21 +86,49 @@ pub(super) fn epochs(
     if span >= 2 * DAY_MIN {
         sleep.insert("masda", rest);
     }
-    Ok(Movement { cycles, sleep, rest_bouts })
+    if let Some(trace) = trace {
+        trace.movement = Some(Movements {
+            first_ms: first * MINUTE_MS,
+            bin_ms: MINUTE_MS,
+            values,
+            mean_day: fold.mean_day(&cycles, profile),
+        });
+    }
+    Some(Movement { cycles, sleep, rest_bouts })
 }
 
-/// Analyses hours, person by person.
+/// Analyses hours, person by person; the trace is of a single one.
 pub(super) fn hours(
     samples: &mut Samples<'_>,
     quantity: Quantity,
     profile: &ProfileBody,
+    trace: Option<&mut Trace>,
 ) -> Result<BTreeMap<String, HourlyCycles>, RecordingError> {
     let tables = Tables::new();
     let folds = fold(samples, quantity, 3600.0, profile)?;
+    if let (Some(trace), Some(fold), 1) = (trace, folds.values().next(), folds.len()) {
+        trace.movement = hourly_movements(fold, profile);
+    }
     let told = folds.into_iter().filter_map(|(person, fold)| {
         Some((person.unwrap_or_default(), fold.hourly_cycles(profile, &tables)?))
     });
     Ok(told.collect())
+}
+
+/// Movement by the hour; none where there is none.
+pub fn hourly_movements(fold: &Fold, profile: &ProfileBody) -> Option<Movements> {
+    let (first, values) = fold.hourly_means(profile)?;
+    let mut day = [(0.0, 0u32); 24];
+    for (hour, value) in (0..).zip(&values) {
+        let local =
+            first + 60 * hour + i64::from(profile.offset_at((first + 60 * hour) * MINUTE_MS));
+        let of_day = &mut day[(local.rem_euclid(DAY_MIN) / 60) as usize];
+        if let Some(value) = value {
+            *of_day = (of_day.0 + value, of_day.1 + 1);
+        }
+    }
+    let mean_day = day.map(|(sum, count)| (count > 0).then(|| sum / f64::from(count))).to_vec();
+    Some(Movements { first_ms: first * MINUTE_MS, bin_ms: 60 * MINUTE_MS, values, mean_day })
 }
 
 /// Feeds the rows to the report's own fold, as readings.

@@ -13,6 +13,7 @@ use zeitgeber_processors::rhythm::{
 use super::{
     recording::RecordingError,
     samples::{Sample, Samples},
+    trace::Trace,
 };
 
 /// Samples that are this many times further apart than usual have others missing between them.
@@ -115,7 +116,10 @@ pub(super) fn acceleration(
 }
 
 /// Reads nights, each from falling asleep to waking.
-pub(super) fn diary(samples: &mut Samples<'_>) -> Result<Option<SleepTiming>, RecordingError> {
+pub(super) fn diary(
+    samples: &mut Samples<'_>,
+    mut trace: Option<&mut Trace>,
+) -> Result<Option<SleepTiming>, RecordingError> {
     let mut diary = Diary::new();
     while let Some(sample) = samples.next()? {
         let [Some(onset_ms), Some(wake_ms), _] = sample.values else { continue };
@@ -126,6 +130,9 @@ pub(super) fn diary(samples: &mut Samples<'_>) -> Result<Option<SleepTiming>, Re
                 "this night ends before it begins, lasts more than a day, or begins before the \
                  one above it ended",
             ));
+        }
+        if let Some(trace) = &mut trace {
+            trace.nights.push((onset_ms as i64, wake_ms as i64));
         }
     }
     Ok(diary.value())

@@ -13,6 +13,7 @@ use super::{
     kind::Quantity,
     recording::RecordingError,
     samples::{Sample, Samples},
+    trace::{Trace, minima},
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -50,6 +51,7 @@ pub(super) fn light(
     samples: &mut Samples<'_>,
     quantity: Quantity,
     epoch_s: f64,
+    mut trace: Option<&mut Trace>,
 ) -> Result<Light, RecordingError> {
     let (mut days, mut minutes) = (LightDays::new(epoch_s), LightMinutes::default());
     let (mut hours, mut phase) = (LightHours::default(), PhaseTracker::new());
@@ -65,11 +67,17 @@ pub(super) fn light(
             let what = format!("{lux} lux is no light: from 0 to {LUX_MAX}");
             return Err(samples.fault(&sample, what));
         }
+        if let Some(trace) = &mut trace {
+            trace.light.push((sample.at_ms as i64, lux));
+        }
         told.extend(days.feed(sample.at_ms as i64, lux).map(day));
         minutes.feed(sample.at_ms as i64, lux).into_iter().for_each(&mut minute);
     }
     minutes.value().into_iter().for_each(&mut minute);
     told.extend(days.value().map(day));
+    if let Some(trace) = trace {
+        trace.minima = minima(&phase);
+    }
     Ok(Light {
         melanopic: quantity == Quantity::MediLux,
         close: epoch_s <= CLOSE_S,

@@ -4,15 +4,9 @@ mod show;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
-use clap::builder::PossibleValuesParser;
-use zeitgeber::analyze::{
-    self, Hints,
-    kind::{Kind, Quantity},
-    recording::LayoutHints,
-};
-use zeitgeber_schemas::Scale;
+use zeitgeber::analyze;
 
-use super::{Failure, output};
+use super::{Failure, output, recording::RecordingArgs};
 
 /// Analyse a recording: a table of text with a row for each epoch, beat or sample
 ///
@@ -38,56 +32,15 @@ pub(super) struct Args {
     /// Recordings; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What they hold, where the columns do not tell or tell several things
-    #[arg(long, value_parser = PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)))]
-    kind: Option<String>,
-    /// A column that has another name: one of the names above, `=`, its own (repeatable)
-    #[arg(long = "column", value_name = "HOLDS=NAME", value_parser = column)]
-    columns: Vec<(String, String)>,
-    /// Time from one row to the next, s
-    #[arg(long, value_name = "S")]
-    epoch: Option<f64>,
-    /// How the device scales counts: decides which scorers of sleep apply
-    #[arg(long, default_value = "unknown", value_parser = PossibleValuesParser::new(
-        Scale::ALL.iter().map(|scale| scale.as_str()).collect::<Vec<_>>()))]
-    scale: String,
-    /// The delimiter, one character
-    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
-    delimiter: Option<u8>,
-    /// The first row is data; columns are called 1, 2 and so on
-    #[arg(long)]
-    no_header: bool,
+    #[command(flatten)]
+    recording: RecordingArgs,
     /// Print one JSON document: an array with an object for each file
     #[arg(long)]
     json: bool,
 }
 
-fn column(text: &str) -> Result<(String, String), String> {
-    let (holds, name) = text.split_once('=').ok_or("write HOLDS=NAME, for example counts=ZCM")?;
-    if Quantity::of(holds).is_none() {
-        let known: Vec<&str> =
-            Quantity::NAMES.iter().flat_map(|(_, names)| *names).copied().collect();
-        return Err(format!("{holds:?} is nothing that columns hold; known: {}", known.join(", ")));
-    }
-    Ok((holds.to_owned(), name.to_owned()))
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        [one] if one.is_ascii() => Ok(*one),
-        b"\\t" => Ok(b'\t'),
-        _ => Err("write one character, `\\t` for a tab".into()),
-    }
-}
-
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let hints = Hints {
-        layout: LayoutHints { delimiter: args.delimiter, no_header: args.no_header },
-        kind: args.kind.as_deref().and_then(Kind::of),
-        columns: args.columns.clone(),
-        epoch_s: args.epoch,
-        scale: Scale::from_symbol(&args.scale).unwrap_or(Scale::Unknown),
-    };
+    let hints = args.recording.hints();
     let mut out = output::stdout();
     let mut told = Vec::new();
     for file in &args.files {

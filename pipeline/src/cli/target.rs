@@ -92,6 +92,17 @@ impl Target {
         }
     }
 
+    /// Whether the command line names the place.
+    pub(super) const fn is_named(&self) -> bool {
+        self.dir.is_some() || self.journal.is_some() || self.to.is_some()
+    }
+
+    /// Whether a variable names one.
+    pub(super) fn is_set() -> bool {
+        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        ["ZEITGEBER_DATA_DIR", "ZEITGEBER_JOURNAL", "ZEITGEBER_URL"].into_iter().any(set)
+    }
+
     /// The place, opened for reading.
     pub(super) fn source(&self) -> Result<Source, Failure> {
         Ok(match self.place()? {

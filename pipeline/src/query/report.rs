@@ -35,7 +35,8 @@ impl Default for Range {
 }
 
 impl Range {
-    const fn holds(self, at_ms: i64) -> bool {
+    /// Whether an instant lies within.
+    pub const fn holds(self, at_ms: i64) -> bool {
         self.from_ms <= at_ms && at_ms < self.to_ms
     }
 }

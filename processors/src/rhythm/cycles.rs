@@ -17,6 +17,7 @@ use super::{
     series::{self, RHYTHM_MIN, Series},
     window::{Hour, Totals, Window},
 };
+use crate::exact;
 
 /// The cycles of a minute series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,6 +96,35 @@ impl Cycles {
             nonwear,
             wear_minutes: worn,
         })
+    }
+}
+
+impl Cycles {
+    /// The rhythm to tell, and whether it is of the worn minutes alone: these, unless they leave a
+    /// hole in the mean day; else that of all minutes.
+    pub fn told(&self) -> Option<(&Rhythm, bool)> {
+        let worn = self.wear_minutes.as_ref().filter(|worn| worn.extremes.is_some());
+        worn.map(|worn| (worn, true)).or(Some((self.all_minutes.as_ref()?, false)))
+    }
+
+    /// The mean day that the told rhythm is made of: the mean of each minute of the local day, of
+    /// the worn minutes where that rhythm is theirs; none for a minute without a value.
+    pub(crate) fn mean_day(&self, series: &Series, profile: &ProfileBody) -> Vec<Option<f64>> {
+        let window = Window { start: self.first_minute, end: self.end() };
+        let Some((minutes, ..)) = series.minutes_in(window) else { return Vec::new() };
+        let mut totals = Totals::new(minutes, window, profile);
+        if self.told().is_some_and(|(_, worn)| worn) {
+            totals = totals.without(self.nonwear.as_deref().unwrap_or_default(), minutes, profile);
+        }
+        let mean = |(sum, count): (&i64, &u32)| {
+            (*count > 0).then(|| exact::signal_value(*sum) / f64::from(*count))
+        };
+        totals.sums.iter().zip(&totals.counts).map(mean).collect()
+    }
+
+    /// The end of the last hour.
+    fn end(&self) -> i64 {
+        self.first_hour + 60 * self.hourly.len() as i64
     }
 }
 

@@ -29,7 +29,7 @@ pub use correct::{correct, correct_repeatedly};
 pub use describe::FEATURES;
 pub use lomb::{lomb_frequencies, lomb_scargle};
 pub use report::WindowReport;
-pub use spectrum::Bands;
+pub use spectrum::{BOUNDS_HZ, Bands};
 pub use time::{TimeDomain, TimeFeatures, median};
 pub use welch::Welch;
 pub use windows::{LongTerm, Usable, WINDOW_INTERVALS_MIN, WINDOW_MS, Window, Windows};

@@ -57,8 +57,8 @@ impl Sums for Light {
     }
 }
 
-/// The light value that counts: melanopic where present, else photopic.
-pub(crate) fn value(environment: &Environment, dropped: FieldSet) -> Option<f64> {
+/// The light value that counts, lux: melanopic where present, else photopic.
+pub fn value(environment: &Environment, dropped: FieldSet) -> Option<f64> {
     let kept = |field, value: Option<f64>| value.filter(|_| !dropped.contains(field));
     kept(FieldSet::MEDI_LUX, environment.medi_lux).or(kept(FieldSet::LUX, environment.lux))
 }

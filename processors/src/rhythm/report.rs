@@ -1,5 +1,7 @@
 //! The report: a person's features over all readings given to it, by the live stage's own code.
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::{
     HeartSummary, HourlyRhythm, LightSummary, MinuteRhythm, ProfileBody, Signal, Values,
@@ -10,6 +12,7 @@ use super::{
     cycles::{Cycles, HourlyCycles},
     local,
     movement::RawSamples,
+    nonparametric::hour_means,
     series::{self, Series},
     window::Window,
 };
@@ -174,6 +177,22 @@ impl Fold {
         let (start, last) = self.extent?;
         let end = local::hour_start(profile, last) + 60;
         Cycles::of(&self.series, Window { start, end }, last, profile, tables)
+    }
+
+    /// The mean day behind [`Cycles::told`], by the minute of the local day.
+    pub fn mean_day(&self, cycles: &Cycles, profile: &ProfileBody) -> Vec<Option<f64>> {
+        cycles.mean_day(&self.series, profile)
+    }
+
+    /// The means of the local hours of the signal given by the hour, and the minute since 1970 at
+    /// which the first begins; none where there is no such signal.
+    pub fn hourly_means(&self, profile: &ProfileBody) -> Option<(i64, Vec<Option<f64>>)> {
+        let (start, last) = self.extent?;
+        let end = local::hour_start(profile, last) + 60;
+        let (slots, _, first) = self.series.hourly_in(Window { start, end })?;
+        let (hours, _) = series::hours(slots, first, end, profile);
+        let means: Vec<_> = hour_means(&hours, 1).into_iter().map(|(mean, _)| mean).collect();
+        Some((end - 60 * means.len() as i64, means))
     }
 
     /// The cycles of the signal given by the hour; none where there is none.

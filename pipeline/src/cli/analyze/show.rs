@@ -96,10 +96,8 @@ fn movement(out: &mut impl Write, movement: &Movement) -> Result<(), Failure> {
         let minutes: i64 = periods.iter().map(|(from, until)| until - from).sum();
         lines.push(("non-wear (Choi)", format!("{minutes} in {} periods", periods.len()), "min"));
     }
-    // Worn minutes that leave a hole in the mean day tell no rhythm.
-    let worn = cycles.wear_minutes.as_ref().filter(|worn| worn.extremes.is_some());
-    if let Some(shown) = worn.or(cycles.all_minutes.as_ref()) {
-        let of = if worn.is_some() { "worn minutes" } else { "all minutes" };
+    if let Some((shown, worn)) = cycles.told() {
+        let of = if worn { "worn minutes" } else { "all minutes" };
         lines.push(("what follows is of", of.into(), ""));
         rhythm(&mut lines, shown, unit);
     }

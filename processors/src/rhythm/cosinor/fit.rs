@@ -75,6 +75,14 @@ impl Fit {
     pub fn p(&self) -> f64 {
         if self.log10_p > -307.0 { libm::exp10(self.log10_p) } else { 0.0 }
     }
+
+    /// The fitted curve at a clock time, h, in the signal's unit.
+    pub fn at(&self, clock_h: f64) -> f64 {
+        self.components.iter().fold(self.mesor.value, |sum, wave| {
+            let angle = TAU * clock_h / wave.period_h + wave.acrophase_rad.value;
+            sum + wave.amplitude.value * libm::cos(angle)
+        })
+    }
 }
 
 impl Moments<3> {

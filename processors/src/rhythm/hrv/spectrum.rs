@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Bounds of the bands, Hz.
-const BOUNDS_HZ: [f64; 4] = [LOWEST_HZ, 0.04, 0.15, HIGHEST_HZ];
+pub const BOUNDS_HZ: [f64; 4] = [LOWEST_HZ, 0.04, 0.15, HIGHEST_HZ];
 
 /// Where the lowest band begins, Hz.
 pub(super) const LOWEST_HZ: f64 = 0.003;

@@ -49,6 +49,12 @@ impl Welch {
 
     /// Powers of the bands, ms²; none when the intervals (ms, in order) last less than a segment.
     pub fn bands(&self, nn_ms: &[f64]) -> Option<Bands> {
+        Bands::of(self.density(nn_ms)?.into_iter())
+    }
+
+    /// The density itself at the frequencies inside the bands, in order: Hz, and ms²/Hz; none when
+    /// the intervals last less than a segment.
+    pub fn density(&self, nn_ms: &[f64]) -> Option<Vec<(f64, f64)>> {
         let samples = resample(nn_ms);
         if samples.len() < SEGMENT {
             return None;
@@ -62,7 +68,7 @@ impl Welch {
         }
         let scale = 2.0 / (segments * RATE_HZ * self.window_power);
         let hz = bins.map(|bin| bin as f64 * RATE_HZ / PADDED as f64);
-        Bands::of(hz.zip(powers.iter().map(|power| power * scale)))
+        Some(hz.zip(powers.iter().map(|power| power * scale)).collect())
     }
 
     /// Adds a segment's squared amplitudes from the bin `first` on.

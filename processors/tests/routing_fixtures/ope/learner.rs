@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use zeitgeber_processors::routing::linucb::{ArmSums, Derived};
+use zeitgeber_processors::routing::{linucb::Derived, sums::ArmSums};
 
 use super::{
     ONE,
