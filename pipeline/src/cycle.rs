@@ -21,6 +21,7 @@ use crate::{
 mod ack;
 mod batch;
 mod checkpoint;
+mod flight;
 mod reply;
 pub mod tally;
 mod tick;
@@ -30,6 +31,7 @@ pub use batch::{Batch, Item, Raw, Source};
 pub use reply::{About, Answer, Ask, Outgoing, Question, Reply, Settled, Told, Unsettled};
 
 use checkpoint::Checkpoints;
+use flight::Flight;
 use reply::Delivery;
 
 /// Chunks of one partition that may wait for the disk before its core stops taking batches.
@@ -62,6 +64,7 @@ pub struct Cycle {
     /// Everything before this position is durable.
     durable: u64,
     waiting: VecDeque<Waiting>,
+    flight: Flight,
     chunk_bytes: usize,
     outcomes: bool,
     /// What acknowledgements tell besides counts.
@@ -107,6 +110,7 @@ impl Cycle {
             durable: tail.next_position,
             tail,
             waiting: VecDeque::new(),
+            flight: Flight::default(),
             chunk_bytes,
             outcomes: outcomes == OutcomeDetail::PerLine,
             wants: Wants::default(),
@@ -211,6 +215,7 @@ impl Cycle {
             Ok(()) => {
                 if let Some(Waiting { mut ack, batch, next_position }) = self.waiting.pop_front() {
                     self.durable = next_position;
+                    self.flight.landed(next_position);
                     // Room that was kept for the header stands before the chunk.
                     let room = appended.buffer.len().saturating_sub(ack.counts.bytes as usize);
                     ack.chunk = self.wants.chunks.then(|| appended.buffer[room..].into());
@@ -288,6 +293,8 @@ impl Cycle {
             payload,
             events: &self.events,
         };
+        let position = self.tail.next_position + u64::from(self.builder.events());
+        self.flight.note(position, subject, input, &self.events, self.held.state());
         let scratch = &mut self.scratch;
         self.builder.entry(input.envelope.ts, self.events.len() as u32, |out| {
             parts.put(scratch, out);

@@ -8,7 +8,7 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "analyze",
     "plot",
     "serve",

@@ -10,7 +10,7 @@ use std::{
 
 use zeitgeber_schemas::PartitionId;
 
-use super::{Counts, Cycle, LineOutcome};
+use super::{Counts, Cycle, LineOutcome, flight::View};
 use crate::state::Partition;
 
 /// What became of the inputs of one request.
@@ -81,13 +81,22 @@ impl Cycle {
     /// Answers a question about the state as it is now, once what it looks at is durable. Whether
     /// that is still to come.
     pub fn ask(&mut self, Ask { about, question }: Ask) -> bool {
-        let is_durable = self.is_idle()
-            || match about {
-                About::Everything => false,
-                About::Person { tenant, user_id } => self.held.is_settled(&tenant, &user_id),
-            };
+        let view = match about {
+            _ if self.is_idle() => View::Now,
+            About::Everything => View::Later,
+            About::Person { tenant, user_id } => {
+                let subject = self.held.state().subject(&tenant, &user_id);
+                let view = self.flight.view(subject);
+                if let View::Clock(clock_ms) = view {
+                    self.held.set_told_clock(Some((subject, clock_ms)));
+                }
+                view
+            }
+        };
+        let is_durable = view != View::Later;
         if is_durable {
             question(&mut self.held, self.durable)();
+            self.held.set_told_clock(None);
         } else {
             let position = self.next_position();
             let answer = question(&mut self.held, position);
@@ -131,8 +140,9 @@ pub enum About {
     /// Anything: the answer waits for whatever was decided before.
     Everything,
     /// One person, and what is configured: the answer waits for the disk only where something of
-    /// these does. Otherwise both are what they were at the last durable position, which the
-    /// question is given.
+    /// these does that is more than a reading that moves the clock on. Otherwise both are what they
+    /// were at the last durable position, which the question is given; the person's clock of then
+    /// is told by [`Partition::clock_ms`].
     Person {
         /// Their tenant.
         tenant: String,

@@ -251,7 +251,10 @@ async fn get_status(
         let subject = held.state().subject(&asked_tenant, &asked_id);
         let person = held.person_or_rebuild(subject)?;
         let as_of = Position { partition, n };
-        Ok::<_, StoreError>(person.map(|person| query::status_of(held.state(), &person, as_of)))
+        Ok::<_, StoreError>(person.map(|person| {
+            let clock_ms = held.clock_ms(subject, &person);
+            query::status_of(held.state(), &person, clock_ms, as_of)
+        }))
     });
     match found.await?.map_err(QueryError::from)? {
         Some(status) => Ok(Json(status)),

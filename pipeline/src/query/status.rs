@@ -92,14 +92,18 @@ pub fn status(store: &Store, tenant: &str, user_id: &str) -> Result<Status, Quer
     let (held, n) = store.glance(partition)?;
     let subject = held.state().subject(tenant, user_id);
     match held.person(subject) {
-        Ok(Some(person)) => Ok(status_of(held.state(), &person, Position { partition, n })),
+        Ok(Some(person)) => {
+            let clock_ms = person.rhythm.clock_ms();
+            Ok(status_of(held.state(), &person, clock_ms, Position { partition, n }))
+        }
         Ok(None) => Err(nobody(store, &key)?),
         // A damaged record costs a fold of the whole log, nothing else.
         Err(_) => {
             let (state, n) = store.from_log(partition)?;
             let person = state.share(state.subject(tenant, user_id));
             let person = person.ok_or_else(|| unknown_user(&key, None))?;
-            Ok(status_of(&state, &person, Position { partition, n }))
+            let clock_ms = person.rhythm.clock_ms();
+            Ok(status_of(&state, &person, clock_ms, Position { partition, n }))
         }
     }
 }
@@ -112,9 +116,9 @@ fn nobody(store: &Store, key: &str) -> Result<QueryError, QueryError> {
     Ok(unknown_user(key, known.iter().map(String::as_str)))
 }
 
-/// Where a person stands by a partition's state, which holds all events before `as_of`.
-pub fn status_of(state: &State, person: &Person, as_of: Position) -> Status {
-    let clock_ms = person.rhythm.clock_ms();
+/// Where a person stands by a partition's state, which holds all events before `as_of`, when their
+/// clock was at `clock_ms`.
+pub fn status_of(state: &State, person: &Person, clock_ms: Option<i64>, as_of: Position) -> Status {
     let limits = state.intervention.configuration.as_ref().map(|body| &body.limits);
     let ledger = &person.intervention.ledger;
     let hindrance = |at_ms| limits.and_then(|l| ledger.hindrance(&person.profile, l, at_ms));

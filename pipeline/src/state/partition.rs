@@ -91,6 +91,8 @@ pub(crate) struct Home {
 pub struct Partition {
     state: State,
     kept: Option<Box<Kept>>,
+    /// Of whom what clock is told, while a question about the durable position is answered.
+    told_clock: Option<(u64, Option<i64>)>,
 }
 
 #[derive(Debug)]
@@ -112,7 +114,7 @@ struct Kept {
 impl From<State> for Partition {
     /// With everybody in memory for good.
     fn from(state: State) -> Self {
-        Self { state, kept: None }
+        Self { state, kept: None, told_clock: None }
     }
 }
 
@@ -144,7 +146,20 @@ impl Partition {
             reads: AtomicU64::new(0),
             refused: 0,
         };
-        Self { state, kept: Some(Box::new(kept)) }
+        Self { state, kept: Some(Box::new(kept)), told_clock: None }
+    }
+
+    /// A person's clock at the position that a question was given: it may be earlier than that of
+    /// the state, which runs ahead of the disk.
+    pub fn clock_ms(&self, subject: u64, person: &Person) -> Option<i64> {
+        match self.told_clock {
+            Some((told, clock_ms)) if told == subject => clock_ms,
+            _ => person.rhythm.clock_ms(),
+        }
+    }
+
+    pub(crate) const fn set_told_clock(&mut self, told: Option<(u64, Option<i64>)>) {
+        self.told_clock = told;
     }
 
     /// The state, with whoever is in memory.
@@ -251,8 +266,7 @@ impl Partition {
             kept.residents.open(&self.state);
             // Pools are numbered apart from people, and always in memory.
             match input.body {
-                Body::Task(_) => {}
-                Body::Configuration(_) => kept.residents.touch_shared(),
+                Body::Task(_) | Body::Configuration(_) => {}
                 _ => kept.residents.changed(subject),
             }
         }

@@ -35,8 +35,6 @@ pub(super) struct Residents {
     batch: u64,
     /// What batches before this one changed is durable.
     settled: u64,
-    /// The batch that last changed what is everybody's.
-    shared_touched: u64,
     cuts: u32,
     hot_bytes: usize,
     live_bytes: u64,
@@ -140,18 +138,6 @@ impl Residents {
             self.measured = (self.measured + 1) % self.hot.len();
             self.measure(self.hot[self.measured] as usize, state);
         }
-    }
-
-    /// Notes that something changed that is everybody's.
-    pub(super) const fn touch_shared(&mut self) {
-        self.shared_touched = self.batch;
-    }
-
-    /// Whether nothing that was decided about somebody, or about everybody, waits for the disk.
-    pub(super) fn is_settled(&self, subject: u64) -> bool {
-        let resident = self.all.get((subject as usize).wrapping_sub(1));
-        let touched = resident.map_or(0, |resident| resident.touched);
-        touched.max(self.shared_touched) < self.settled
     }
 
     /// What batches before this one changed is durable.

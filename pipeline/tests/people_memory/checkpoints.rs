@@ -88,7 +88,13 @@ fn a_cold_status_on_a_long_log_is_one_read() {
     assert_eq!((held.people_in_memory(), held.reads(), n), (0, 0, events));
     let started = Instant::now();
     let person = held.person(held.state().subject("default", "u77")).unwrap().unwrap();
-    let status = query::status_of(held.state(), &person, Position { partition: PartitionId(0), n });
+    let clock_ms = person.rhythm.clock_ms();
+    let status = query::status_of(
+        held.state(),
+        &person,
+        clock_ms,
+        Position { partition: PartitionId(0), n },
+    );
     println!("status of somebody cold: {:?}", started.elapsed());
     assert_eq!(held.reads(), 1);
     assert_eq!(status, query::status(&store, "default", "u77").unwrap());

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use zeitgeber::{
     config::Config,
     cycle::{About, Action, Answer, Ask, Batch, Cycle, OutcomeDetail},
+    door::profile::profile,
     ingest::Intake,
     journal::Appended,
     state::{Memory, Partition},
@@ -38,7 +39,7 @@ fn ask(cycle: &mut Cycle, about: About) -> Receiver<(u64, Option<i64>)> {
     let question = Box::new(move |held: &mut Partition, position| {
         let subject = held.state().subject("default", &wanted);
         let person = held.person_or_rebuild(subject).unwrap();
-        let clock = person.and_then(|person| person.rhythm.clock_ms());
+        let clock = person.and_then(|person| held.clock_ms(subject, &person));
         Box::new(move || sender.send((position, clock)).unwrap()) as Answer
     });
     cycle.ask(Ask { about, question });
@@ -76,7 +77,9 @@ fn cycle_2_a_person_of_whom_nothing_is_in_flight_is_told_at_once_as_of_the_durab
     assert_eq!((position, clock), (durable, None));
     let nobody = ask(&mut cycle, person("nobody")).try_recv().unwrap();
     assert_eq!(nobody, (durable, None));
-    let waits = [ask(&mut cycle, person("u0")), ask(&mut cycle, About::Everything)];
+    let moved = ask(&mut cycle, person("u0")).try_recv().unwrap();
+    assert_eq!(moved, (durable, None), "a reading that only moves the clock holds nobody up");
+    let waits = [ask(&mut cycle, About::Everything)];
     let reached = cycle.next_position();
     let in_flight = sealed(&mut cycle);
     // What is decided of somebody else behind it changes nothing for those who wait.
@@ -91,11 +94,49 @@ fn cycle_2_a_person_of_whom_nothing_is_in_flight_is_told_at_once_as_of_the_durab
         assert!(clock.is_some(), "the reading is told of once it is durable");
     }
     assert_eq!(ask(&mut cycle, person("u0")).try_recv().unwrap().0, reached);
-    let late = ask(&mut cycle, person("u1"));
-    assert_eq!(late.try_recv(), Err(TryRecvError::Empty));
+    let (position, clock) = ask(&mut cycle, person("u1")).try_recv().unwrap();
+    assert_eq!((position, clock), (reached, None), "nor does one that came while others waited");
     let in_flight = sealed(&mut cycle);
     complete(&mut cycle, in_flight);
-    assert_eq!(late.try_recv().unwrap().0, cycle.next_position());
+    let (position, clock) = ask(&mut cycle, person("u1")).try_recv().unwrap();
+    assert_eq!(position, cycle.next_position());
+    assert!(clock.is_some());
+}
+
+#[test]
+fn cycle_2_what_a_person_is_told_never_runs_behind_what_is_durable() {
+    let dir = TempDir::new().unwrap();
+    let mut cycle = cycle(&dir);
+    cycle.take(&batch(&reading(0, 1)), &mut Vec::new());
+    let first = sealed(&mut cycle);
+    let reached = cycle.next_position();
+    cycle.take(&batch(&reading(0, 2)), &mut Vec::new());
+    complete(&mut cycle, first);
+    let (position, clock) = ask(&mut cycle, person("u0")).try_recv().unwrap();
+    assert_eq!(position, reached);
+    let of_the_first = clock.expect("the first reading is durable");
+    let second = sealed(&mut cycle);
+    complete(&mut cycle, second);
+    let (_, clock) = ask(&mut cycle, person("u0")).try_recv().unwrap();
+    assert!(clock.unwrap() > of_the_first, "the second one moved the clock on");
+}
+
+#[test]
+fn cycle_2_a_profile_in_flight_holds_its_person_up() {
+    let dir = TempDir::new().unwrap();
+    let mut cycle = cycle(&dir);
+    let mut intake = Intake::new(1);
+    let given = br#"{"user_id":"u0","tz_offset_min":0,"device_scale":"actiwatch"}"#;
+    intake.take_profile(0, &profile(given).unwrap());
+    for (_, batch) in intake.take_batches(Batch::default) {
+        cycle.take(&batch, &mut Vec::new());
+    }
+    let waits = ask(&mut cycle, person("u0"));
+    assert_eq!(waits.try_recv(), Err(TryRecvError::Empty));
+    assert!(ask(&mut cycle, person("u1")).try_recv().is_ok());
+    let in_flight = sealed(&mut cycle);
+    complete(&mut cycle, in_flight);
+    assert_eq!(waits.try_recv().unwrap().0, cycle.next_position());
 }
 
 #[test]

@@ -190,7 +190,8 @@ impl Fold {
         let (start, last) = self.extent?;
         let end = local::hour_start(profile, last) + 60;
         let (slots, _, first) = self.series.hourly_in(Window { start, end })?;
-        let (hours, _) = series::hours(slots, first, end, profile);
+        let (hours, _) =
+            series::hours(slots, first, end, profile, super::movement::HourValues::get);
         let means: Vec<_> = hour_means(&hours, 1).into_iter().map(|(mean, _)| mean).collect();
         Some((end - 60 * means.len() as i64, means))
     }

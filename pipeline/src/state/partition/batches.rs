@@ -15,12 +15,6 @@ impl Partition {
         }
     }
 
-    /// Whether nothing that was decided about a person, or about everybody, waits for the disk.
-    pub(crate) fn is_settled(&self, tenant: &str, user_id: &str) -> bool {
-        let subject = self.state.subject(tenant, user_id);
-        self.kept.as_ref().is_some_and(|kept| kept.residents.is_settled(subject))
-    }
-
     /// Ends a batch, and lets people go where they take more memory than they may.
     pub fn end_batch(&mut self) {
         let Some(kept) = &mut self.kept else { return };
