@@ -31,6 +31,7 @@ mod schema;
 #[cfg(feature = "service")]
 mod serve;
 mod session;
+mod sim;
 mod status;
 mod tail;
 mod target;
@@ -113,6 +114,7 @@ enum Command {
     #[cfg(feature = "cluster")]
     Topics(topics::Args),
     Bench(bench::Args),
+    Sim(sim::Args),
     Completions(completions::Args),
 }
 
@@ -173,6 +175,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         #[cfg(feature = "cluster")]
         Command::Topics(args) => topics::run(&args, layers),
         Command::Bench(args) => bench::run(&args, layers),
+        Command::Sim(args) => sim::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

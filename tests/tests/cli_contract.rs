@@ -8,7 +8,7 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "analyze",
     "serve",
     "token",
@@ -33,6 +33,7 @@ const COMMANDS: [&str; 25] = [
     "topics",
     "export",
     "bench",
+    "sim",
     "completions",
 ];
 
