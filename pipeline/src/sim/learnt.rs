@@ -8,9 +8,12 @@ use zeitgeber_schemas::{Event, FeedbackStatus};
 
 use super::violation::{Invariant, Violation, hold};
 
-/// Rewards of each registration of an arm: the features, and what came of them.
+/// Features, and the reward that came of them.
+type Reward = (Vec<i32>, i32);
+
+/// Rewards of each registration of an arm, by its name and incarnation.
 #[derive(Debug, Default)]
-pub(super) struct Learnt(BTreeMap<(String, u32), Vec<(Vec<i32>, i32)>>);
+pub(super) struct Learnt(BTreeMap<(String, u32), Vec<Reward>>);
 
 impl Learnt {
     pub(super) fn take(&mut self, _input: &Input<'_>, event: &Event) {
