@@ -40,6 +40,12 @@ fn fixed_seeds_hold_every_invariant_and_meet_every_fault() {
 }
 
 #[test]
+fn a_seed_that_once_lost_a_whole_log_holds() {
+    // Making the log was refused after its mark stood, so nobody made the directories durable.
+    holds(100_029, 200);
+}
+
+#[test]
 fn fresh_seeds_hold_every_invariant() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let first = now as u64 >> 8;

@@ -31,7 +31,7 @@ pub use build::{BuildError, Built};
 use disk::failed;
 use find::{FindScan, Source};
 pub use ground::{Ground, Pace};
-use making::{cannot_write, check, journal_dir, left_by_an_attempt, lock, make_empty};
+use making::{cannot_write, check, journal_dir, left_by_an_attempt, lock, make_empty, sync_names};
 use queue::{Phase, Shared};
 use survey::Survey;
 use writer::{Resume, Writer};
@@ -179,8 +179,6 @@ impl FileJournal {
             return Err(OpenError::Exists { dir: dir.into() });
         }
         make_empty(disk, &journal, layout, &settings)
-            .and_then(|()| disk::sync_dir(disk, dir))
-            .and_then(|()| disk::sync_dir(disk, &dir.join("..")))
             .map_err(|failure| cannot_write(dir, failure))?;
         Self::open_locked(ground, dir, settings, lock).map(|(journal, _)| journal)
     }
@@ -239,6 +237,7 @@ impl FileJournal {
         let (place, is_marked) = (walker.place(), walker.is_marked());
         let (last_frame, head) = (walker.last_frame(), walker.segment.head);
         let write = || {
+            sync_names(&*disk, dir)?;
             disk::remove_temporary(&*disk, &bounds.dir)?;
             if let Some(cut) = &recovery.cut {
                 let file = disk.open(&cut.file, Open::Write);

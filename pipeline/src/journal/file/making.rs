@@ -76,3 +76,15 @@ pub(super) fn left_by_an_attempt(disk: &dyn Disk, dir: &Path, first: &Path) -> i
         Some(_) => Ok(false),
     }
 }
+
+/// Makes the names durable that lead to the log. Whoever made them may have ended, or been refused,
+/// before that, so it is done whenever a log is opened for writing.
+pub(super) fn sync_names(disk: &dyn Disk, dir: &Path) -> Result<(), WriteFailure> {
+    disk::sync_dir(disk, &journal_dir(dir))?;
+    disk::sync_dir(disk, dir)?;
+    match disk::sync_dir(disk, &dir.join("..")) {
+        // Whoever may not look at the names above did not make this one.
+        Err(failure) if failure.source.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}

@@ -79,8 +79,7 @@ impl Writer {
         let mut frame = vec![0; (self.place.offset - from) as usize];
         self.file.read_exact_at(&mut frame, from).map_err(failed("read", &self.path))?;
         self.file.write_all_at(&frame, from).map_err(failed("write to", &self.path))?;
-        self.file.sync_all().map_err(failed("sync", &self.path))?;
-        disk::sync_dir(&*self.disk, &self.dir)
+        self.file.sync_all().map_err(failed("sync", &self.path))
     }
 
     /// Writes until the journal is closed, dropped or poisoned.
