@@ -34,6 +34,7 @@ mod schema;
 #[cfg(feature = "service")]
 mod serve;
 mod session;
+mod sim;
 mod status;
 mod tail;
 mod target;
@@ -118,6 +119,7 @@ enum Command {
     Topics(topics::Args),
     Ope(ope::Args),
     Bench(bench::Args),
+    Sim(sim::Args),
     Completions(completions::Args),
 }
 
@@ -180,6 +182,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Topics(args) => topics::run(&args, layers),
         Command::Ope(args) => ope::run(&args),
         Command::Bench(args) => bench::run(&args, layers),
+        Command::Sim(args) => sim::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

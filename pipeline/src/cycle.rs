@@ -3,7 +3,7 @@
 //! Events come in (a batch arrived, an append finished), actions go out (append this chunk,
 //! acknowledge those inputs). Threads and channels only carry them; no rule lives there. The
 //! append of chunk n and the computing of chunk n + 1 overlap: once more than [`IN_FLIGHT`] chunks
-//! wait for the disk, no further batch is taken; and an input is acknowledged only when its chunk is durable (CYCLE-1).
+//! wait for the disk, no further batch is taken; and an input is acknowledged only when its chunk is durable (CYCLE-1, SIM-6).
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -246,7 +246,7 @@ impl Cycle {
         let input = parsed.input(envelope, payload);
         let subject = self.held.state().subject_of(&input);
         if !item.schema.is_task_input() {
-            // Before the source's cursor moves: what cannot be taken is not covered.
+            // Before the source's cursor moves: what cannot be taken is not covered (SIM-1).
             self.held.warm_or_rebuild(subject)?;
         }
         let place = self.place(batch.source.as_ref(), item.line);

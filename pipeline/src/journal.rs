@@ -22,7 +22,9 @@ pub use chunk::{
     MAX_CHUNK_BYTES, RawRef, SealedChunk, TARGET_CHUNK_BYTES,
 };
 pub use error::{AppendError, ClaimError, ReadError, SeekError, WriteFailure};
-pub use file::{BuildError, Built, Cut, FileJournal, Mode, OpenError, Recovery, Settings};
+pub use file::{
+    BuildError, Built, Cut, FileJournal, Ground, Mode, OpenError, Pace, Recovery, Settings,
+};
 pub use keys::{KEYS_VERSION, Key, keys_of, keys_of_header, refused_user};
 pub use memory::MemoryJournal;
 pub use meter::Meter;

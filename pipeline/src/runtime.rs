@@ -6,7 +6,7 @@
 //! from outside, and a partition that another writer took over goes by itself. No rule lives here.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
     thread::{Builder, JoinHandle},
 };
 
@@ -22,13 +22,14 @@ use crate::{
 mod doors;
 mod seat;
 mod snapshots;
+mod stepped;
 mod worker;
 
 use doors::{CoreDoor, Work};
 pub use doors::{CoreDoors, CoreLoad, Released};
-use seat::Seat;
 use snapshots::Snapshots;
-use worker::{Seating, Worker};
+pub use stepped::Stepped;
+use worker::{Seating, Ways, Worker};
 
 /// Hand-overs that may wait for one core, where one door fills them.
 pub const QUEUE_SHARES: usize = 8;
@@ -99,42 +100,15 @@ impl Runtime {
         let (snapshots, cuts) = Snapshots::start()?;
         let (reports_in, reports) = unbounded();
         let (spent_in, spent) = bounded(SPENT_BATCHES);
-        let seating = Seating { sizing, partitions };
-        let seats_of = |core: usize| (core..usize::from(partitions)).step_by(threads);
-        let mut shares: Vec<Vec<Seat>> =
-            (0..threads).map(|core| seats_of(core).map(|_| Seat::default()).collect()).collect();
-        for held in held {
-            let partition = held.state().partition();
-            let number = usize::from(partition.0);
-            let tail = journal.tail(partition);
-            shares[number % threads][number / threads].sit(seating.cycle(held, tail));
-        }
+        let seating = Seating { sizing, partitions, threads };
+        let ways = Ways { reports: reports_in, spent: spent_in, cuts };
         let start = |(number, seats)| {
-            let (work, queue) = bounded(sizing.queue_shares);
-            let (asks_in, asks) = bounded(QUEUE_ASKS);
-            let (completions_in, completions) = unbounded();
-            let busy_ns = Arc::new(AtomicU64::new(0));
-            let worker = Worker {
-                seats,
-                seating,
-                threads,
-                journal: Arc::clone(journal),
-                queue,
-                asks,
-                completions,
-                completions_in,
-                reports: reports_in.clone(),
-                spent: spent_in.clone(),
-                cuts: cuts.clone(),
-                actions: Vec::new(),
-                appends: Vec::new(),
-                busy_ns: Arc::clone(&busy_ns),
-                stopped: false,
-            };
+            let (worker, door) = Worker::new(seating, journal, seats, ways.clone());
             let name = format!("core-{number}");
             let thread = Builder::new().name(name).spawn(move || worker.run())?;
-            Ok(Core { door: CoreDoor { work, asks: asks_in, busy_ns }, thread })
+            Ok(Core { door, thread })
         };
+        let shares = seating.share_out(&**journal, held);
         let cores = shares.into_iter().enumerate().map(start).collect::<std::io::Result<_>>()?;
         Ok(Self { cores, reports, spent, snapshots })
     }

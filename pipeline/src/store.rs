@@ -1,7 +1,7 @@
 //! A log with what is derived from it: its journal, its snapshots, and the states they fold to.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -10,10 +10,13 @@ use std::{
 use zeitgeber_processors::flow::State;
 use zeitgeber_schemas::PartitionId;
 
+#[cfg(feature = "cluster")]
+use crate::disk::{Disk, SystemDisk};
 use crate::{
+    disk::SharedDisk,
     fold::{Fold, FoldError},
     journal::{
-        BuildError, Built, Cut, FileJournal, Journal, Layout, Meter, Mode, OpenError, Scan,
+        BuildError, Built, Cut, FileJournal, Ground, Journal, Layout, Meter, Mode, OpenError, Scan,
         ScanFrom, Settings, Tail,
     },
     state::{HandOn, Home, Memory, Partition},
@@ -42,12 +45,14 @@ const INDEX_AT_CLOSE: Duration = Duration::from_secs(1);
 
 /// A log opened for reading or writing.
 pub struct Store {
-    /// Where snapshots and people's records are.
+    /// The directory of snapshots and people's records.
     dir: PathBuf,
     journal: Arc<dyn Journal>,
     meter: Arc<Meter>,
     /// The journal, where it is one of files.
     files: Option<Arc<FileJournal>>,
+    /// Where snapshots and people's records are.
+    disk: SharedDisk,
     /// The journal, where it is in a database.
     #[cfg(feature = "cluster")]
     database: Option<database::Shelf>,
@@ -65,8 +70,17 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens a log for reading, beside a writer if there is one.
     pub fn read(dir: &Path) -> Result<Self, StoreError> {
-        match FileJournal::open(dir, Mode::Read) {
-            Ok((journal, recovery)) => Ok(Self::of(dir, journal, recovery.cut, false)),
+        Self::read_on(&Ground::system(), dir)
+    }
+
+    /// As [`Self::read`], on a disk of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it cannot be opened.
+    pub fn read_on(ground: &Ground, dir: &Path) -> Result<Self, StoreError> {
+        match FileJournal::open_on(ground.clone(), dir, Mode::Read) {
+            Ok((journal, recovery)) => Ok(Self::of(ground, dir, journal, recovery.cut, false)),
             Err(OpenError::NotALog { .. }) => Err(StoreError::NoLog { dir: dir.into() }),
             Err(error) => Err(error.into()),
         }
@@ -74,14 +88,29 @@ impl Store {
 
     /// Opens a log for writing; makes one of `partitions` partitions where there is none.
     pub fn write(dir: &Path, partitions: u16, segment_bytes: u64) -> Result<Self, StoreError> {
+        Self::write_on(&Ground::system(), dir, partitions, segment_bytes)
+    }
+
+    /// As [`Self::write`], on a disk of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened or made.
+    pub fn write_on(
+        ground: &Ground,
+        dir: &Path,
+        partitions: u16,
+        segment_bytes: u64,
+    ) -> Result<Self, StoreError> {
         let schemas = zeitgeber_schemas::catalogue::table_json();
         let settings = Settings { segment_bytes, ..Settings::new(schemas) };
-        match FileJournal::open(dir, Mode::Write(settings.clone())) {
-            Ok((journal, recovery)) => Ok(Self::of(dir, journal, recovery.cut, true)),
+        match FileJournal::open_on(ground.clone(), dir, Mode::Write(settings.clone())) {
+            Ok((journal, recovery)) => Ok(Self::of(ground, dir, journal, recovery.cut, true)),
             Err(OpenError::NotALog { .. }) => {
-                let layout = Layout { log_id: new_log_id()?, partitions };
-                let journal = FileJournal::create(dir, layout, settings)?;
-                Ok(Self::of(dir, journal, None, true))
+                let log_id = ground.disk.nonce().map_err(StoreError::NoId)?;
+                let layout = Layout { log_id, partitions };
+                let journal = FileJournal::create_on(ground.clone(), dir, layout, settings)?;
+                Ok(Self::of(ground, dir, journal, None, true))
             }
             Err(error) => Err(error.into()),
         }
@@ -118,7 +147,13 @@ impl Store {
         }
     }
 
-    fn of(dir: &Path, journal: FileJournal, cut: Option<Cut>, writable: bool) -> Self {
+    fn of(
+        ground: &Ground,
+        dir: &Path,
+        journal: FileJournal,
+        cut: Option<Cut>,
+        writable: bool,
+    ) -> Self {
         let files = Arc::new(journal);
         let desks = Desks::new(files.layout().partitions);
         Self {
@@ -126,6 +161,7 @@ impl Store {
             journal: Arc::clone(&files) as Arc<dyn Journal>,
             meter: files.meter(),
             files: Some(files),
+            disk: Arc::clone(&ground.disk),
             #[cfg(feature = "cluster")]
             database: None,
             cut,
@@ -167,6 +203,12 @@ impl Store {
     /// The joined chain heads of the partitions.
     pub fn head(&self) -> [u8; 32] {
         crate::fold::join_hashes(self.tails().into_iter().map(|tail| tail.head))
+    }
+
+    /// Has the writer of a log of files at [`crate::journal::Pace::Steps`] write one frame of what
+    /// waits. Whether it did anything.
+    pub fn step(&self) -> bool {
+        self.files.as_ref().is_some_and(|files| files.step())
     }
 
     /// What the log measures about its writing.
@@ -324,9 +366,7 @@ pub fn fold_chunk(
     Ok(())
 }
 
+#[cfg(feature = "cluster")]
 fn new_log_id() -> Result<[u8; 16], StoreError> {
-    let mut id = [0; 16];
-    let mut random = fs::File::open("/dev/urandom").map_err(StoreError::NoId)?;
-    io::Read::read_exact(&mut random, &mut id).map_err(StoreError::NoId)?;
-    Ok(id)
+    SystemDisk.nonce().map_err(StoreError::NoId)
 }

@@ -8,7 +8,7 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "analyze",
     "plot",
     "serve",
@@ -35,6 +35,7 @@ const COMMANDS: [&str; 27] = [
     "export",
     "ope",
     "bench",
+    "sim",
     "completions",
 ];
 

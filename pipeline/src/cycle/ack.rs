@@ -157,7 +157,7 @@ counts! {
 }
 
 impl Counts {
-    /// Inputs of every outcome, those of earlier runs left out.
+    /// Inputs of every outcome, those of earlier runs left out (SIM-5).
     pub const fn inputs(&self) -> u64 {
         self.accepted + self.refused + self.repeats + self.others + self.commands + self.idle
     }

@@ -1,7 +1,7 @@
 //! Answers to those who wait: inputs told durable, questions about a state.
 //!
 //! Both are held back until everything that they tell of is durable, so that nobody ever hears of
-//! something that a crash can take back (CYCLE-2).
+//! something that a crash can take back (CYCLE-2, SIM-6).
 
 use std::{
     fmt,

@@ -1,6 +1,6 @@
 //! Where a partition's chain ends, and what may follow.
 //!
-//! Appending and reading check the same three things: number, position and previous hash.
+//! Appending and reading check the same three things: number, position and previous hash (SIM-2).
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,9 @@ mod build;
 mod disk;
 mod find;
 mod format;
+mod ground;
 mod index;
+mod making;
 mod postings;
 mod queue;
 mod segment;
@@ -19,16 +21,17 @@ mod walk;
 mod writer;
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
 };
 
 pub use build::{BuildError, Built};
-use disk::{Lock, NotLocked, failed};
+use disk::failed;
 use find::{FindScan, Source};
-use format::{MAX_SEGMENT_HEAD, Mark, SegmentHead};
+pub use ground::{Ground, Pace};
+use making::{cannot_write, check, journal_dir, left_by_an_attempt, lock, make_empty, sync_names};
 use queue::{Phase, Shared};
 use survey::Survey;
 use writer::{Resume, Writer};
@@ -38,6 +41,7 @@ use super::{
     Append, AppendError, Done, Journal, Key, Layout, Meter, Place, ReadError, Scan, ScanFrom,
     SeekError, Tail, WriteFailure, seek, seek_tail,
 };
+use crate::disk::{Locked, Open};
 
 /// Default size at which a segment ends, bytes.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -137,38 +141,62 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct FileJournal {
     source: Source,
-    /// The writer thread, until it was waited for.
-    writer: Mutex<Option<JoinHandle<()>>>,
+    /// The writer, until it was waited for.
+    writer: Mutex<Option<Driven>>,
+}
+
+/// The writer, and who moves it on.
+#[derive(Debug)]
+enum Driven {
+    Thread(JoinHandle<()>),
+    Steps(Box<Writer>),
 }
 
 impl FileJournal {
     /// Makes an empty log in `dir`, which need not exist, and opens it for writing.
     pub fn create(dir: &Path, layout: Layout, settings: Settings) -> Result<Self, OpenError> {
+        Self::create_on(Ground::system(), dir, layout, settings)
+    }
+
+    /// As [`Self::create`], on a disk of the caller's choice.
+    pub fn create_on(
+        ground: Ground,
+        dir: &Path,
+        layout: Layout,
+        settings: Settings,
+    ) -> Result<Self, OpenError> {
+        let disk = Arc::clone(&ground.disk);
+        let disk = &*disk;
         if layout.partitions == 0 {
             return Err(OpenError::Settings("a log needs at least one partition"));
         }
         check(&settings)?;
         let journal = journal_dir(dir);
-        fs::create_dir_all(&journal)
+        disk.create_dirs(&journal)
             .map_err(|source| cannot_write(dir, failed("create", &journal)(source)))?;
-        let lock = lock(dir)?;
-        if journal.join(disk::MARK).exists() {
+        let lock = lock(disk, dir)?;
+        if disk.exists(&journal.join(disk::MARK)) {
             return Err(OpenError::Exists { dir: dir.into() });
         }
-        make_empty(&journal, layout, &settings)
-            .and_then(|()| disk::sync_dir(dir))
-            .and_then(|()| disk::sync_dir(&dir.join("..")))
+        make_empty(disk, &journal, layout, &settings)
             .map_err(|failure| cannot_write(dir, failure))?;
-        Self::open_locked(dir, settings, lock).map(|(journal, _)| journal)
+        Self::open_locked(ground, dir, settings, lock).map(|(journal, _)| journal)
     }
 
     /// Opens a log and checks where it ends: the hashes that the durable mark holds, and every
     /// checksum, number and position behind the last segment that ended. Of the segments before
     /// it, those whose index fits are passed over; a scan checks them.
     pub fn open(dir: &Path, mode: Mode) -> Result<(Self, Recovery), OpenError> {
+        Self::open_on(Ground::system(), dir, mode)
+    }
+
+    /// As [`Self::open`], on a disk of the caller's choice.
+    pub fn open_on(ground: Ground, dir: &Path, mode: Mode) -> Result<(Self, Recovery), OpenError> {
+        let disk = Arc::clone(&ground.disk);
+        let disk = &*disk;
         let journal = journal_dir(dir);
-        let marked = journal.join(disk::MARK).exists();
-        let nothing = match left_by_an_attempt(&journal, &disk::segment_path(&journal, 0)) {
+        let marked = disk.exists(&journal.join(disk::MARK));
+        let nothing = match left_by_an_attempt(disk, &journal, &disk::segment_path(&journal, 0)) {
             Ok(attempted) => attempted && !marked,
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => true,
@@ -182,10 +210,11 @@ impl FileJournal {
         match mode {
             Mode::Write(settings) => {
                 check(&settings)?;
-                Self::open_locked(dir, settings, lock(dir)?)
+                let lock = lock(disk, dir)?;
+                Self::open_locked(ground, dir, settings, lock)
             }
             Mode::Read => {
-                let survey = Survey::of(journal)?;
+                let survey = Survey::of(ground.disk, journal)?;
                 let recovery = survey.recovery();
                 let Survey { bounds, tails, starts, walker, .. } = survey;
                 let shared = Shared::new(Phase::Closed, tails, starts, walker.place());
@@ -196,36 +225,47 @@ impl FileJournal {
     }
 
     fn open_locked(
+        ground: Ground,
         dir: &Path,
         settings: Settings,
-        lock: Lock,
+        lock: Box<dyn Locked>,
     ) -> Result<(Self, Recovery), OpenError> {
-        let survey = Survey::of(journal_dir(dir))?;
+        let Ground { disk, pace } = ground;
+        let survey = Survey::of(Arc::clone(&disk), journal_dir(dir))?;
         let recovery = survey.recovery();
         let Survey { mut bounds, tails, starts, walker, .. } = survey;
-        let (place, head) = (walker.place(), walker.segment.head);
+        let (place, is_marked) = (walker.place(), walker.is_marked());
+        let (last_frame, head) = (walker.last_frame(), walker.segment.head);
         let write = || {
-            disk::remove_temporary(&bounds.dir)?;
+            sync_names(&*disk, dir)?;
+            disk::remove_temporary(&*disk, &bounds.dir)?;
             if let Some(cut) = &recovery.cut {
-                let file = fs::File::options().write(true).open(&cut.file);
-                file.and_then(|file| file.set_len(cut.offset).and_then(|()| file.sync_all()))
+                let file = disk.open(&cut.file, Open::Write);
+                file.and_then(|file| file.set_length(cut.offset).and_then(|()| file.sync_all()))
                     .map_err(failed("cut", &cut.file))?;
             }
             let shared = Arc::new(Shared::new(Phase::Open, tails, starts, place));
             let Settings { schemas, segment_bytes } = settings;
             let dir = bounds.dir.clone();
-            let resume = Resume { dir, segment_bytes, head, place, schemas, lock };
+            let resume = Resume { disk, dir, segment_bytes, head, place, schemas, lock };
             let writer = Writer::new(shared.clone(), resume)?;
-            let thread = thread::Builder::new()
-                .name("journal".into())
-                .spawn(move || writer.run())
-                .map_err(failed("start the writer of", &bounds.dir))?;
-            Ok((shared, thread))
+            if !is_marked {
+                writer.settle(last_frame)?;
+            }
+            let driven = match pace {
+                Pace::Steps => Driven::Steps(Box::new(writer)),
+                Pace::Thread => thread::Builder::new()
+                    .name("journal".into())
+                    .spawn(move || writer.run())
+                    .map(Driven::Thread)
+                    .map_err(failed("start the writer of", &bounds.dir))?,
+            };
+            Ok((shared, driven))
         };
-        let (shared, thread) = write().map_err(|failure| cannot_write(dir, failure))?;
+        let (shared, driven) = write().map_err(|failure| cannot_write(dir, failure))?;
         bounds.writer = Some(shared.clone());
         let source = Source::new(bounds, shared);
-        Ok((Self { source, writer: Mutex::new(Some(thread)) }, recovery))
+        Ok((Self { source, writer: Mutex::new(Some(driven)) }, recovery))
     }
 
     /// What it measures about its writing.
@@ -235,14 +275,28 @@ impl FileJournal {
 
     /// How many segments there are, and their bytes on disk.
     pub fn disk_use(&self) -> io::Result<(u64, u64)> {
-        disk::segments(&self.source.bounds.dir)
+        disk::segments(&*self.source.bounds.disk, &self.source.bounds.dir)
     }
 
-    /// Waits for the writer thread after the phase was changed.
+    /// Has the writer of a journal at [`Pace::Steps`] write one frame of what waits. Whether it
+    /// did anything.
+    pub fn step(&self) -> bool {
+        let mut writer = self.writer.lock().expect("nothing panics while the writer is held");
+        match &mut *writer {
+            Some(Driven::Steps(writer)) => writer.step(),
+            _ => false,
+        }
+    }
+
+    /// Waits for the writer after the phase was changed.
     fn join(&self) {
-        let thread = self.writer.lock().expect("nothing panics while the handle is held").take();
-        if let Some(thread) = thread {
-            thread.join().expect("the writer thread reports failures and does not panic");
+        let taken = self.writer.lock().expect("nothing panics while the writer is held").take();
+        match taken {
+            Some(Driven::Thread(thread)) => {
+                thread.join().expect("the writer thread reports failures and does not panic");
+            }
+            Some(Driven::Steps(mut writer)) => while writer.step() {},
+            None => {}
         }
     }
 }
@@ -294,63 +348,10 @@ impl Journal for FileJournal {
 
 impl Drop for FileJournal {
     fn drop(&mut self) {
+        if matches!(self.writer.get_mut(), Ok(Some(Driven::Steps(_)))) {
+            return;
+        }
         self.source.shared.change(Phase::Open, Phase::Dropped);
         self.join();
-    }
-}
-
-fn journal_dir(dir: &Path) -> PathBuf {
-    dir.join("journal")
-}
-
-fn check(settings: &Settings) -> Result<(), OpenError> {
-    // The rest of the head takes less than 100 bytes.
-    if settings.schemas.len() as u64 + 100 > MAX_SEGMENT_HEAD {
-        return Err(OpenError::Settings("the schema table is longer than a segment's head may be"));
-    }
-    Ok(())
-}
-
-fn lock(dir: &Path) -> Result<Lock, OpenError> {
-    Lock::take(&dir.join("lock")).map_err(|not| match not {
-        NotLocked::Held(pid) => OpenError::Locked { dir: dir.into(), pid },
-        NotLocked::Failed(failure) => cannot_write(dir, failure),
-    })
-}
-
-fn cannot_write(dir: &Path, failure: WriteFailure) -> OpenError {
-    match failure.source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            OpenError::ReadOnly { dir: dir.into(), source: failure }
-        }
-        _ => OpenError::Write(failure),
-    }
-}
-
-/// Writes the first segment's head, then the mark, which makes it a log.
-fn make_empty(dir: &Path, layout: Layout, settings: &Settings) -> Result<(), WriteFailure> {
-    let first = disk::segment_path(dir, 0);
-    let head = SegmentHead { layout, segment: 0, schemas: settings.schemas.clone() }.encode();
-    let tails = vec![Tail::default(); usize::from(layout.partitions)];
-    let end = Place { segment: 0, offset: head.len() as u64 };
-    let mark = Mark::new(layout.log_id, end, &tails).encode();
-    if !left_by_an_attempt(dir, &first).map_err(failed("list", dir))? {
-        return Err(failed("create a log over", &first)(io::ErrorKind::AlreadyExists.into()));
-    }
-    disk::put_file(&first, &head, 0)?;
-    disk::put_file(&dir.join(disk::MARK), &mark, 0)?;
-    disk::sync_dir(dir)
-}
-
-/// Whether there is nothing, or only the head that an interrupted attempt leaves. Anything more
-/// is a log that lost its mark.
-fn left_by_an_attempt(dir: &Path, first: &Path) -> io::Result<bool> {
-    match disk::last_segment(dir)? {
-        None => Ok(true),
-        Some(0) => {
-            let bytes = disk::read_bounded(first, MAX_SEGMENT_HEAD)?;
-            Ok(SegmentHead::decode(&bytes).is_ok_and(|(_, end)| end == bytes.len() as u64))
-        }
-        Some(_) => Ok(false),
     }
 }

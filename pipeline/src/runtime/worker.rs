@@ -8,12 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, never, select};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use zeitgeber_schemas::PartitionId;
 
 use super::{
-    Report, Sizing,
-    doors::{Share, Work},
+    QUEUE_ASKS, Report, Sizing,
+    doors::{CoreDoor, Share, Work},
     seat::Seat,
 };
 use crate::{
@@ -30,6 +30,16 @@ const TAKE_INPUTS: usize = 16_384;
 pub(super) struct Seating {
     pub(super) sizing: Sizing,
     pub(super) partitions: u16,
+    /// How many cores share them.
+    pub(super) threads: usize,
+}
+
+/// Where a core's results go.
+#[derive(Debug, Clone)]
+pub(super) struct Ways {
+    pub(super) reports: Sender<Report>,
+    pub(super) spent: Sender<Batch>,
+    pub(super) cuts: Sender<Box<Cut>>,
 }
 
 impl Seating {
@@ -43,35 +53,75 @@ impl Seating {
         cycle.checkpoint_every(every_bytes, u64::from(partition.0) * every_bytes / all);
         cycle
     }
+
+    /// The cores' seats, with these partitions in theirs.
+    pub(super) fn share_out(&self, journal: &dyn Journal, held: Vec<Partition>) -> Vec<Vec<Seat>> {
+        let threads = self.threads;
+        let seats_of = |core: usize| (core..usize::from(self.partitions)).step_by(threads);
+        let mut shares: Vec<Vec<Seat>> =
+            (0..threads).map(|core| seats_of(core).map(|_| Seat::default()).collect()).collect();
+        for held in held {
+            let partition = held.state().partition();
+            let number = usize::from(partition.0);
+            let tail = journal.tail(partition);
+            shares[number % threads][number / threads].sit(self.cycle(held, tail));
+        }
+        shares
+    }
 }
 
 pub(super) struct Worker {
     /// One for each partition that is this core's when it is here: each `threads`th.
-    pub(super) seats: Vec<Seat>,
-    pub(super) seating: Seating,
-    pub(super) threads: usize,
-    pub(super) journal: Arc<dyn Journal>,
-    pub(super) queue: Receiver<Work>,
-    pub(super) asks: Receiver<(PartitionId, Ask)>,
-    pub(super) completions: Receiver<Completion>,
-    pub(super) completions_in: Sender<Completion>,
-    pub(super) reports: Sender<Report>,
-    pub(super) spent: Sender<Batch>,
-    pub(super) cuts: Sender<Box<Cut>>,
-    pub(super) actions: Vec<Action>,
-    pub(super) appends: Vec<(Append, Done)>,
-    pub(super) busy_ns: Arc<AtomicU64>,
+    seats: Vec<Seat>,
+    seating: Seating,
+    journal: Arc<dyn Journal>,
+    queue: Receiver<Work>,
+    asks: Receiver<(PartitionId, Ask)>,
+    completions: Receiver<Completion>,
+    completions_in: Sender<Completion>,
+    ways: Ways,
+    actions: Vec<Action>,
+    appends: Vec<(Append, Done)>,
+    busy_ns: Arc<AtomicU64>,
     /// The journal failed: nothing more becomes durable here.
-    pub(super) stopped: bool,
+    stopped: bool,
 }
 
 /// A completion, with how long the chunk took to become durable where that is wanted.
 type Completion = (Appended, Option<Duration>);
 
 impl Worker {
+    /// A core with its seats, and the door to it.
+    pub(super) fn new(
+        seating: Seating,
+        journal: &Arc<dyn Journal>,
+        seats: Vec<Seat>,
+        ways: Ways,
+    ) -> (Self, CoreDoor) {
+        let (work, queue) = bounded(seating.sizing.queue_shares);
+        let (asks_in, asks) = bounded(QUEUE_ASKS);
+        let (completions_in, completions) = unbounded();
+        let busy_ns = Arc::new(AtomicU64::new(0));
+        let worker = Self {
+            seats,
+            seating,
+            journal: Arc::clone(journal),
+            queue,
+            asks,
+            completions,
+            completions_in,
+            ways,
+            actions: Vec::new(),
+            appends: Vec::new(),
+            busy_ns: Arc::clone(&busy_ns),
+            stopped: false,
+        };
+        (worker, CoreDoor { work, asks: asks_in, busy_ns })
+    }
+
     pub(super) fn run(mut self) -> Vec<Cycle> {
         let mut open = true;
-        while !self.stopped && (open || !self.seats.iter().all(Seat::is_idle)) {
+        while !self.stopped && (open || !self.is_idle()) {
             let full = self.seats.iter().any(Seat::is_full);
             let queue = if open && !full { self.queue.clone() } else { never() };
             let begun;
@@ -92,19 +142,40 @@ impl Worker {
                     open = work.is_ok_and(|work| self.work(work));
                 }
             };
-            self.catch_up(&mut open);
-            for index in 0..self.seats.len() {
-                self.seats[index].flush(&mut self.actions);
-                self.act(index);
-            }
-            self.submit();
+            self.turn(&mut open);
             let busy_ns = begun.elapsed().as_nanos() as u64;
             self.busy_ns.fetch_add(busy_ns, Ordering::Relaxed);
         }
+        self.into_cycles()
+    }
+
+    /// Whether the journal failed.
+    pub(super) const fn has_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Whether nothing of any partition is open or in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.seats.iter().all(Seat::is_idle)
+    }
+
+    /// The partitions as they are left; what waits is given up where the journal failed.
+    pub(super) fn into_cycles(mut self) -> Vec<Cycle> {
         if self.stopped {
             self.seats.iter_mut().for_each(Seat::abandon);
         }
         self.seats.into_iter().filter_map(Seat::into_cycle).collect()
+    }
+
+    /// Takes what else is there, then seals what is open and hands it to the journal; waits for
+    /// nothing.
+    pub(super) fn turn(&mut self, open: &mut bool) {
+        self.catch_up(open);
+        for index in 0..self.seats.len() {
+            self.seats[index].flush(&mut self.actions);
+            self.act(index);
+        }
+        self.submit();
     }
 
     /// Takes what else is there without waiting.
@@ -174,7 +245,7 @@ impl Worker {
     }
 
     fn index(&self, partition: PartitionId) -> usize {
-        usize::from(partition.0) / self.threads
+        usize::from(partition.0) / self.seating.threads
     }
 
     fn take(&mut self, share: Share) {
@@ -184,7 +255,7 @@ impl Worker {
             self.act(index);
             batch.clear();
             // Where enough are waiting already, this one's memory goes back to the system.
-            drop(self.spent.try_send(batch));
+            drop(self.ways.spent.try_send(batch));
             self.attend();
         }
     }
@@ -222,19 +293,19 @@ impl Worker {
                     if let Some(partition) = ack.partition {
                         ack.outgoing.release(partition);
                     }
-                    drop(self.reports.send(Report::Durable(Box::new(ack))));
+                    drop(self.ways.reports.send(Report::Durable(Box::new(ack))));
                 }
                 // At most one of a partition is on its way; the receiver outlives the cores.
-                Action::Checkpoint(cut) => drop(self.cuts.send(cut)),
+                Action::Checkpoint(cut) => drop(self.ways.cuts.send(cut)),
                 Action::Stop(AppendError::Conflict { .. }) => {
                     // What it sealed since is in vain, too: the journal would refuse each chunk.
                     if let Some(partition) = self.seats[index].vacate() {
-                        drop(self.reports.send(Report::Lost(partition)));
+                        drop(self.ways.reports.send(Report::Lost(partition)));
                     }
                 }
                 Action::Stop(error) => {
                     self.stopped = true;
-                    drop(self.reports.send(Report::Failed(error)));
+                    drop(self.ways.reports.send(Report::Failed(error)));
                 }
             }
         }

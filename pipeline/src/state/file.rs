@@ -4,9 +4,7 @@
 //! the thread that writes a snapshot need no lock. The index is elsewhere: a hole means nothing.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read},
-    os::unix::fs::FileExt,
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -20,6 +18,7 @@ use zeitgeber_processors::flow::Person;
 use zeitgeber_schemas::PartitionId;
 
 use super::SnapshotError;
+use crate::disk::{Disk, Open, OpenFile, SharedDisk};
 
 const MAGIC: &[u8; 8] = b"ZGPEOP01";
 /// Bytes of a file's head: what it is, and which.
@@ -65,53 +64,57 @@ pub(super) struct PeopleFile {
     number: u32,
     nonce: [u8; 16],
     path: PathBuf,
-    file: File,
+    disk: SharedDisk,
+    file: OpenFile,
     end: AtomicU64,
 }
 
 impl PeopleFile {
     /// Makes an empty file.
     pub(super) fn create(
+        disk: &SharedDisk,
         dir: &Path,
         partition: PartitionId,
         number: u32,
     ) -> Result<Self, SnapshotError> {
         let path = path(dir, partition, number);
         let make = || {
-            fs::create_dir_all(dir.join("snapshots"))?;
-            let mut nonce = [0; 16];
-            File::open("/dev/urandom")?.read_exact(&mut nonce)?;
-            let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+            disk.create_dirs(&dir.join("snapshots"))?;
+            let nonce = disk.nonce()?;
+            let file = disk.open(&path, Open::CreateNew)?;
             file.write_all_at(MAGIC, 0)?;
             file.write_all_at(&nonce, MAGIC.len() as u64)?;
             Ok((file, nonce))
         };
         let (file, nonce) =
             make().map_err(|source| SnapshotError::Io { file: path.clone(), source })?;
-        Ok(Self { number, nonce, path, file, end: AtomicU64::new(HEAD_BYTES) })
+        let (disk, end) = (Arc::clone(disk), AtomicU64::new(HEAD_BYTES));
+        Ok(Self { number, nonce, path, disk, file, end })
     }
 
     /// Opens the file that a snapshot names; none where it is not that one, or shorter. A writer
     /// goes on where the snapshot's reliance ends.
     pub(super) fn open(
+        disk: &SharedDisk,
         dir: &Path,
         partition: PartitionId,
         named: &Named,
         writable: bool,
     ) -> Option<Self> {
         let path = path(dir, partition, named.number);
-        let file = File::options().read(true).write(writable).open(&path).ok()?;
+        let how = if writable { Open::Write } else { Open::Read };
+        let file = disk.open(&path, how).ok()?;
         let mut head = [0; HEAD_BYTES as usize];
         file.read_exact_at(&mut head, 0).ok()?;
         let nonce = head.strip_prefix(MAGIC.as_slice())?;
-        if *nonce != named.nonce || file.metadata().ok()?.len() < named.end {
+        if *nonce != named.nonce || file.length().ok()? < named.end {
             return None;
         }
         if writable {
-            file.set_len(named.end).ok()?;
+            file.set_length(named.end).ok()?;
         }
-        let end = AtomicU64::new(named.end);
-        Some(Self { number: named.number, nonce: named.nonce, path, file, end })
+        let (disk, end) = (Arc::clone(disk), AtomicU64::new(named.end));
+        Some(Self { number: named.number, nonce: named.nonce, path, disk, file, end })
     }
 
     pub(super) const fn number(&self) -> u32 {
@@ -156,7 +159,7 @@ impl PeopleFile {
     /// Takes the file's name away: whoever has it open can still read it.
     pub(super) fn remove(&self) {
         // What stays behind is found and removed when the partition is opened again.
-        drop(fs::remove_file(&self.path));
+        drop(self.disk.remove(&self.path));
     }
 }
 
@@ -229,24 +232,26 @@ impl Packer {
 }
 
 /// The numbers of a partition's people files on disk.
-pub(super) fn numbers(dir: &Path, partition: PartitionId) -> Vec<u32> {
+pub(super) fn numbers(disk: &dyn Disk, dir: &Path, partition: PartitionId) -> Vec<u32> {
     let prefix = format!("{:05}-", partition.0);
-    let Ok(entries) = fs::read_dir(dir.join("snapshots")) else { return Vec::new() };
-    let number = |entry: io::Result<fs::DirEntry>| {
-        let name = entry.ok()?.file_name();
-        name.to_str()?.strip_prefix(&prefix)?.strip_suffix(".people")?.parse().ok()
-    };
-    entries.filter_map(number).collect()
+    let Ok(names) = disk.list(&dir.join("snapshots")) else { return Vec::new() };
+    let number = |name: &String| name.strip_prefix(&prefix)?.strip_suffix(".people")?.parse().ok();
+    names.iter().filter_map(number).collect()
 }
 
 /// Removes the partition's people files but those of `kept`, and tells a number beyond all.
-pub(super) fn clear(dir: &Path, partition: PartitionId, kept: &[Arc<PeopleFile>]) -> u32 {
+pub(super) fn clear(
+    disk: &dyn Disk,
+    dir: &Path,
+    partition: PartitionId,
+    kept: &[Arc<PeopleFile>],
+) -> u32 {
     let mut next = 0;
-    for number in numbers(dir, partition) {
+    for number in numbers(disk, dir, partition) {
         next = next.max(number.saturating_add(1));
         if kept.iter().all(|file| file.number != number) {
             // What cannot be removed is in nobody's way: its number is not used again.
-            drop(fs::remove_file(path(dir, partition, number)));
+            drop(disk.remove(&path(dir, partition, number)));
         }
     }
     next

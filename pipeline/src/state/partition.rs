@@ -24,6 +24,7 @@ use super::{
     snapshot::{Cut, Done},
 };
 use crate::{
+    disk::SharedDisk,
     journal::Tail,
     store::{Desk, StoreError},
 };
@@ -73,6 +74,7 @@ impl std::fmt::Debug for HandOn {
 /// Where a partition's people are kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Home {
+    pub(crate) disk: SharedDisk,
     pub(crate) dir: PathBuf,
     pub(crate) log_id: [u8; 16],
     pub(crate) partition: PartitionId,
@@ -132,8 +134,8 @@ impl Partition {
         files: Vec<Arc<PeopleFile>>,
         saved: Option<u64>,
     ) -> Self {
-        let next_file =
-            if home.writable { file::clear(&home.dir, home.partition, &files) } else { 0 };
+        let clear = || file::clear(&*home.disk, &home.dir, home.partition, &files);
+        let next_file = if home.writable { clear() } else { 0 };
         let kept = Kept {
             home,
             residents,
@@ -329,7 +331,8 @@ impl Kept {
 
     fn begin_file(&mut self) -> Result<Arc<PeopleFile>, SnapshotError> {
         let number = self.next_file;
-        let file = Arc::new(PeopleFile::create(&self.home.dir, self.home.partition, number)?);
+        let Home { disk, dir, partition, .. } = &self.home;
+        let file = Arc::new(PeopleFile::create(disk, dir, *partition, number)?);
         self.next_file += 1;
         self.files.push(Arc::clone(&file));
         Ok(file)
@@ -352,6 +355,7 @@ impl Kept {
             people,
             places: self.residents.places(),
             number: self.residents.next_cut(),
+            disk: Arc::clone(&self.home.disk),
             dir: self.home.dir.clone(),
             log_id: self.home.log_id,
             tail: tail.clone(),

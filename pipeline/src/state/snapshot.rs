@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write},
+    io::{self, IoSlice},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -19,7 +18,10 @@ use super::{
     partition::{HandOn, Home, Partition},
     residents::Residents,
 };
-use crate::journal::Tail;
+use crate::{
+    disk::{Disk, Open, SharedDisk},
+    journal::Tail,
+};
 
 const MAGIC: &[u8; 8] = b"ZGSNAP02";
 const ZSTD_LEVEL: i32 = 1;
@@ -40,6 +42,7 @@ struct Head {
 #[derive(Debug)]
 pub struct Cut {
     pub(super) number: u32,
+    pub(super) disk: SharedDisk,
     pub(super) dir: PathBuf,
     pub(super) log_id: [u8; 16],
     pub(super) tail: Tail,
@@ -180,7 +183,7 @@ impl Cut {
             files.map(|file| (file.path().to_owned(), file.used(self.used(file.number()))));
         let mut belonging: Vec<_> = people.collect();
         let path = path(&self.dir, self.partition());
-        let length = fs::metadata(&path).map(|found| found.len());
+        let length = self.disk.length(&path);
         let length = length.map_err(|source| SnapshotError::Io { file: path.clone(), source })?;
         belonging.push((path, length));
         Ok(belonging)
@@ -205,23 +208,22 @@ impl Cut {
         let body = postcard::to_stdvec(&(&self.state, &self.places))?;
         rest.extend(zstd::bulk::compress(&body, ZSTD_LEVEL).map_err(fault)?);
         let hash = blake3::hash(&rest);
-        put(&path, &[MAGIC, hash.as_bytes(), &rest]).map_err(fault)?;
+        put(&*self.disk, &path, &[MAGIC, hash.as_bytes(), &rest]).map_err(fault)?;
         Ok((MAGIC.len() + 32 + rest.len()) as u64)
     }
 }
 
 /// Writes a file beside the old one and renames it over that, durably.
-fn put(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+fn put(disk: &dyn Disk, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(dir)?;
+    disk.create_dirs(dir)?;
     let fresh = path.with_extension("tmp");
-    let mut file = File::create(&fresh)?;
-    for part in parts {
-        file.write_all(part)?;
-    }
+    let file = disk.open(&fresh, Open::Create)?;
+    let mut parts: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    file.write_parts_at(&mut parts, 0)?;
     file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    File::open(dir)?.sync_all()
+    disk.rename(&fresh, path)?;
+    disk.sync_dir(dir)
 }
 
 /// What opening a partition finds of its snapshot.
@@ -237,18 +239,18 @@ pub(crate) enum Found {
 
 /// The chunk that the snapshot of a partition stands before, as far as its head tells.
 #[cfg(feature = "cluster")]
-pub(crate) fn saved_before(dir: &Path, log_id: [u8; 16], partition: PartitionId) -> Option<u64> {
-    let bytes = fs::read(path(dir, partition)).ok()?;
+pub(crate) fn saved_before(home: &Home) -> Option<u64> {
+    let bytes = home.disk.read_bounded(&path(&home.dir, home.partition), u64::MAX).ok()?;
     let rest = bytes.strip_prefix(MAGIC.as_slice())?.get(32..)?;
     let (version, _) = postcard::take_from_bytes::<u32>(rest).ok()?;
     let (head, _) = postcard::take_from_bytes::<Head>(rest).ok()?;
-    (version == FOLD_VERSION && head.log_id == log_id).then_some(head.next_chunk)
+    (version == FOLD_VERSION && head.log_id == home.log_id).then_some(head.next_chunk)
 }
 
 /// The snapshot of a partition, whose log ends at `now`.
 pub(crate) fn find(home: Home, now: &Tail) -> Found {
     let path = path(&home.dir, home.partition);
-    let bytes = match fs::read(&path) {
+    let bytes = match home.disk.read_bounded(&path, u64::MAX) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
         Err(error) => return Found::Ignored(format!("{}: {error}", path.display())),
@@ -281,7 +283,8 @@ fn read(home: Home, now: &Tail, bytes: &[u8]) -> Result<(Tail, Partition), &'sta
     }
     let body = zstd::stream::decode_all(packed).map_err(|_| DAMAGED)?;
     let (state, places): (State, Vec<Place>) = postcard::from_bytes(&body).map_err(|_| DAMAGED)?;
-    let open = |named| PeopleFile::open(&home.dir, home.partition, named, home.writable);
+    let open =
+        |named| PeopleFile::open(&home.disk, &home.dir, home.partition, named, home.writable);
     let files = head.files.iter().map(|named| open(named).map(Arc::new));
     let files: Vec<_> =
         files.collect::<Option<_>>().ok_or("a people file is missing, cut short or another one")?;

@@ -38,7 +38,7 @@ impl Shelf {
         let told = |fault: Fault| format!("partition {partition}: the stored snapshot: {fault}");
         let next = self.journal.tail(partition).next_chunk;
         let stored = self.journal.newest_snapshot(partition.0, next).map_err(told)?;
-        let here = state::saved_before(&home.dir, home.log_id, partition);
+        let here = state::saved_before(home);
         match stored {
             Some(stored) if here.is_none_or(|here| here < stored.chunk) => {
                 let dir = home.dir.join("snapshots");
@@ -73,6 +73,7 @@ fn of(journal: CqlJournal, cache: Cache, writable: bool) -> Store {
         journal: Arc::clone(&journal) as _,
         meter: journal.meter(),
         files: None,
+        disk: crate::disk::system(),
         database: Some(Shelf { journal, cache }),
         cut: None,
         writable,

@@ -1,7 +1,7 @@
 //! What opening folds: each partition's newest snapshot that fits, then the log's tail.
 //!
 //! A partition whose snapshot turns out not to fit, or of whom a record is damaged, is folded once
-//! more from the log's start. That costs time and changes no answer.
+//! more from the log's start. That costs time and changes no answer (SIM-3).
 
 use std::{sync::Arc, time::Instant};
 
@@ -135,11 +135,12 @@ impl Opening {
 
     fn fold_again(&mut self, store: &Store) -> Result<(), StoreError> {
         for (index, why) in self.again.iter_mut().enumerate() {
-            self.starts[index].0 = u64::MAX;
+            let began = std::mem::replace(&mut self.starts[index].0, u64::MAX);
             if let Some(why) = why.take() {
                 self.starts[index] = (0, [0; 32]);
                 self.folds[index] = Fold::resume(Partition::fresh(self.homes[index].clone()), 0);
-                self.recovered.from_snapshot -= 1;
+                // Somebody who left memory during a fold from the start may be damaged, too.
+                self.recovered.from_snapshot -= usize::from(began > 0);
                 self.recovered.ignored_snapshots.push(format!("partition {index}: {why}"));
             }
         }
@@ -162,6 +163,7 @@ pub(super) fn home(store: &Store, partition: PartitionId, memory: Memory, writab
     // Who only reads writes nobody down, and so lets nobody go.
     let share = memory.people_bytes / u64::from(layout.partitions);
     Home {
+        disk: Arc::clone(&store.disk),
         dir: store.dir.clone(),
         log_id: layout.log_id,
         partition,

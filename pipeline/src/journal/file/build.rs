@@ -46,12 +46,13 @@ impl FileJournal {
     /// read the segments that have none.
     pub fn build_missing(&self, stop: &dyn Fn() -> bool) -> Result<Built, BuildError> {
         let mut done = Built::default();
-        let (dir, layout) = (&self.source.bounds.dir, self.source.bounds.layout);
+        let bounds = &self.source.bounds;
+        let (disk, dir, layout) = (&*bounds.disk, &bounds.dir, bounds.layout);
         for segment in (0..self.source.shared.last_segment()).rev() {
             if stop() {
                 break;
             }
-            if Index::open(dir, layout, segment).is_some_and(|index| index.is_whole()) {
+            if Index::open(disk, dir, layout, segment).is_some_and(|index| index.is_whole()) {
                 done.sound += 1;
                 continue;
             }
@@ -61,9 +62,10 @@ impl FileJournal {
             if stop() {
                 break;
             }
-            if let Some(bytes) = index::encode(dir, layout, segment, &mut postings) {
+            if let Some(bytes) = index::encode(disk, dir, layout, segment, &mut postings) {
                 let file = index_path(dir, segment);
-                index::write(&file, &bytes).map_err(|source| BuildError::Write { file, source })?;
+                index::write(disk, &file, &bytes)
+                    .map_err(|source| BuildError::Write { file, source })?;
                 done.built += 1;
                 done.bytes += bytes.len() as u64;
             }

@@ -1,14 +1,12 @@
-//! Names and system calls: the lock, files that appear whole or not at all, preallocation.
+//! Names in a log's directory, and files that appear whole or not at all.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read, Write},
+    io,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
-
 use super::super::WriteFailure;
+use crate::disk::{Disk, Open, OpenFile};
 
 pub(super) const MARK: &str = "MARK";
 const TEMPORARY: &str = "tmp";
@@ -18,35 +16,27 @@ pub(super) fn segment_path(dir: &Path, number: u32) -> PathBuf {
 }
 
 /// Number and bytes of the segments in the directory.
-pub(super) fn segments(dir: &Path) -> io::Result<(u64, u64)> {
+pub(super) fn segments(disk: &dyn Disk, dir: &Path) -> io::Result<(u64, u64)> {
     let (mut count, mut bytes) = (0, 0);
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.path().extension().is_some_and(|extension| extension == "zj") {
-            count += 1;
-            bytes += entry.metadata()?.len();
-        }
+    for name in disk.list(dir)?.iter().filter(|name| name.ends_with(".zj")) {
+        count += 1;
+        bytes += disk.length(&dir.join(name))?;
     }
     Ok((count, bytes))
 }
 
 /// The greatest segment number in the directory.
-pub(super) fn last_segment(dir: &Path) -> io::Result<Option<u32>> {
-    let mut last = None;
-    for entry in fs::read_dir(dir)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".zj")?.parse().ok());
-        last = last.max(number);
-    }
-    Ok(last)
+pub(super) fn last_segment(disk: &dyn Disk, dir: &Path) -> io::Result<Option<u32>> {
+    let names = disk.list(dir)?;
+    Ok(names.iter().filter_map(|name| name.strip_suffix(".zj")?.parse().ok()).max())
 }
 
 /// Removes what a crash left half made.
-pub(super) fn remove_temporary(dir: &Path) -> Result<(), WriteFailure> {
-    let entries = fs::read_dir(dir).map_err(failed("list", dir))?;
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+pub(super) fn remove_temporary(disk: &dyn Disk, dir: &Path) -> Result<(), WriteFailure> {
+    let paths = disk.list(dir).map_err(failed("list", dir))?;
+    for path in paths.iter().map(|name| dir.join(name)) {
         if path.extension().is_some_and(|extension| extension == TEMPORARY) {
-            fs::remove_file(&path).map_err(failed("remove", &path))?;
+            disk.remove(&path).map_err(failed("remove", &path))?;
         }
     }
     Ok(())
@@ -60,85 +50,42 @@ pub(super) fn failed(
     move |source| WriteFailure { action, path, source }
 }
 
-pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 /// Puts a synced file with this content in place of `path`. Its name is durable after
-/// [`sync_dir`]. The file stands at the content's end and has room for `reserve` bytes in all.
-pub(super) fn put_file(path: &Path, content: &[u8], reserve: u64) -> Result<File, WriteFailure> {
+/// [`sync_dir`]. The file has room for `reserve` bytes in all.
+pub(super) fn put_file(
+    disk: &dyn Disk,
+    path: &Path,
+    content: &[u8],
+    reserve: u64,
+) -> Result<OpenFile, WriteFailure> {
     let temporary = path.with_extension(TEMPORARY);
-    let written = write_temporary(&temporary, content, reserve);
+    let written = write_temporary(disk, &temporary, content, reserve);
     let file = written.inspect_err(|_| {
         // What is left is removed by the next opening; the first failure is the one to report.
-        let _ = fs::remove_file(&temporary);
+        let _ = disk.remove(&temporary);
     })?;
-    fs::rename(&temporary, path).map_err(failed("put in place", path))?;
+    disk.rename(&temporary, path).map_err(failed("put in place", path))?;
     Ok(file)
 }
 
-fn write_temporary(path: &Path, content: &[u8], reserve: u64) -> Result<File, WriteFailure> {
-    let mut file = File::create(path).map_err(failed("create", path))?;
+fn write_temporary(
+    disk: &dyn Disk,
+    path: &Path,
+    content: &[u8],
+    reserve: u64,
+) -> Result<OpenFile, WriteFailure> {
+    let file = disk.open(path, Open::Create).map_err(failed("create", path))?;
     reserve_to(&file, path, reserve)?;
-    file.write_all(content).map_err(failed("write", path))?;
+    file.write_all_at(content, 0).map_err(failed("write", path))?;
     file.sync_all().map_err(failed("sync", path))?;
     Ok(file)
 }
 
 /// Gives the file disk space up to `bytes`, reading as zeros, where the file system can.
-pub(super) fn reserve_to(file: &File, path: &Path, bytes: u64) -> Result<(), WriteFailure> {
-    if bytes == 0 {
-        return Ok(());
-    }
-    match fallocate(file, FallocateFlags::empty(), 0, bytes) {
-        Err(error) if error != rustix::io::Errno::OPNOTSUPP => {
-            Err(failed("reserve space in", path)(error.into()))
-        }
-        _ => Ok(()),
-    }
+pub(super) fn reserve_to(file: &OpenFile, path: &Path, bytes: u64) -> Result<(), WriteFailure> {
+    if bytes == 0 { Ok(()) } else { file.reserve(bytes).map_err(failed("reserve space in", path)) }
 }
 
-pub(super) fn sync_dir(dir: &Path) -> Result<(), WriteFailure> {
-    File::open(dir).and_then(|open| open.sync_all()).map_err(failed("sync", dir))
-}
-
-/// Held while a process writes to a log; released by the system however the process ends.
-#[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
-}
-
-/// Why the lock was not taken.
-#[derive(Debug)]
-pub(super) enum NotLocked {
-    /// Another process holds it, with this id where it could be read.
-    Held(Option<u32>),
-    Failed(WriteFailure),
-}
-
-impl Lock {
-    pub(super) fn take(path: &Path) -> Result<Self, NotLocked> {
-        let not = |action| move |error| NotLocked::Failed(failed(action, path)(error));
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(not("open"))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut text = String::new();
-                let read = file.take(32).read_to_string(&mut text);
-                return Err(NotLocked::Held(read.ok().and_then(|_| text.trim().parse().ok())));
-            }
-            Err(error) => return Err(not("lock")(error.into())),
-        }
-        file.set_len(0).map_err(not("write"))?;
-        writeln!(file, "{}", std::process::id()).map_err(not("write"))?;
-        Ok(Self { _file: file })
-    }
+pub(super) fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), WriteFailure> {
+    disk.sync_dir(dir).map_err(failed("sync", dir))
 }

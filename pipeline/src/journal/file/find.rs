@@ -3,10 +3,7 @@
 //! Sealed segments have their index in a file. The segment being written is indexed in memory:
 //! each search first takes in what was appended since the last one.
 
-use std::{
-    fs::File,
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use zeitgeber_schemas::PartitionId;
 
@@ -18,6 +15,7 @@ use super::{
     queue::Shared,
     walk::{Bounds, FileScan, Walker},
 };
+use crate::disk::{Open, OpenFile};
 
 /// The parts of a journal that reading needs.
 #[derive(Debug, Clone)]
@@ -108,8 +106,9 @@ impl Source {
     }
 
     /// The chunks of a sealed segment that may hold one of the keys, by its index.
-    fn indexed(&self, segment: u32, keys: &[Key]) -> Option<(File, std::vec::IntoIter<Row>)> {
-        let index = Index::open(&self.bounds.dir, self.bounds.layout, segment)?;
+    fn indexed(&self, segment: u32, keys: &[Key]) -> Option<(OpenFile, std::vec::IntoIter<Row>)> {
+        let Bounds { disk, dir, layout, .. } = &self.bounds;
+        let index = Index::open(&**disk, dir, *layout, segment)?;
         let rows = index.find(keys)?;
         Some((index.segment, rows.into_iter()))
     }
@@ -131,7 +130,7 @@ pub(super) struct FindScan {
 enum Stage {
     /// To be seen.
     Enter,
-    Indexed(File, std::vec::IntoIter<Row>),
+    Indexed(OpenFile, std::vec::IntoIter<Row>),
     Read(Box<FileScan>),
     /// The segment being written.
     Growing(std::vec::IntoIter<ChunkAt>),
@@ -182,7 +181,7 @@ impl FindScan {
                     Some(row) => {
                         let place = Place { segment: self.segment, offset: row.offset };
                         // A damaged row may say anything, so nothing is passed over unread.
-                        if row.read(file, &mut self.bytes).is_none() {
+                        if row.read(&**file, &mut self.bytes).is_none() {
                             self.stage = self.reading()?;
                         } else if self.takes(place) {
                             return Ok(Some(place));
@@ -239,9 +238,9 @@ impl FindScan {
     fn read_growing(&mut self, chunk: &ChunkAt) -> Result<(), ReadError> {
         let path = disk::segment_path(&self.source.bounds.dir, chunk.place.segment);
         let row = Row::new(chunk.place.offset, chunk.length, chunk.crc);
-        match File::open(&path) {
+        match self.source.bounds.disk.open(&path, Open::Read) {
             Err(source) => Err(ReadError::Io { file: path, source }),
-            Ok(file) => match row.read(&file, &mut self.bytes) {
+            Ok(file) => match row.read(&*file, &mut self.bytes) {
                 Some(_) => Ok(()),
                 None => {
                     let why = "the chunk is not what was read before";

@@ -7,9 +7,7 @@
 //! names the segment's length and its last frame, so that the index of another history is told.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
-    os::unix::fs::FileExt,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +15,7 @@ use zeitgeber_schemas::wire::{get_long, put_long, take};
 
 use super::{
     super::{KEYS_VERSION, Key, Layout, Place},
-    disk,
+    disk::segment_path,
     format::{
         FRAME_HEAD, FrameHead, INDEX_MAGIC, PRELUDE, array_at, check_crc, check_prelude, crc32c,
         put_crc, put_prelude, u32_at, u64_at,
@@ -25,6 +23,7 @@ use super::{
     postings::Postings,
     steps::Steps,
 };
+use crate::disk::{Disk, DiskFile, Open, OpenFile};
 
 /// Bytes of the head.
 const HEAD: usize = PRELUDE + 16 + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 4 + 4 + 4 + 4;
@@ -48,8 +47,8 @@ struct Sealed {
 }
 
 impl Sealed {
-    fn of(segment: &File, layout: Layout, number: u32, last_frame_at: u64) -> Option<Self> {
-        let bytes = segment.metadata().ok()?.len();
+    fn of(segment: &dyn DiskFile, layout: Layout, number: u32, last_frame_at: u64) -> Option<Self> {
+        let bytes = segment.length().ok()?;
         if last_frame_at == 0 {
             return Some(Self { bytes, last_frame_at, last_frame_crc: 0 });
         }
@@ -77,7 +76,11 @@ impl Row {
     }
 
     /// The chunk's bytes, if they are what was indexed.
-    pub(super) fn read<'a>(&self, segment: &File, bytes: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    pub(super) fn read<'a>(
+        &self,
+        segment: &dyn DiskFile,
+        bytes: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
         bytes.resize(self.length as usize, 0);
         segment.read_exact_at(bytes, self.offset).ok()?;
         (crc32c([bytes.as_slice()]) == self.crc).then_some(bytes)
@@ -86,14 +89,15 @@ impl Row {
 
 /// The bytes of a sealed segment's index; `None` where it cannot have one.
 pub(super) fn encode(
+    disk: &dyn Disk,
     journal: &Path,
     layout: Layout,
     segment: u32,
     postings: &mut Postings,
 ) -> Option<Vec<u8>> {
     let last_frame_at = postings.chunks.last().map_or(0, |chunk| chunk.frame_at);
-    let file = File::open(disk::segment_path(journal, segment)).ok()?;
-    let sealed = Sealed::of(&file, layout, segment, last_frame_at)?;
+    let file = disk.open(&segment_path(journal, segment), Open::Read).ok()?;
+    let sealed = Sealed::of(&*file, layout, segment, last_frame_at)?;
     let mut rows = Vec::with_capacity(postings.chunks.len() * ROW);
     for chunk in &postings.chunks {
         rows.extend_from_slice(&u32::try_from(chunk.place.offset).ok()?.to_le_bytes());
@@ -158,26 +162,27 @@ fn bucket_crc(bucket: u32, bytes: &[u8]) -> u32 {
 }
 
 /// Puts an index in its place, whole or not at all.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir)?;
+        disk.create_dirs(dir)?;
     }
     let fresh = path.with_extension("tmp");
-    let written = File::create(&fresh)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&fresh, path));
+    let written = disk
+        .open(&fresh, Open::Create)
+        .and_then(|file| file.write_all_at(bytes, 0))
+        .and_then(|()| disk.rename(&fresh, path));
     written.inspect_err(|_| {
         // The first failure is the one to report; the next attempt overwrites what is left.
-        let _ = fs::remove_file(&fresh);
+        let _ = disk.remove(&fresh);
     })
 }
 
 /// An index that fits its segment.
 #[derive(Debug)]
 pub(super) struct Index {
-    file: File,
+    file: OpenFile,
     /// The segment.
-    pub(super) segment: File,
+    pub(super) segment: OpenFile,
     chunks: u32,
     buckets: u32,
     tables_crc: u32,
@@ -186,8 +191,13 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn open(journal: &Path, layout: Layout, number: u32) -> Option<Self> {
-        let file = File::open(index_path(journal, number)).ok()?;
+    pub(super) fn open(
+        disk: &dyn Disk,
+        journal: &Path,
+        layout: Layout,
+        number: u32,
+    ) -> Option<Self> {
+        let file = disk.open(&index_path(journal, number), Open::Read).ok()?;
         let mut head = [0; HEAD];
         file.read_exact_at(&mut head, 0).ok()?;
         check_prelude(&head, INDEX_MAGIC).ok()?;
@@ -200,8 +210,8 @@ impl Index {
             last_frame_at: u64_at(body, PRELUDE + 32),
             last_frame_crc: u32_at(body, PRELUDE + 40),
         };
-        let segment = File::open(disk::segment_path(journal, number)).ok()?;
-        let found = Sealed::of(&segment, layout, number, named.last_frame_at)?;
+        let segment = disk.open(&segment_path(journal, number), Open::Read).ok()?;
+        let found = Sealed::of(&*segment, layout, number, named.last_frame_at)?;
         (fits && named == found).then_some(Self {
             file,
             segment,
@@ -262,7 +272,7 @@ impl Index {
     /// Whether every byte is as it was written.
     pub(super) fn is_whole(&self) -> bool {
         let tables = u64::from(self.chunks) * ROW as u64 + (u64::from(self.buckets) + 1) * 4;
-        let length = self.file.metadata().map_or(0, |about| about.len());
+        let length = self.file.length().unwrap_or(0);
         let mut bytes = vec![0; tables.min(length) as usize];
         let read = self.file.read_exact_at(&mut bytes, self.rows()).is_ok();
         read && tables <= length

@@ -137,10 +137,16 @@ impl Shared {
     /// Waits for work: fills `batch` with one frame's chunks, or says why there will be none.
     pub(super) fn take(&self, batch: &mut Vec<Pending>) -> Option<Phase> {
         let idle = |state: &mut State| state.phase == Phase::Open && state.queue.is_empty();
-        let mut state = self
-            .work
-            .wait_while(self.state(), idle)
-            .expect("nothing panics while the state is held");
+        let waited = self.work.wait_while(self.state(), idle);
+        self.fill(waited.expect("nothing panics while the state is held"), batch)
+    }
+
+    /// As [`Self::take`] without waiting: nothing, in an open journal, where nothing is queued.
+    pub(super) fn take_now(&self, batch: &mut Vec<Pending>) -> Option<Phase> {
+        self.fill(self.state(), batch)
+    }
+
+    fn fill(&self, mut state: MutexGuard<'_, State>, batch: &mut Vec<Pending>) -> Option<Phase> {
         let mut bytes = 0;
         while batch.len() < MAX_COMMIT_CHUNKS {
             let next = state.queue.front().map(|next| next.append.chunk.bytes().len());

@@ -1,9 +1,7 @@
 //! One segment open for reading: its head, its frames, and what lies beyond a place without one.
 
 use std::{
-    fs::File,
     io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +13,7 @@ use super::{
         frame_is_whole,
     },
 };
+use crate::disk::{Disk, Open, OpenFile};
 
 /// Bytes read at a time; holds any segment's head.
 const READ_AHEAD: usize = 2 * MAX_SEGMENT_HEAD as usize;
@@ -30,7 +29,7 @@ pub(super) fn bad_head(file: &Path, bad: BadHead) -> ReadError {
 /// An open segment, and a window of its bytes.
 #[derive(Debug)]
 pub(super) struct Segment {
-    pub(super) file: File,
+    pub(super) file: OpenFile,
     pub(super) path: PathBuf,
     pub(super) head: SegmentHead,
     pub(super) head_bytes: u64,
@@ -44,6 +43,7 @@ pub(super) struct Segment {
 impl Segment {
     /// Opens a segment and checks its head; `None` where there is no such file.
     pub(super) fn open(
+        disk: &dyn Disk,
         dir: &Path,
         layout: Layout,
         number: u32,
@@ -51,13 +51,13 @@ impl Segment {
     ) -> Result<Option<Self>, ReadError> {
         let path = disk::segment_path(dir, number);
         let failed = |source| ReadError::Io { file: path.clone(), source };
-        let file = match File::open(&path) {
+        let file = match disk.open(&path, Open::Read) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         window.resize(READ_AHEAD.max(window.len()), 0);
-        let read = read_at(&file, &mut window, 0).map_err(failed)?;
+        let read = file.read_full(&mut window, 0).map_err(failed)?;
         window.truncate(read);
         let (head, head_bytes) =
             SegmentHead::decode(&window).map_err(|bad| bad_head(&path, bad))?;
@@ -77,7 +77,7 @@ impl Segment {
             // Whoever follows the writer reads a little very often.
             let ahead = usize::try_from(self.ahead_to.saturating_sub(at)).unwrap_or(READ_AHEAD);
             self.window.resize(READ_AHEAD.min(ahead).max(length), 0);
-            let read = read_at(&self.file, &mut self.window, at);
+            let read = self.file.read_full(&mut self.window, at);
             self.window.truncate(*read.as_ref().unwrap_or(&0));
             self.window_at = at;
             read?;
@@ -117,7 +117,7 @@ impl Segment {
     fn claims_frame(&self, at: u64) -> Result<bool, ReadError> {
         let place = Place { segment: self.head.segment, offset: at };
         let mut head = [0; FRAME_HEAD];
-        match read_at(&self.file, &mut head, at) {
+        match self.file.read_full(&mut head, at) {
             Ok(_) => Ok(FrameHead::decode(&head, self.head.layout.log_id, place).is_some()),
             Err(source) => Err(ReadError::Io { file: self.path.clone(), source }),
         }
@@ -130,7 +130,7 @@ impl Segment {
         loop {
             let failed = |source| ReadError::Io { file: self.path.clone(), source };
             let mut block = vec![0; 1 << 20];
-            let read = read_at(&self.file, &mut block, from).map_err(failed)?;
+            let read = self.file.read_full(&mut block, from).map_err(failed)?;
             block.truncate(read);
             if let Some(last) = block.iter().rposition(|byte| *byte != 0) {
                 beyond.used_bytes = from + last as u64 + 1 - at;
@@ -159,17 +159,4 @@ pub(super) struct Beyond {
     pub(super) whole_frame: bool,
     /// Bytes up to the last one that is not zero.
     pub(super) used_bytes: u64,
-}
-
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], at + filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

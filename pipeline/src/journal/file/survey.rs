@@ -14,6 +14,7 @@ use super::{
     steps::Steps,
     walk::{self, Bounds, FileScan, Walker},
 };
+use crate::disk::SharedDisk;
 
 /// What is found of a log when it is opened.
 pub(super) struct Survey {
@@ -36,16 +37,16 @@ struct Way {
 }
 
 impl Survey {
-    pub(super) fn of(dir: PathBuf) -> Result<Self, ReadError> {
+    pub(super) fn of(disk: SharedDisk, dir: PathBuf) -> Result<Self, ReadError> {
         // The mark is read before the list, and the list before the segments: what a live writer
         // adds meanwhile only makes the log longer than these say.
-        let mark = walk::read_mark(&dir)?;
-        let last_segment = disk::last_segment(&dir)
+        let mark = walk::read_mark(&*disk, &dir)?;
+        let last_segment = disk::last_segment(&*disk, &dir)
             .map_err(|source| ReadError::Io { file: dir.clone(), source })?
             .unwrap_or(0);
         let partitions = mark.partitions.len();
         let layout = Layout { log_id: mark.log_id, partitions: partitions as u16 };
-        let bounds = Bounds { dir, layout, mark: mark.end, last_segment, writer: None };
+        let bounds = Bounds { disk, dir, layout, mark: mark.end, last_segment, writer: None };
         let mut way = Way {
             tails: vec![Tail::default(); partitions],
             starts: Vec::new(),
@@ -55,7 +56,7 @@ impl Survey {
             mark,
         };
         for segment in 0..way.mark.end.segment {
-            let index = Index::open(&way.bounds.dir, layout, segment);
+            let index = Index::open(&*way.bounds.disk, &way.bounds.dir, layout, segment);
             let steps = index.and_then(|index| index.steps());
             match steps.filter(|steps| steps.follow(&way.tails)) {
                 Some(steps) => way.step(segment, &steps),

@@ -2,14 +2,12 @@
 //!
 //! Frame `n + 1` is written only after frame `n` was synced. So a place without a whole frame is
 //! the end exactly if nothing whole follows it and the durable mark does not reach beyond it;
-//! anything else is damage. A reader beside a live writer may see the end move: before calling
+//! anything else is damage (SIM-7, SIM-8). A reader beside a live writer may see the end move: before calling
 //! something damage it reads the place again, since what made it suspicious was written later.
 
 use std::{
-    fs::File,
     io,
     ops::Range,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,15 +19,17 @@ use super::{
         Chunk, ChunkError, FORMAT, Hash, Layout, Place, ReadError, Scan, ScanFrom, StoredChunk,
         chain::Follower,
     },
-    disk,
+    disk::{self, MARK},
     format::{MAX_MARK, Mark, frame_chunks},
     queue::Shared,
     segment::{Segment, bad_head},
 };
+use crate::disk::{Disk, Open, SharedDisk};
 
 /// What a walk must reach before an end is an end.
 #[derive(Debug, Clone)]
 pub(super) struct Bounds {
+    pub(super) disk: SharedDisk,
     pub(super) dir: PathBuf,
     pub(super) layout: Layout,
     pub(super) mark: Place,
@@ -54,7 +54,8 @@ pub(super) struct Walker {
 
 impl Walker {
     pub(super) fn new(bounds: Bounds, segment: u32) -> Result<Self, ReadError> {
-        let Some(segment) = Segment::open(&bounds.dir, bounds.layout, segment, Vec::new())? else {
+        let (disk, dir, layout) = (&*bounds.disk, &bounds.dir, bounds.layout);
+        let Some(segment) = Segment::open(disk, dir, layout, segment, Vec::new())? else {
             return Err(ReadError::Missing { file: disk::segment_path(&bounds.dir, segment) });
         };
         let at = segment.head_bytes;
@@ -69,6 +70,16 @@ impl Walker {
     /// Where the next frame is expected.
     pub(super) fn place(&self) -> Place {
         Place { segment: self.segment.head.segment, offset: self.at }
+    }
+
+    /// Where the last frame of the segment begins; its end, where there is none.
+    pub(super) fn last_frame(&self) -> u64 {
+        self.frame_at
+    }
+
+    /// Whether everything up to here stands below the durable mark.
+    pub(super) fn is_marked(&self) -> bool {
+        self.place() <= self.bounds.mark
     }
 
     /// Bytes beyond the end that are not zero: the torn tail.
@@ -126,7 +137,7 @@ impl Walker {
     fn resolve(&mut self, limit: Option<Place>) -> Result<bool, ReadError> {
         let (here, number) = (self.place(), self.segment.head.segment);
         let next = disk::segment_path(&self.bounds.dir, number + 1);
-        if next.exists() {
+        if self.bounds.disk.exists(&next) {
             // A successor is made only after this one was cut to its used length.
             return if self.length()? == self.at {
                 self.enter(number + 1)?;
@@ -160,16 +171,17 @@ impl Walker {
 
     fn enter(&mut self, number: u32) -> Result<(), ReadError> {
         let window = std::mem::take(&mut self.segment.window);
-        let (dir, layout) = (&self.bounds.dir, self.bounds.layout);
-        self.segment = Segment::open(dir, layout, number, window)?
+        let (disk, dir, layout) = (&*self.bounds.disk, &self.bounds.dir, self.bounds.layout);
+        self.segment = Segment::open(disk, dir, layout, number, window)?
             .ok_or_else(|| ReadError::Missing { file: disk::segment_path(dir, number) })?;
         self.at = self.segment.head_bytes;
+        self.frame_at = self.at;
         Ok(())
     }
 
     fn length(&self) -> Result<u64, ReadError> {
         let failed = |source| ReadError::Io { file: self.segment.path.clone(), source };
-        Ok(self.segment.file.metadata().map_err(failed)?.len())
+        self.segment.file.length().map_err(failed)
     }
 
     fn damaged(&self, why: &'static str) -> ReadError {
@@ -180,7 +192,8 @@ impl Walker {
     pub(super) fn hash_at(&self, place: Place, length: usize) -> Result<Hash, ReadError> {
         let file = disk::segment_path(&self.bounds.dir, place.segment);
         let mut bytes = vec![0; length];
-        File::open(&file)
+        let disk = &self.bounds.disk;
+        disk.open(&file, Open::Read)
             .and_then(|open| open.read_exact_at(&mut bytes, place.offset))
             .map_err(|source| ReadError::Io { file, source })?;
         Ok(*blake3::hash(&bytes).as_bytes())
@@ -259,9 +272,9 @@ impl Scan for FileScan {
 }
 
 /// Reads the mark of a log.
-pub(super) fn read_mark(dir: &Path) -> Result<Mark, ReadError> {
-    let file = dir.join(disk::MARK);
-    match disk::read_bounded(&file, MAX_MARK) {
+pub(super) fn read_mark(disk: &dyn Disk, dir: &Path) -> Result<Mark, ReadError> {
+    let file = dir.join(MARK);
+    match disk.read_bounded(&file, MAX_MARK) {
         Ok(bytes) => Mark::decode(&bytes).map_err(|bad| bad_head(&file, bad)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ReadError::Missing { file }),
         Err(source) => Err(ReadError::Io { file, source }),

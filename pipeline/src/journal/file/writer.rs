@@ -1,63 +1,62 @@
-//! The one thread that writes: a frame, a sync, then the completions.
+//! The one thread that writes: a frame, a sync, then the completions (SIM-6).
 
-use std::{
-    fs::File,
-    io::{self, IoSlice, Seek, SeekFrom, Write},
-    path::PathBuf,
-    sync::Arc,
-    time::Instant,
-};
+use std::{io::IoSlice, path::PathBuf, sync::Arc, time::Instant};
 
 use super::{
     super::{Place, WriteFailure},
-    disk::{self, Lock, failed},
+    disk::{self, failed},
     format::{FrameHead, Mark, SegmentHead},
     queue::{Pending, Phase, Shared},
 };
+use crate::disk::{Locked, Open, OpenFile, SharedDisk};
 
 /// Writes frames to the last segment, and begins new ones.
 #[derive(Debug)]
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    disk: SharedDisk,
     dir: PathBuf,
     segment_bytes: u64,
     /// What stands at the front of the current segment.
     head: SegmentHead,
     /// Where the next frame begins.
     place: Place,
-    file: File,
+    file: OpenFile,
     path: PathBuf,
     /// The next frame begins a segment.
     roll_first: bool,
     frame_head: Vec<u8>,
-    _lock: Lock,
+    /// What the frame at hand holds.
+    batch: Vec<Pending>,
+    _lock: Box<dyn Locked>,
 }
 
 /// Where and how a writer goes on.
 pub(super) struct Resume {
+    pub(super) disk: SharedDisk,
     pub(super) dir: PathBuf,
     pub(super) segment_bytes: u64,
     pub(super) head: SegmentHead,
     pub(super) place: Place,
     /// The schema table of new segments.
     pub(super) schemas: String,
-    pub(super) lock: Lock,
+    pub(super) lock: Box<dyn Locked>,
 }
 
 impl Writer {
     /// Opens the last segment at its end.
     pub(super) fn new(shared: Arc<Shared>, resume: Resume) -> Result<Self, WriteFailure> {
-        let Resume { dir, segment_bytes, mut head, place, schemas, lock } = resume;
+        let Resume { disk, dir, segment_bytes, mut head, place, schemas, lock } = resume;
         let path = disk::segment_path(&dir, head.segment);
-        let mut file = File::options().write(true).open(&path).map_err(failed("open", &path))?;
+        let file = disk.open(&path, Open::Write).map_err(failed("open", &path))?;
         disk::reserve_to(&file, &path, segment_bytes)?;
-        file.seek(SeekFrom::Start(place.offset)).map_err(failed("seek in", &path))?;
         let roll_first = head.schemas != schemas;
         head.schemas = schemas;
-        let frame_head = Vec::new();
+        let (frame_head, batch) = (Vec::new(), Vec::new());
         let _lock = lock;
         let this = Self {
             shared,
+            disk,
             dir,
             segment_bytes,
             head,
@@ -66,31 +65,68 @@ impl Writer {
             path,
             roll_first,
             frame_head,
+            batch,
             _lock,
         };
         Ok(this)
     }
 
+    /// Makes durable what opening found from `from` on: the last frame may stand in the page cache
+    /// alone, where the process before was killed ahead of its sync, and stay there alone, where that
+    /// sync failed and the system took its pages for written. So it is written again before
+    /// anything rests on it (JOURNAL-7).
+    pub(super) fn settle(&self, from: u64) -> Result<(), WriteFailure> {
+        let mut frame = vec![0; (self.place.offset - from) as usize];
+        self.file.read_exact_at(&mut frame, from).map_err(failed("read", &self.path))?;
+        self.file.write_all_at(&frame, from).map_err(failed("write to", &self.path))?;
+        self.file.sync_all().map_err(failed("sync", &self.path))
+    }
+
     /// Writes until the journal is closed, dropped or poisoned.
     pub(super) fn run(mut self) {
-        let mut batch = Vec::new();
         loop {
-            let written = match self.shared.take(&mut batch) {
-                None => self.commit(&batch),
-                Some(Phase::Closing) => match self.finish() {
-                    Ok(()) => {
-                        self.shared.change(Phase::Closing, Phase::Closed);
-                        return;
-                    }
-                    Err(failure) => Err(failure),
-                },
-                Some(_) => return,
-            };
-            match written {
-                Ok(()) => self.shared.committed(&mut batch, self.place),
-                Err(failure) => return self.shared.poison(failure, &mut batch),
+            let ended = self.shared.take(&mut self.batch);
+            if !self.act(ended) {
+                return;
             }
         }
+    }
+
+    /// Writes what waits now, one frame at most, without a thread of its own. Whether anything was
+    /// done.
+    pub(super) fn step(&mut self) -> bool {
+        let ended = self.shared.take_now(&mut self.batch);
+        let is_idle = matches!(ended, Some(Phase::Open | Phase::Poisoned | Phase::Closed));
+        !is_idle && {
+            self.act(ended);
+            true
+        }
+    }
+
+    /// Writes the frame that was taken, or ends as the phase says. Whether more may come.
+    fn act(&mut self, ended: Option<Phase>) -> bool {
+        let mut batch = std::mem::take(&mut self.batch);
+        let written = match ended {
+            None => self.commit(&batch).map(|()| true),
+            Some(Phase::Closing) => self.finish().map(|()| false),
+            Some(_) => return false,
+        };
+        let goes_on = match written {
+            Ok(true) => {
+                self.shared.committed(&mut batch, self.place);
+                true
+            }
+            Ok(false) => {
+                self.shared.change(Phase::Closing, Phase::Closed);
+                false
+            }
+            Err(failure) => {
+                self.shared.poison(failure, &mut batch);
+                false
+            }
+        };
+        self.batch = batch;
+        goes_on
     }
 
     /// Writes one frame and waits until it is durable.
@@ -106,7 +142,8 @@ impl Writer {
         parts.push(IoSlice::new(&self.frame_head));
         parts.extend(chunks.iter().map(|chunk| IoSlice::new(chunk)));
         let begun = Instant::now();
-        write_all(&mut self.file, &mut parts).map_err(failed("write to", &self.path))?;
+        let written = self.file.write_parts_at(&mut parts, self.place.offset);
+        written.map_err(failed("write to", &self.path))?;
         self.file.sync_data().map_err(failed("sync", &self.path))?;
         self.place.offset += bytes;
         self.shared.meter().frame(chunks.len(), bytes, begun.elapsed());
@@ -124,8 +161,8 @@ impl Writer {
         self.head.segment += 1;
         let head = self.head.encode();
         self.path = disk::segment_path(&self.dir, self.head.segment);
-        self.file = disk::put_file(&self.path, &head, self.segment_bytes)?;
-        disk::sync_dir(&self.dir)?;
+        self.file = disk::put_file(&*self.disk, &self.path, &head, self.segment_bytes)?;
+        disk::sync_dir(&*self.disk, &self.dir)?;
         self.place = Place { segment: self.head.segment, offset: head.len() as u64 };
         self.roll_first = false;
         self.shared.rolled(self.place);
@@ -136,29 +173,17 @@ impl Writer {
     fn finish(&mut self) -> Result<(), WriteFailure> {
         self.cut()?;
         self.put_mark()?;
-        disk::sync_dir(&self.dir)
+        disk::sync_dir(&*self.disk, &self.dir)
     }
 
     /// Cuts the segment to its used length.
     fn cut(&mut self) -> Result<(), WriteFailure> {
-        self.file.set_len(self.place.offset).map_err(failed("cut", &self.path))?;
+        self.file.set_length(self.place.offset).map_err(failed("cut", &self.path))?;
         self.file.sync_all().map_err(failed("sync", &self.path))
     }
 
     fn put_mark(&self) -> Result<(), WriteFailure> {
         let mark = Mark::new(self.head.layout.log_id, self.place, &self.shared.tails());
-        disk::put_file(&self.dir.join(disk::MARK), &mark.encode(), 0).map(drop)
+        disk::put_file(&*self.disk, &self.dir.join(disk::MARK), &mark.encode(), 0).map(drop)
     }
-}
-
-fn write_all(file: &mut File, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-    while !parts.is_empty() {
-        match file.write_vectored(parts) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut parts, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
