@@ -10,6 +10,7 @@ mod heart;
 pub mod kind;
 mod movement;
 mod raw;
+pub mod readings;
 pub mod recording;
 mod samples;
 mod surroundings;
@@ -152,6 +153,28 @@ fn analysis(
     hints: &Hints,
     trace: Option<&mut Trace>,
 ) -> Result<Analysis, RecordingError> {
+    read(path, hints, |samples, quantity, epoch_s| {
+        let features = features(samples, quantity, epoch_s, hints.scale, trace)?;
+        let (first_ms, last_ms) = samples.extent_ms.unzip();
+        Ok(Analysis {
+            file: samples.name().to_owned(),
+            kind: samples.shape.kind.as_str(),
+            rows: samples.rows,
+            repeats: samples.repeats,
+            first_ms,
+            last_ms,
+            epoch_s,
+            features,
+        })
+    })
+}
+
+/// Opens a recording and hands its rows on, with what they hold first and how far they are apart.
+fn read<T>(
+    path: &Path,
+    hints: &Hints,
+    then: impl FnOnce(&mut Samples<'_>, Quantity, Option<f64>) -> Result<T, RecordingError>,
+) -> Result<T, RecordingError> {
     let mut recording = Recording::open(path, &hints.layout)?;
     let said = said(&mut recording, hints)?;
     let noted = recording.note("epoch_s").and_then(|text| text.parse().ok());
@@ -159,7 +182,6 @@ fn analysis(
     let known_s = hints.epoch_s.or(noted).or(rate.map(|hz| 1.0 / hz));
     let shape = Shape::of(recording.columns(), &said, hints.kind, known_s);
     let shape = shape.map_err(|what| recording.fault(what))?;
-    let file = recording.name().to_owned();
     let mut samples = Samples::new(&mut recording, shape);
     let is_told = hints.kind.is_some() || samples.shape.kind != Kind::Actigraphy;
     if !is_told && samples.shape.person.is_some() {
@@ -180,11 +202,7 @@ fn analysis(
     }
     let (quantity, _) = samples.shape.values[0];
     check_unit(&mut samples, quantity)?;
-    let features = features(&mut samples, quantity, epoch_s, hints.scale, trace)?;
-    let (first_ms, last_ms) = samples.extent_ms.unzip();
-    let (rows, repeats) = (samples.rows, samples.repeats);
-    let kind = samples.shape.kind.as_str();
-    Ok(Analysis { file, kind, rows, repeats, first_ms, last_ms, epoch_s, features })
+    then(&mut samples, quantity, epoch_s)
 }
 
 /// The epoch that is said or noted, where the rows are that far apart.
@@ -205,36 +223,49 @@ fn features(
     trace: Option<&mut Trace>,
 ) -> Result<Features, RecordingError> {
     let profile = plain_profile(scale);
+    let epoch_s = checked_epoch(samples, epoch_s)?.unwrap_or(0.0);
     Ok(match samples.shape.kind {
         Kind::Rr => Features::Heart(Box::new(heart::beats(samples, trace)?)),
         Kind::SleepDiary => Features::Sleep(raw::diary(samples, trace)?),
         Kind::Noise => Features::Sound(surroundings::sound(samples)?),
         Kind::Actigraphy => {
-            let epoch_s =
-                checked(samples, epoch_s, "a whole part of a minute or whole minutes", |s| {
-                    s.fract() == 0.0
-                        && (1.0..HOUR_S).contains(&s)
-                        && (60.0 % s == 0.0 || s % 60.0 == 0.0)
-                })?;
             let movement = movement::epochs(samples, quantity, epoch_s, &profile, trace)?;
             Features::Movement(Box::new(movement))
         }
-        Kind::Hourly => {
-            checked(samples, epoch_s, "3600 s", |s| s == HOUR_S)?;
-            Features::Hourly(movement::hours(samples, quantity, &profile, trace)?)
-        }
+        Kind::Hourly => Features::Hourly(movement::hours(samples, quantity, &profile, trace)?),
         Kind::Light => {
-            let within = |s| (0.01..=HOUR_S).contains(&s);
-            let epoch_s = checked(samples, epoch_s, "0.01 to 3600 s", within)?;
             Features::Light(Box::new(surroundings::light(samples, quantity, epoch_s, trace)?))
         }
         Kind::Imu => {
-            let within = |s| (0.0005..=0.2).contains(&s);
-            let epoch_s = checked(samples, epoch_s, "5 to 2000 samples a second", within)?;
             let rate_hz = (1.0 / epoch_s * 100.0).round() / 100.0;
             Features::Acceleration(Box::new(raw::acceleration(samples, rate_hz)?))
         }
     })
+}
+
+/// The epoch of the kinds that have one, where it can be right.
+fn checked_epoch(
+    samples: &mut Samples<'_>,
+    epoch_s: Option<f64>,
+) -> Result<Option<f64>, RecordingError> {
+    let checked = match samples.shape.kind {
+        Kind::Rr | Kind::SleepDiary | Kind::Noise => return Ok(None),
+        Kind::Actigraphy => {
+            checked(samples, epoch_s, "a whole part of a minute or whole minutes", |s| {
+                s.fract() == 0.0
+                    && (1.0..HOUR_S).contains(&s)
+                    && (60.0 % s == 0.0 || s % 60.0 == 0.0)
+            })
+        }
+        Kind::Hourly => checked(samples, epoch_s, "3600 s", |s| s == HOUR_S),
+        Kind::Light => {
+            checked(samples, epoch_s, "0.01 to 3600 s", |s| (0.01..=HOUR_S).contains(&s))
+        }
+        Kind::Imu => {
+            checked(samples, epoch_s, "5 to 2000 samples a second", |s| (0.0005..=0.2).contains(&s))
+        }
+    };
+    checked.map(Some)
 }
 
 /// The epoch, where it can be right.

@@ -16,7 +16,7 @@ use super::{
 const GAP_MS: f64 = 100.0;
 const SECOND_MS: f64 = 1_000.0;
 /// Times before it are no dates but begin with the recording, ms: March 1973.
-const CLOCK_FROM_MS: f64 = 1e11;
+pub(super) const CLOCK_FROM_MS: f64 = 1e11;
 /// Times that run so many times faster than intervals are in another unit.
 const FASTER: f64 = 100.0;
 

@@ -92,6 +92,11 @@ impl<'a> Samples<'a> {
         Ok(next)
     }
 
+    /// The file's name.
+    pub(super) fn name(&self) -> &str {
+        self.recording.name()
+    }
+
     /// People of the rows read so far.
     pub(super) fn people(&self) -> usize {
         self.last_ms.len()

@@ -10,7 +10,7 @@ use zeitgeber_processors::rhythm::{
 };
 
 use super::{
-    kind::Quantity,
+    kind::{Quantity, Shape},
     recording::RecordingError,
     samples::{Sample, Samples},
     trace::{Trace, minima},
@@ -99,28 +99,45 @@ pub struct Sound {
 }
 
 pub(super) fn sound(samples: &mut Samples<'_>) -> Result<Sound, RecordingError> {
-    let bands: Vec<u32> = samples.shape.values.iter().filter_map(|(one, _)| hertz(*one)).collect();
+    let levels = Levels::of(&samples.shape);
     let (mut noise, mut minutes) = (Noise::new(), Vec::new());
     while let Some(sample) = samples.next()? {
-        let wrong = sample.values.iter().flatten().find(|level| !LEVELS_DB.contains(level));
-        if let Some(wrong) = wrong {
-            return Err(samples.fault(&sample, format!("{wrong} dB is no sound level")));
-        }
-        let Some(level) = level(&sample, &bands) else { continue };
+        let Some(level) = levels.level(samples, &sample)? else { continue };
         minutes.extend(noise.feed(sample.at_ms as i64, level));
     }
     minutes.extend(noise.close());
-    Ok(Sound { laeq_db: noise.equivalent(), partial: !bands.is_empty(), minutes })
+    Ok(Sound { laeq_db: noise.equivalent(), partial: !levels.bands.is_empty(), minutes })
 }
 
-/// A row's A-weighted level; none where a band is missing.
-fn level(sample: &Sample, bands: &[u32]) -> Option<f64> {
-    if bands.is_empty() {
-        return sample.values[0];
+/// How a row's level is told.
+pub(super) struct Levels {
+    /// Octave bands of the columns, Hz; none where a column holds the level itself.
+    bands: Vec<u32>,
+}
+
+impl Levels {
+    pub(super) fn of(shape: &Shape) -> Self {
+        Self { bands: shape.values.iter().filter_map(|(one, _)| hertz(*one)).collect() }
     }
-    let levels: Option<Vec<(u32, f64)>> =
-        bands.iter().zip(sample.values).map(|(hz, value)| Some((*hz, value?))).collect();
-    a_weighted(&levels?)
+
+    /// A row's A-weighted level; none where a band is missing.
+    pub(super) fn level(
+        &self,
+        samples: &Samples<'_>,
+        sample: &Sample,
+    ) -> Result<Option<f64>, RecordingError> {
+        let wrong = sample.values.iter().flatten().find(|level| !LEVELS_DB.contains(level));
+        if let Some(wrong) = wrong {
+            return Err(samples.fault(sample, format!("{wrong} dB is no sound level")));
+        }
+        if self.bands.is_empty() {
+            return Ok(sample.values[0]);
+        }
+        let bands = self.bands.iter().zip(sample.values);
+        let levels: Option<Vec<(u32, f64)>> =
+            bands.map(|(hz, value)| Some((*hz, value?))).collect();
+        Ok(levels.and_then(|levels| a_weighted(&levels)))
+    }
 }
 
 const fn hertz(quantity: Quantity) -> Option<u32> {

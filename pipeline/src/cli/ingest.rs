@@ -10,23 +10,20 @@ use std::{
     time::Instant,
 };
 
-use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::{Serialize, Serializer};
 use zeitgeber::{
     config::Config,
-    cycle::{Counts, OutcomeDetail},
+    cycle::OutcomeDetail,
     door::{Options, files},
-    ingest::{
-        FileError, FileReport, InputKind as ReadAs, OutcomeLog, Progress, Session, now_ms,
-        source_of,
-    },
+    ingest::{FileReport, InputKind as ReadAs, OutcomeLog, Progress, Session, now_ms, source_of},
     query,
     store::LogPlace,
 };
 
 use super::{
-    Failure, Layers, say, session,
+    Failure, Layers,
+    recording::RecordingArgs,
+    say, session,
     target::{Place, Target},
 };
 
@@ -34,10 +31,16 @@ use super::{
 mod kafka;
 #[cfg(feature = "service")]
 mod remote;
+mod source;
+mod told;
+
+use source::{InputKind, Recorded};
+use told::{Counted, Summary, conclude};
 
 /// Take readings, feedback or profiles from files into the log
 ///
-/// NDJSON (plain, gzip or zstd) and Avro container files; `-` reads standard input. An input is
+/// NDJSON (plain, gzip or zstd) and Avro container files; with --kind the recordings that `analyze`
+/// reads, as readings of one person, each arriving when it was made; `-` reads standard input. An input is
 /// acknowledged only when it is durable. A file is known by its content: running the command
 /// again after an interruption goes on where the log ends, and after that changes nothing. To a
 /// service it is all sent again, and what the log has is counted as repeats.
@@ -47,7 +50,8 @@ mod remote;
     zeitgeber ingest old.avro --data-dir data --backfill\n  \
     producer | zeitgeber ingest - --data-dir data --outcomes outcomes.jsonl\n  \
     zeitgeber ingest day.jsonl.zst --to http://127.0.0.1:8787 --token-file token\n  \
-    zeitgeber ingest day.jsonl.zst --profiles users.json --kafka 127.0.0.1:9092")]
+    zeitgeber ingest day.jsonl.zst --profiles users.json --kafka 127.0.0.1:9092\n  \
+    zeitgeber ingest wrist.csv --as ada --kind actigraphy --zone Europe/Berlin --data-dir data")]
 pub(super) struct Args {
     /// Files to take in, in this order; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -61,9 +65,10 @@ pub(super) struct Args {
     /// Take these profiles first (an object with `users`, an array, or NDJSON)
     #[arg(long, value_name = "USERS.json")]
     profiles: Option<PathBuf>,
-    /// What the files hold
-    #[arg(long = "as", value_enum, default_value_t = InputKind::Readings, value_name = "KIND")]
-    kind: InputKind,
+    /// What the files hold: `readings`, `feedback`, `profiles` or `tasks`; with --kind, the person
+    /// whose recordings they are
+    #[arg(long = "as", default_value = "readings", value_name = "WHAT|USER")]
+    what: String,
     /// Write what became of each line here, one JSON object a line
     #[arg(long, value_name = "OUT.jsonl")]
     outcomes: Option<PathBuf>,
@@ -76,73 +81,10 @@ pub(super) struct Args {
     /// Print a summary as JSON
     #[arg(long)]
     json: bool,
-}
-
-/// What files hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum InputKind {
-    /// Readings of sensors
-    Readings,
-    /// Feedback on decisions
-    Feedback,
-    /// People's profiles
-    Profiles,
-    /// Inputs of pools of agents: tasks, agents, configurations, ticks
-    Tasks,
-}
-
-#[derive(Serialize)]
-struct Summary<'a> {
-    files: &'a [FileReport],
-    profiles: u64,
-    /// What a service handed on to a bus.
-    #[serde(skip_serializing_if = "is_zero")]
-    queued: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    threads: Option<usize>,
-    seconds: f64,
-    #[serde(flatten)]
-    counts: Counted,
-}
-
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-/// How many of what, as far as whoever prints it knows it.
-enum Counted {
-    /// By the log's own writer.
-    Here(Counts),
-    /// By a service, as its answers told it.
-    #[cfg(feature = "service")]
-    There(Counts),
-}
-
-/// What a service's writer keeps to itself: a chunk is shared by many requests.
-#[cfg(feature = "service")]
-const OF_THE_WRITER: [&str; 2] = ["chunks", "bytes"];
-
-impl Counted {
-    const fn counts(&self) -> &Counts {
-        match self {
-            Self::Here(counts) => counts,
-            #[cfg(feature = "service")]
-            Self::There(counts) => counts,
-        }
-    }
-}
-
-impl Serialize for Counted {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Here(counts) => counts.serialize(serializer),
-            #[cfg(feature = "service")]
-            Self::There(counts) => {
-                let told = counts.named().filter(|(name, _)| !OF_THE_WRITER.contains(name));
-                serializer.collect_map(told)
-            }
-        }
-    }
+    #[command(flatten)]
+    recording: RecordingArgs,
+    #[command(flatten)]
+    recorded: Recorded,
 }
 
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
@@ -219,25 +161,6 @@ fn log(
     conclude(args, &Summary { files, profiles, queued: 0, threads, seconds, counts }, &place, stop)
 }
 
-/// Prints the summary; the exit status is that of a command which a signal may have stopped.
-fn conclude(
-    args: &Args,
-    summary: &Summary<'_>,
-    place: &str,
-    stop: &AtomicBool,
-) -> Result<ExitCode, Failure> {
-    if args.json {
-        say::json(summary)?;
-    } else {
-        print_summary(summary, place)?;
-    }
-    let interrupted = stop.load(Ordering::Relaxed);
-    if interrupted {
-        say::note("stopped by a signal: run the same command again to go on");
-    }
-    Ok(if interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
 fn take(
     args: &Args,
     session: &mut Session,
@@ -254,7 +177,7 @@ fn take(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        match args.kind {
+        match args.kind()? {
             InputKind::Profiles => profiles += session.profiles_file(path)?,
             InputKind::Readings | InputKind::Feedback | InputKind::Tasks => {
                 let outcomes = outcomes.as_deref_mut();
@@ -274,16 +197,11 @@ fn file(
     stop: &Arc<AtomicBool>,
     mut outcomes: Option<&mut OutcomeLog>,
 ) -> Result<FileReport, Failure> {
-    let file = if path.as_os_str() == "-" {
-        files::live(line_limit, Arc::clone(stop))
-    } else {
-        files::open(path, line_limit)
-    };
-    let file = file.map_err(FileError::from)?;
+    let file = args.open(path, line_limit, stop)?;
     if let Some(outcomes) = outcomes.as_deref_mut() {
         begin_outcomes(args, session, &file, outcomes)?;
     }
-    let report = match args.kind {
+    let report = match args.kind()? {
         InputKind::Feedback => session.lines_file(file, ReadAs::Feedback, line_limit, stop)?,
         InputKind::Tasks => session.lines_file(file, ReadAs::Tasks, line_limit, stop)?,
         _ => readings(args, session, file, line_limit, stop, outcomes.as_deref_mut())?,
@@ -331,7 +249,7 @@ fn begin_outcomes(
     file: &files::Source,
     outcomes: &mut OutcomeLog,
 ) -> Result<(), Failure> {
-    let read_as = match args.kind {
+    let read_as = match args.kind()? {
         InputKind::Feedback => ReadAs::Feedback,
         InputKind::Tasks => ReadAs::Tasks,
         _ if args.backfill => ReadAs::Backfill,
@@ -362,38 +280,4 @@ fn show(bar: &ProgressBar, at: Progress) {
         bar.set_length(total);
     }
     bar.set_position(at.bytes);
-}
-
-fn print_summary(summary: &Summary<'_>, place: &str) -> Result<(), Failure> {
-    let counts = summary.counts.counts();
-    let read: u64 = summary.files.iter().map(|file| file.inputs).sum();
-    let mut text = format!(
-        "{read} inputs from {} file(s) in {:.1} s ({:.0}/s){}\n",
-        summary.files.len(),
-        summary.seconds,
-        read as f64 / summary.seconds,
-        summary.threads.map_or_else(String::new, |threads| format!(", {threads} core thread(s)")),
-    );
-    for (count, what) in [
-        (summary.queued, "queued: the brokers have them, and the log tells what becomes of each"),
-        (counts.accepted, "readings accepted"),
-        (counts.refused, "refused, kept as dead letters"),
-        (counts.repeats, "exact repeats, counted"),
-        (counts.skipped, "skipped: an earlier run covered them"),
-        (counts.others, "profiles, feedback and configurations"),
-        (counts.commands, "inputs of pools of agents"),
-        (counts.assignments, "tasks assigned"),
-        (counts.completions, "tasks completed"),
-        (counts.analyses, "analyses"),
-        (counts.decisions, "decisions"),
-        (counts.interventions, "interventions issued"),
-    ] {
-        if count > 0 {
-            text.push_str(&format!("{count:>10}  {what}\n"));
-        }
-    }
-    if counts.refused > 0 {
-        text.push_str(&format!("why: zeitgeber deadletters {place}\n"));
-    }
-    say::text(&text)
 }

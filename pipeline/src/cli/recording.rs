@@ -34,6 +34,11 @@ pub(super) struct RecordingArgs {
 }
 
 impl RecordingArgs {
+    /// Whether it is said what they hold.
+    pub(super) const fn has_kind(&self) -> bool {
+        self.kind.is_some()
+    }
+
     /// The same for whoever reads the recording.
     pub(super) fn hints(&self) -> Hints {
         Hints {

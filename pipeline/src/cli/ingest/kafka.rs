@@ -20,7 +20,7 @@ use zeitgeber::{
         files::{self, Content},
         lines::Line,
     },
-    ingest::{FileError, FileReport, Progress, read_profiles},
+    ingest::{FileReport, Progress, read_profiles},
 };
 
 use super::{Args, InputKind, progress_bar, show};
@@ -53,7 +53,7 @@ pub(super) fn run(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        if args.kind == InputKind::Profiles || args.profiles.as_ref() == Some(path) {
+        if args.kind()? == InputKind::Profiles || args.profiles.as_ref() == Some(path) {
             for (document, profile) in read_profiles(path)? {
                 feeder.profile(&document, &profile)?;
                 profiles += 1;
@@ -61,13 +61,8 @@ pub(super) fn run(
             continue;
         }
         let limit = config.line_bytes_max();
-        let file = if path.as_os_str() == "-" {
-            files::live(limit, Arc::clone(stop))
-        } else {
-            files::open(path, limit)
-        };
-        let file = file.map_err(FileError::from)?;
-        reports.push(lines(args.kind, file, &mut feeder, stop, &mut oversized)?);
+        let file = args.open(path, limit, stop)?;
+        reports.push(lines(args.kind()?, file, &mut feeder, stop, &mut oversized)?);
     }
     let sent = feeder.finish()?;
     let seconds = started.elapsed().as_secs_f64();

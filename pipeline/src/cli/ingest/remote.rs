@@ -79,7 +79,7 @@ impl Sending<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            match self.args.kind {
+            match self.args.kind()? {
                 InputKind::Profiles => profiles += self.profiles(path)?,
                 InputKind::Feedback => self.file(path, Door::Feedback, reports)?,
                 InputKind::Readings if self.args.backfill => {
@@ -110,12 +110,7 @@ impl Sending<'_> {
         door: Door,
         reports: &mut Vec<FileReport>,
     ) -> Result<(), Failure> {
-        let file = if path.as_os_str() == "-" {
-            files::live(LINE_BYTES_MAX, Arc::clone(self.stop))
-        } else {
-            files::open(path, LINE_BYTES_MAX)
-        };
-        let file = file.map_err(FileError::from)?;
+        let file = self.args.open(path, LINE_BYTES_MAX, self.stop)?;
         let of_lines_alone = matches!(door, Door::Feedback | Door::Tasks);
         if of_lines_alone && matches!(file.content, Content::Records(_)) {
             return Err(FileError::NotLines.into());
