@@ -25,6 +25,7 @@ mod commit;
 pub mod http;
 mod latency;
 mod load;
+pub mod rhythm;
 #[cfg(feature = "service")]
 mod server;
 pub mod tasks;

@@ -11,7 +11,7 @@ use zeitgeber::bench::{
     http::{self, HttpFigures},
 };
 use zeitgeber::{
-    bench::{self, Figures, Latency, Plan, RunCounts},
+    bench::{self, Figures, Latency, Plan, RunCounts, rhythm},
     cycle::OutcomeDetail,
     query,
     store::Store,
@@ -36,7 +36,8 @@ mod tasks;
     zeitgeber bench --kafka --people 2000 --readings 800000 --set kafka.brokers=127.0.0.1:9092\n  \
     zeitgeber bench --kafka --journal scylla://127.0.0.1:9042/zeitgeber\n  \
     zeitgeber bench --kafka --journal scylla://127.0.0.1:9042/zeitgeber --workers\n  \
-    zeitgeber bench --tasks --agents 1000")]
+    zeitgeber bench --tasks --agents 1000\n  \
+    zeitgeber bench --rhythm")]
 pub(super) struct Args {
     /// People
     #[arg(long, default_value_t = 10_000)]
@@ -49,11 +50,11 @@ pub(super) struct Args {
     dir: Option<PathBuf>,
     /// Measure a running service over loopback instead; the loader shares the machine with it
     #[cfg(feature = "service")]
-    #[arg(long, conflicts_with_all = ["threads", "tasks"])]
+    #[arg(long, conflicts_with_all = ["threads", "tasks", "rhythm"])]
     http: bool,
     /// Measure the bus instead: every stage between Kafka's topics, beside a plain copy
     #[cfg(feature = "cluster")]
-    #[arg(long, conflicts_with_all = ["http", "tasks"])]
+    #[arg(long, conflicts_with_all = ["http", "tasks", "rhythm"])]
     kafka: bool,
     /// With --kafka: the log in ScyllaDB or Cassandra, in keyspaces beside this one,
     /// `scylla://HOST:PORT[,HOST:PORT…]/KEYSPACE`
@@ -69,6 +70,9 @@ pub(super) struct Args {
     tasks: bool,
     #[command(flatten)]
     fleet: tasks::Fleet,
+    /// Measure the rhythm stage instead, in memory: each family of features, and all of them live
+    #[arg(long, conflicts_with_all = ["people", "readings", "tasks", "threads", "dir"])]
+    rhythm: bool,
     /// Core threads [default: one for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<u16>,
@@ -78,6 +82,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
+    if args.rhythm {
+        let figures = rhythm::run(say::note);
+        if args.json {
+            say::json(&figures)?;
+        } else {
+            say::text(&figures.table())?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut config = session::config(layers)?;
     if let Some(threads) = args.threads {
         config.runtime.threads = threads;
