@@ -2,7 +2,7 @@
 //!
 //! Three steps that know nothing of each other's insides. A [`subject`] is what there is to draw:
 //! features and values as the analysis gave them, nothing computed again. Each picture module turns
-//! it into a [`page::Panel`]: axes with units, layers of plain shapes in those units. [`draw`] gives
+//! it into a [`page::Panel`]: axes with units, layers of plain shapes in those units. `draw` gives
 //! a page to the charting library, as SVG or PNG. The same input gives the same bytes.
 
 mod actogram;

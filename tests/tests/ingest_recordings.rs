@@ -1,5 +1,7 @@
 //! `zeitgeber ingest --as USER --kind KIND`: recordings as readings of one person.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, path::Path};
 
 use serde_json::Value;

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use zeitgeber_processors::rhythm::{self, Accepted, Person, Tables};
+use zeitgeber_processors::rhythm::{self, Accepted, Analyses, Person, Tables};
 use zeitgeber_schemas::{
     Doubles, Envelope, Environment, FieldSet, FlagSet, Imu, ProfileBody, ReadingAccepted,
-    ReadingBody, RhythmAnalysed, Span, Values,
+    ReadingBody, Span, Values,
 };
 
 use super::{Latency, Noise, ROUNDS, profile};
@@ -106,7 +106,8 @@ fn live(readings: &[Made], profile: &ProfileBody, tables: &Tables) -> Run {
         dropped_intervals: 0,
         flags: FlagSet::default(),
     };
-    let (mut person, mut analysed, mut run) = (Person::initial(), Vec::new(), Run::default());
+    let (mut person, mut run) = (Person::initial(), Run::default());
+    let mut analysed = Analyses::default();
     let begun = Instant::now();
     for reading in readings {
         let envelope = Envelope {
@@ -132,7 +133,10 @@ fn live(readings: &[Made], profile: &ProfileBody, tables: &Tables) -> Run {
             rhythm::decide(tables, &person, profile, &input, &mut analysed);
         }
         rhythm::apply_reading(&mut person, profile, &input);
-        for event in analysed.drain(..) {
+        for event in analysed.days.drain(..) {
+            rhythm::apply_day(&mut person, &event);
+        }
+        for event in analysed.windows.drain(..) {
             rhythm::apply_analysed(&mut person, &event);
         }
     }
@@ -141,10 +145,11 @@ fn live(readings: &[Made], profile: &ProfileBody, tables: &Tables) -> Run {
     run
 }
 
-fn note(analysed: &[RhythmAnalysed], took: Duration, run: &mut Run) {
-    match analysed {
-        [one] if one.span == Span::Midnight => run.midnights.push(took),
-        [one] if one.span == Span::Hour => run.hours.push(took),
+/// A midnight is the analysis of its day and that of the week before it.
+fn note(analysed: &Analyses, took: Duration, run: &mut Run) {
+    match (&analysed.days[..], &analysed.windows[..]) {
+        ([_], [week]) if week.span == Span::Midnight => run.midnights.push(took),
+        ([], [one]) if one.span == Span::Hour => run.hours.push(took),
         _ => {}
     }
 }

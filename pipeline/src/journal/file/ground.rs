@@ -16,7 +16,7 @@ pub struct Ground {
 pub enum Pace {
     /// A thread of its own.
     Thread,
-    /// Whoever calls [`FileJournal::step`]. What waits when the journal is dropped stays unwritten,
+    /// Whoever calls [`FileJournal::step`](super::FileJournal::step). What waits when the journal is dropped stays unwritten,
     /// as if the process had been killed.
     Steps,
 }
