@@ -17,7 +17,7 @@ use zeitgeber_schemas::{Envelope, Event, PartitionId, SchemaId};
 use zeitgeber_tests::sample_lines;
 
 /// Most state of a person who reports by the minute, bytes.
-const STATE_BYTES_MAX: usize = 200_000;
+const STATE_BYTES_MAX: usize = 250_000;
 const OPTIONS: Options = Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;

@@ -54,12 +54,14 @@ pub(crate) struct Block {
     values: Values,
 }
 
-/// The values of an hour's minutes on the signal grid. Counts and steps are whole numbers, which
-/// take half the memory.
+/// The values of an hour's minutes on the signal grid, in the shortest form that holds them all:
+/// counts and steps are whole numbers, and levels are seldom great.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Values {
     /// Whole units.
     Whole(Box<[u32]>),
+    /// Whole units below 2^16, and the parts of one on the grid.
+    Split(Box<[u16]>, Box<[u32]>),
     /// On the grid.
     Grid(Box<[i64]>),
 }
@@ -71,7 +73,9 @@ impl Values {
     /// An hour without values, in the form of another hour of the series.
     fn like(other: Option<&Self>) -> Self {
         match other {
-            Some(Self::Grid(_)) => Self::Grid(vec![0; 60].into_boxed_slice()),
+            Some(Self::Split(..) | Self::Grid(_)) => {
+                Self::Split(vec![0; 60].into_boxed_slice(), vec![0; 60].into_boxed_slice())
+            }
             _ => Self::Whole(vec![0; 60].into_boxed_slice()),
         }
     }
@@ -79,28 +83,45 @@ impl Values {
     fn get(&self, index: usize) -> i64 {
         match self {
             Self::Whole(values) => i64::from(values[index]) << FRACTION_BITS,
+            Self::Split(whole, parts) => joined(whole[index], parts[index]),
             Self::Grid(values) => values[index],
         }
     }
 
     fn set(&mut self, index: usize, value: i64) {
-        let whole = u32::try_from(value >> FRACTION_BITS)
-            .ok()
-            .filter(|whole| i64::from(*whole) << FRACTION_BITS == value);
-        match (&mut *self, whole) {
-            (Self::Whole(values), Some(whole)) => values[index] = whole,
-            (Self::Grid(values), _) => values[index] = value,
-            (Self::Whole(_), None) => {
-                let mut values: Box<[i64]> = (0..60).map(|index| self.get(index)).collect();
-                values[index] = value;
-                *self = Self::Grid(values);
+        let (whole, part) = (value >> FRACTION_BITS, value as u32);
+        match self {
+            Self::Whole(values) if part == 0 && u32::try_from(whole).is_ok() => {
+                values[index] = whole as u32;
             }
+            Self::Split(units, parts) if u16::try_from(whole).is_ok() => {
+                (units[index], parts[index]) = (whole as u16, part);
+            }
+            Self::Grid(values) => values[index] = value,
+            _ => {
+                *self = self.widened();
+                self.set(index, value);
+            }
+        }
+    }
+
+    /// The same values in the next wider form that holds them.
+    fn widened(&self) -> Self {
+        let all = (0..60).map(|index| self.get(index));
+        let fits = all.clone().all(|value| u16::try_from(value >> FRACTION_BITS).is_ok());
+        match self {
+            Self::Whole(_) if fits => {
+                let units = all.clone().map(|value| (value >> FRACTION_BITS) as u16).collect();
+                Self::Split(units, all.map(|value| value as u32).collect())
+            }
+            _ => Self::Grid(all.collect()),
         }
     }
 
     const fn heap_bytes(&self) -> usize {
         match self {
             Self::Whole(values) => size_of_val(&**values),
+            Self::Split(whole, parts) => size_of_val(&**whole) + size_of_val(&**parts),
             Self::Grid(values) => size_of_val(&**values),
         }
     }
@@ -310,6 +331,10 @@ impl Block {
                 let wide = values.iter().map(|value| i64::from(*value) << FRACTION_BITS);
                 sums.iter_mut().zip(wide).for_each(|(sum, value)| *sum += value);
             }
+            Values::Split(whole, parts) => {
+                let wide = whole.iter().zip(parts).map(|(whole, part)| joined(*whole, *part));
+                sums.iter_mut().zip(wide).for_each(|(sum, value)| *sum += value);
+            }
             Values::Grid(values) => {
                 sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
             }
@@ -348,6 +373,10 @@ pub(crate) fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
         mask &= mask.wrapping_sub(1);
         (index < 64).then_some(index)
     })
+}
+
+fn joined(whole: u16, part: u32) -> i64 {
+    i64::from(whole) << FRACTION_BITS | i64::from(part)
 }
 
 fn minute_value(value: f64) -> i64 {

@@ -7,7 +7,7 @@
 //! complexity and the long-term values. What crosses records is not looked at, so that a record
 //! counts in whatever order it arrives.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::Doubles;
@@ -93,7 +93,7 @@ impl Mean {
 }
 
 /// Sums over records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Bursts {
     /// Intervals, kept or not.
     pub(crate) raw: i64,
@@ -101,16 +101,84 @@ pub(crate) struct Bursts {
     pub(crate) differences: Moments,
     pub(crate) over: [i64; 2],
     pub(crate) rate: Mean,
+    /// Of records that were cut into windows.
+    pub(crate) cut: Option<Box<Cut>>,
+}
+
+/// Sums over long records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Cut {
     /// Means of usable windows, and their deviations and logarithms of RMSSD.
-    pub(crate) window_means: Moments,
-    pub(crate) window_sdnn: Mean,
-    pub(crate) window_ln_rmssd: Mean,
+    pub(crate) means: Moments,
+    pub(crate) sdnn: Mean,
+    pub(crate) ln_rmssd: Mean,
     /// Of windows usable for the frequency domain: very low, low and high power, sample entropy,
     /// scaling exponent.
     pub(crate) spectra: [Mean; 5],
     /// Beats looked at for artefacts, and those found: ectopic, missed, extra, too long or short.
     pub(crate) beats: i64,
     pub(crate) artefacts: [i64; 4],
+}
+
+impl Cut {
+    fn of(rr_ms: Doubles<'_>) -> Self {
+        let mut cut = Self::default();
+        let welch = Welch::new();
+        let (mut windows, mut end_ms) = (Windows::by_clock(Cleaner::without_gaps()), 0.0);
+        let mut listed = Vec::with_capacity(rr_ms.len());
+        for rr_ms in rr_ms.iter() {
+            // The beat at the very end of a window belongs to it.
+            end_ms += rr_ms;
+            if let Some(window) = windows.feed(Interval { end_ms: end_ms - 1e-6, rr_ms }) {
+                cut.add_window(&window, &welch);
+            }
+            listed.push(rr_ms);
+        }
+        if let Some(window) = windows.finish() {
+            cut.add_window(&window, &welch);
+        }
+        let found = Artefacts::of(&listed);
+        cut.beats = listed.len() as i64;
+        for (kind, n) in [
+            (Artefact::Ectopic, found.ectopic.len()),
+            (Artefact::Missed, found.missed.len()),
+            (Artefact::Extra, found.extra.len()),
+            (Artefact::LongShort, found.long_short.len()),
+        ] {
+            cut.artefacts[kind as usize] += n as i64;
+        }
+        cut
+    }
+
+    fn add_window(&mut self, window: &Window, welch: &Welch) {
+        let usable = window.usable();
+        let Some(time) = window.time().filter(|_| usable.time_domain) else { return };
+        self.means.feed(libm::rint(time.mean_nn_ms * MS_ONE) as i64);
+        self.sdnn.feed(time.sdnn_ms);
+        self.ln_rmssd.feed(time.rmssd_ms.filter(|ms| *ms > 0.0).map(libm::log));
+        if usable.frequency_domain {
+            let bands = welch.bands(window.nn_ms());
+            let found = [
+                bands.map(|bands| bands.vlf),
+                bands.map(|bands| bands.lf),
+                bands.map(|bands| bands.hf),
+                sample_entropy(window.nn_ms()).and_then(|found| found.value),
+                dfa_alpha1(window.nn_ms()),
+            ];
+            self.spectra.iter_mut().zip(found).for_each(|(mean, value)| mean.feed(value));
+        }
+    }
+
+    fn combine(&mut self, other: &Self, sign: i64) {
+        self.means.combine(&other.means, sign);
+        self.sdnn.combine(&other.sdnn, sign);
+        self.ln_rmssd.combine(&other.ln_rmssd, sign);
+        self.beats += sign * other.beats;
+        let spectra = self.spectra.iter_mut().zip(&other.spectra);
+        spectra.for_each(|(mean, other)| mean.combine(other, sign));
+        let artefacts = self.artefacts.iter_mut().zip(other.artefacts);
+        artefacts.for_each(|(sum, other)| *sum += sign * other);
+    }
 }
 
 impl Bursts {
@@ -139,55 +207,9 @@ impl Bursts {
             before = Some(grid);
         }
         if end_ms >= COVERED * WINDOW_MS {
-            bursts.add_windows(rr_ms);
+            bursts.cut = Some(Box::new(Cut::of(rr_ms)));
         }
         bursts
-    }
-
-    fn add_windows(&mut self, rr_ms: Doubles<'_>) {
-        let welch = Welch::new();
-        let (mut windows, mut end_ms) = (Windows::by_clock(Cleaner::without_gaps()), 0.0);
-        let mut listed = Vec::with_capacity(rr_ms.len());
-        for rr_ms in rr_ms.iter() {
-            // The beat at the very end of a window belongs to it.
-            end_ms += rr_ms;
-            if let Some(window) = windows.feed(Interval { end_ms: end_ms - 1e-6, rr_ms }) {
-                self.add_window(&window, &welch);
-            }
-            listed.push(rr_ms);
-        }
-        if let Some(window) = windows.finish() {
-            self.add_window(&window, &welch);
-        }
-        let found = Artefacts::of(&listed);
-        self.beats += listed.len() as i64;
-        for (kind, n) in [
-            (Artefact::Ectopic, found.ectopic.len()),
-            (Artefact::Missed, found.missed.len()),
-            (Artefact::Extra, found.extra.len()),
-            (Artefact::LongShort, found.long_short.len()),
-        ] {
-            self.artefacts[kind as usize] += n as i64;
-        }
-    }
-
-    fn add_window(&mut self, window: &Window, welch: &Welch) {
-        let usable = window.usable();
-        let Some(time) = window.time().filter(|_| usable.time_domain) else { return };
-        self.window_means.feed(libm::rint(time.mean_nn_ms * MS_ONE) as i64);
-        self.window_sdnn.feed(time.sdnn_ms);
-        self.window_ln_rmssd.feed(time.rmssd_ms.filter(|ms| *ms > 0.0).map(libm::log));
-        if usable.frequency_domain {
-            let bands = welch.bands(window.nn_ms());
-            let found = [
-                bands.map(|bands| bands.vlf),
-                bands.map(|bands| bands.lf),
-                bands.map(|bands| bands.hf),
-                sample_entropy(window.nn_ms()).and_then(|found| found.value),
-                dfa_alpha1(window.nn_ms()),
-            ];
-            self.spectra.iter_mut().zip(found).for_each(|(mean, value)| mean.feed(value));
-        }
     }
 
     fn combine(&mut self, other: &Self, sign: i64) {
@@ -195,15 +217,10 @@ impl Bursts {
         self.intervals.combine(&other.intervals, sign);
         self.differences.combine(&other.differences, sign);
         self.rate.combine(&other.rate, sign);
-        self.window_means.combine(&other.window_means, sign);
-        self.window_sdnn.combine(&other.window_sdnn, sign);
-        self.window_ln_rmssd.combine(&other.window_ln_rmssd, sign);
-        self.beats += sign * other.beats;
-        let spectra = self.spectra.iter_mut().zip(&other.spectra);
-        spectra.for_each(|(mean, other)| mean.combine(other, sign));
+        if let Some(other) = &other.cut {
+            self.cut.get_or_insert_default().combine(other, sign);
+        }
         self.over.iter_mut().zip(other.over).for_each(|(sum, other)| *sum += sign * other);
-        let artefacts = self.artefacts.iter_mut().zip(other.artefacts);
-        artefacts.for_each(|(sum, other)| *sum += sign * other);
     }
 }
 
@@ -214,5 +231,9 @@ impl Sums for Bursts {
 
     fn subtract(&mut self, other: &Self) {
         self.combine(other, -1);
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.cut.as_ref().map_or(0, |_| size_of::<Cut>())
     }
 }

@@ -74,22 +74,22 @@ fn put_time(draft: &mut Draft, day: &Bursts) {
 
 /// What windows of 5 minutes within long records tell.
 fn put_windows(draft: &mut Draft, day: &Bursts) {
-    if day.beats > 0 {
-        for (name, n) in ["ectopic", "missed", "extra", "long_short"].iter().zip(day.artefacts) {
-            draft.put(name, "beats", n as f64);
-        }
+    let Some(cut) = day.cut.as_deref().filter(|cut| cut.beats > 0) else {
+        return draft.flag(true, "no record covers 5 minutes: no spectrum");
+    };
+    for (name, n) in ["ectopic", "missed", "extra", "long_short"].iter().zip(cut.artefacts) {
+        draft.put(name, "beats", n as f64);
     }
-    let windows = day.window_means.n;
+    let windows = cut.means.n;
     if windows == 0 {
-        draft.flag(true, "no record covers 5 minutes: no spectrum");
-        return;
+        return draft.flag(true, "no window of 5 minutes is usable: no spectrum");
     }
     draft.flag(windows < WINDOWS, "fewer than 12 windows of 5 minutes");
     draft.put("windows", "1", windows as f64);
-    draft.put("windows.ln_rmssd", "ln ms", day.window_ln_rmssd.value());
-    draft.put("sdann_ms", "ms", day.window_means.deviation());
-    draft.put("sdnni_ms", "ms", day.window_sdnn.value());
-    let [vlf, lf, hf, entropy, alpha] = day.spectra.map(|mean| mean.value());
+    draft.put("windows.ln_rmssd", "ln ms", cut.ln_rmssd.value());
+    draft.put("sdann_ms", "ms", cut.means.deviation());
+    draft.put("sdnni_ms", "ms", cut.sdnn.value());
+    let [vlf, lf, hf, entropy, alpha] = cut.spectra.map(|mean| mean.value());
     draft.put("welch_vlf", "ms^2", vlf);
     draft.put("welch_lf", "ms^2", lf);
     draft.put("welch_hf", "ms^2", hf);
