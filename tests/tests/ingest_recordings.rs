@@ -32,7 +32,7 @@ fn a_recording_of_movement_reads_the_same_from_the_log_as_by_itself() {
     assert_eq!(told["refused"], 0, "{told}");
     assert!(told["accepted"].as_u64() > Some(5_000), "{told}");
     let report = json(command("report", &log).arg("--json"));
-    let report = &report["users"]["ada"]["all_minutes"];
+    let report = &report["ada"]["all_minutes"];
     let mut analyze = zeitgeber_tests::zeitgeber();
     let alone = json(analyze.args(["analyze", &file, "--json"]))[0].clone();
     let alone = &alone["features"]["all_minutes"];

@@ -113,6 +113,7 @@ impl Keeper {
             figures: Arc::clone(figures),
             ranks: ranks.collect::<Result<_, _>>()?,
             wanted: BTreeMap::new(),
+            given: BTreeSet::new(),
             not_before: BTreeMap::new(),
             scan: None,
         };
@@ -145,6 +146,8 @@ struct Keeping {
     ranks: Vec<Notes>,
     /// What this worker stands by for, and as which heir.
     wanted: BTreeMap<PartitionId, usize>,
+    /// What the group gave to this worker: what was followed of it is about to be taken.
+    given: BTreeSet<PartitionId>,
     /// Not before these moments are partitions followed again.
     not_before: BTreeMap<PartitionId, Instant>,
     /// Reads on where the states stand, as long as none came or went.
@@ -190,6 +193,10 @@ impl Keeping {
                     Some((PartitionId(number), rank))
                 };
                 self.wanted = (0..partitions).filter_map(rank).collect();
+                let is_own = |number: &u16| {
+                    group.owner(*number).is_some_and(|owner| owner.name == self.name)
+                };
+                self.given = (0..partitions).filter(is_own).map(PartitionId).collect();
             }
             Ok(_) => {}
             Err(error) => tracing::debug!(%error, "could not ask for standbys"),
@@ -200,7 +207,10 @@ impl Keeping {
     fn arrange(&mut self, stop: &AtomicBool) {
         let mut kept = self.standbys.kept();
         let before = kept.followed.len();
-        kept.followed.retain(|partition, _| self.wanted.contains_key(partition));
+        let is_wanted = |partition: &PartitionId| {
+            self.wanted.contains_key(partition) || self.given.contains(partition)
+        };
+        kept.followed.retain(|partition, _| is_wanted(partition));
         kept.changes += u64::from(kept.followed.len() != before);
         drop(kept);
         let now = Instant::now();
