@@ -130,8 +130,12 @@ fn people_of_the_sample_stay_within_their_state_and_seldom_allocate() {
         let Some(bytes) = parsed(line) else { continue };
         let envelope = Envelope::get(&mut bytes.as_slice()).expect("the door wrote it");
         let kind = envelope.id.rsplit_once('-').map_or("", |(stem, _)| stem);
-        let hour = (envelope.ts - MINUTE_MS).div_euclid(60 * MINUTE_MS);
-        let opens_an_hour = hours.insert((kind.to_owned(), hour));
+        // Of the minute that ends then, as for movement, or of the instant, as for light.
+        let mut opens = |ts: i64, of: &str| {
+            hours.insert((kind.to_owned(), of.to_owned(), ts.div_euclid(60 * MINUTE_MS)))
+        };
+        let opens_an_hour =
+            opens(envelope.ts - MINUTE_MS, "minute") | opens(envelope.ts, "instant");
         let allocations = measure(|| partition.take_reading(&bytes, line));
         if !opens_an_hour && matches!(partition.events[..], [Event::ReadingAccepted(_)]) {
             ordinary += 1;
