@@ -11,6 +11,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 step "format"
 cargo fmt --all --check
+cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 step "lints"
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 step "documentation"
@@ -28,6 +29,8 @@ export ZEITGEBER_TEST_BINARY
 services="$target/services"
 trap '[ ! -d "$services" ] || bash infra/services/down.sh "$services" --wipe' EXIT
 cargo test --workspace --no-fail-fast
+step "fuzz"
+bash tests/fuzz/run.sh -n 20000 -t 20
 step "fixtures"
 # The whole workspace, so that nothing is built once more with other features.
 cargo test --quiet --workspace --test routing_fixtures --test rhythm_fixtures -- --nocapture

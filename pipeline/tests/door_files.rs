@@ -337,6 +337,23 @@ fn a_stream_is_read_like_a_file_and_has_no_hash() {
 }
 
 #[test]
+fn a_writer_s_schema_is_compared_without_regard_to_what_it_says_besides() {
+    let text = zeitgeber_schemas::catalogue::ALL.iter().find(|text| text.name == "reading");
+    let text = text.expect("the catalogue has it").json;
+    let plain: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
+    let mut decorated = plain.clone();
+    // An attribute that the Avro specification reserves, at a place where it means nothing.
+    decorated["fields"][0]["type"]["fields"][0]["symbols"] = serde_json::Value::Null;
+    let mut longer = plain.clone();
+    let field = serde_json::json!({"name": "more", "type": "int", "default": 0});
+    longer["fields"][0]["type"]["fields"].as_array_mut().expect("fields").push(field);
+    for (schema, is_today) in [(plain, true), (decorated, true), (longer, false)] {
+        let schema = Schema::parse(&schema).expect("it parses");
+        assert_eq!(avro::is_today(&schema), is_today);
+    }
+}
+
+#[test]
 fn json_and_avro_of_the_same_reading_are_the_same_bytes() {
     let line = br#"{"id":"r","user_id":"a","kind":"hrv","ts":5,"values":{"rr_ms":[742.2,734.4]}}"#;
     let mut from_json = Vec::new();

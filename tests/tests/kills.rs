@@ -3,6 +3,7 @@
 //! An `ingest` of the sample is killed, and the same command is started again, over and over in
 //! fresh directories, until enough kills have left a log that holds a part of the stream.
 //! `ZEITGEBER_SEED` repeats a run's choice of instants; the machine decides what they hit.
+//! `ZEITGEBER_KILLS` sets how many kills must leave a partly written log.
 
 use std::{
     env, fs,
@@ -15,24 +16,25 @@ use std::{
 use serde_json::Value;
 use zeitgeber_tests::{command, dir, json, run, sample_dir, sample_lines, write_lines};
 
-/// Kills that must leave a partly written log.
+/// Kills that must leave a partly written log, unless `ZEITGEBER_KILLS` says how many.
 const KILLS: u32 = 50;
 /// Most kills before a directory gets its undisturbed run.
 const KILLS_IN_A_ROW: u64 = 6;
-/// Longest time for all of them: they take about a minute where nothing else runs.
-const LIMIT: Duration = Duration::from_secs(600);
+/// Longest time for each of them: fifty take about a minute where nothing else runs.
+const LIMIT: Duration = Duration::from_secs(12);
 
 #[test]
-fn fifty_kills_at_random_instants_lose_nothing_and_double_nothing() {
-    let seed = seed();
+fn kills_at_random_instants_lose_nothing_and_double_nothing() {
+    let (seed, kills) = (seed(), number("ZEITGEBER_KILLS").map_or(KILLS, |kills| kills as u32));
     say(&format!("ZEITGEBER_SEED={seed} repeats these instants"));
     let started = Instant::now();
     let mut random = Random(seed);
     let calm = Calm::run();
     let mut tally = Tally::default();
-    while tally.partly < KILLS {
-        assert!(started.elapsed() < LIMIT, "seed {seed}: only {tally:?} in {LIMIT:?}");
-        campaign(&calm, &mut random, &mut tally, seed);
+    while tally.partly < kills {
+        let limit = LIMIT * kills;
+        assert!(started.elapsed() < limit, "seed {seed}: only {tally:?} in {limit:?}");
+        campaign(&calm, &mut random, &mut tally, kills, seed);
     }
     let Tally { before, partly, complete, .. } = tally;
     say(&format!("{partly} kills left a partly written log"));
@@ -126,12 +128,12 @@ impl Calm {
 }
 
 /// One directory: some kills, each followed by the same command, the last of which may finish.
-fn campaign(calm: &Calm, random: &mut Random, tally: &mut Tally, seed: u64) {
+fn campaign(calm: &Calm, random: &mut Random, tally: &mut Tally, kills: u32, seed: u64) {
     let scratch = dir();
     let data = scratch.path().join("data");
     let mut left = 1.0;
     for _ in 0..=random.below(KILLS_IN_A_ROW) {
-        if tally.partly == KILLS {
+        if tally.partly == kills {
             break;
         }
         // A run that resumes has less to do, but must open, hash and skip first. The beginning (a
@@ -279,12 +281,15 @@ fn say(text: &str) {
 }
 
 fn seed() -> u64 {
-    match env::var("ZEITGEBER_SEED") {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("ZEITGEBER_SEED={text}: no number")),
-        Err(_) => {
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
-        }
-    }
+    let by_clock =
+        || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    number("ZEITGEBER_SEED").unwrap_or_else(by_clock)
+}
+
+/// The number in a variable of the environment, where it is set.
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text}: no number")))
 }
 
 /// Splitmix64 (Steele, Lea and Flood 2014).

@@ -85,6 +85,10 @@ pub(crate) struct Home {
     /// Who gets a copy of each snapshot.
     pub(crate) hand_on: Option<HandOn>,
     /// A writer's, held as long as it is at work.
+    #[cfg_attr(
+        not(feature = "cluster"),
+        expect(dead_code, reason = "only beside a log in a database is it asked whether it is held")
+    )]
     pub(crate) desk: Option<Desk>,
 }
 

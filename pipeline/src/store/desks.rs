@@ -31,6 +31,10 @@ impl Desks {
     }
 
     /// Does what changes a partition's files, unless its place is taken.
+    #[cfg_attr(
+        not(feature = "cluster"),
+        expect(dead_code, reason = "only snapshots of a database are fetched")
+    )]
     pub(super) fn unless_taken(
         &self,
         partition: PartitionId,

@@ -213,9 +213,7 @@ impl Schemas {
                 let name = schema.name().map_or("no record".into(), ToString::to_string);
                 unusable(Unusable::Foreign(format!("it is {name}")))
             }
-            Ok(schema) if schema.canonical_form() == avro::today().canonical_form() => {
-                Ok(Known::Today)
-            }
+            Ok(schema) if avro::is_today(&schema) => Ok(Known::Today),
             Ok(schema) => Ok(Known::Of(Box::new(schema))),
         }
     }
@@ -227,10 +225,8 @@ impl Schemas {
     /// The registry does not answer, or refuses the schema.
     pub fn today(&self) -> Result<u32, RegistryError> {
         let is_today = |entry: &&Entry| {
-            Schema::parse_str(&entry.schema).is_ok_and(|schema| {
-                avro::is_reading(&schema)
-                    && schema.canonical_form() == avro::today().canonical_form()
-            })
+            Schema::parse_str(&entry.schema)
+                .is_ok_and(|schema| avro::is_reading(&schema) && avro::is_today(&schema))
         };
         let entry = Registry::own().entries().find(is_today).expect("it is one of ours");
         self.remote.as_ref().map_or(Ok(entry.id), |remote| remote.register(entry))
