@@ -27,7 +27,7 @@ pub use self::{
     intervals::{Interval, clock_hours, daily},
     intervention_time::{InterventionTime, Occasion, Plan, Shift},
     three_process::{Alertness, ThreeProcess},
-    two_process::{TwoProcess, process_c},
+    two_process::{RISES_AFTER_H, TwoProcess, process_c},
 };
 
 const MINUTE_MS: i64 = 60_000;

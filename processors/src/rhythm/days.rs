@@ -9,6 +9,7 @@
 mod alertness;
 mod analysis;
 mod bursts;
+mod cut;
 mod cycles;
 mod draft;
 mod heart;

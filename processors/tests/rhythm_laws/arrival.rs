@@ -40,6 +40,9 @@ fn recording(seed: u64) -> Vec<Reading> {
             let beats = (0..60).map(|_| 700.0 + 400.0 * noise.share() * noise.share()).collect();
             readings.push(Reading::epoch(start, 60, Value::Beats(beats)));
         }
+        if minute % 180 == 0 {
+            readings.push(long_beats(&mut noise, start));
+        }
         if minute % 4 == 1 {
             readings.push(room(&mut noise, start));
         }
@@ -53,6 +56,12 @@ fn recording(seed: u64) -> Vec<Reading> {
         reading.id = format!("r-{number}");
     }
     readings
+}
+
+/// Beats of some minutes, some of which came early.
+fn long_beats(noise: &mut Noise, at_ms: i64) -> Reading {
+    let beat = |_| if noise.below(50) == 0 { 560.0 } else { 800.0 + noise.below(90) as f64 / 4.0 };
+    Reading::epoch(at_ms, 60, Value::Beats((0..380).map(beat).collect()))
 }
 
 fn room(noise: &mut Noise, at_ms: i64) -> Reading {
@@ -80,7 +89,9 @@ fn sealed(profile: &ProfileBody, arriving: &[Reading]) -> Vec<String> {
     let mut world = World::new(profile);
     world.feed(arriving);
     world.feed(&closing());
-    world.sealed().iter().map(|event| format!("{event:?}")).collect()
+    let days = world.sealed_days();
+    let days = days.iter().map(|event| format!("{event:?}"));
+    world.sealed().iter().map(|event| format!("{event:?}")).chain(days).collect()
 }
 
 /// Tells the first analysis that differs, not all of them.

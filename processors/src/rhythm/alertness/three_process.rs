@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::ProfileBody;
 
 use super::{
-    DAY_MS, INITIAL, Stretch, UsualDay, after_sleep, after_wake, circadian, inertia,
-    intervals::daily, kss_of, ultradian,
+    INITIAL, Stretch, UsualDay, after_sleep, after_wake, circadian, inertia,
+    intervals::usual_so_far, kss_of, ultradian,
 };
 
 /// The model at one instant.
@@ -53,17 +53,8 @@ impl ThreeProcess {
 
     /// Somebody of whom no sleep is known but the usual one, as they are at an instant.
     pub fn usual(profile: &ProfileBody, now_ms: i64) -> Self {
-        let at_waking = UsualDay::new(profile).s_at_wake;
-        let mut person = Self::new(at_waking);
-        let (start, end) = (profile.sleep_start_min, profile.sleep_end_min);
-        for sleep in daily(profile, start, end, now_ms.saturating_sub(DAY_MS)) {
-            if sleep.until_ms <= now_ms {
-                person = Self::new(at_waking);
-                person.feed(sleep.until_ms, false);
-            } else if sleep.from_ms <= now_ms {
-                person.feed(sleep.from_ms, true);
-            }
-        }
+        let mut person = Self::new(UsualDay::new(profile).s_at_wake);
+        usual_so_far(profile, now_ms).for_each(|(at_ms, asleep)| person.feed(at_ms, asleep));
         person
     }
 
