@@ -105,7 +105,11 @@ pub fn ultradian(clock_h: f64) -> f64 {
 
 /// Karolinska sleepiness from S, the clock time (h) and sleep inertia W, not clipped.
 pub fn kss_of(s: f64, clock_h: f64, inertia: f64) -> f64 {
-    KSS_ORIGIN - KSS_SLOPE * (s + circadian(clock_h) + ultradian(clock_h) + inertia)
+    kss_of_parts(s, circadian(clock_h), ultradian(clock_h), inertia)
+}
+
+fn kss_of_parts(s: f64, c: f64, u: f64, w: f64) -> f64 {
+    KSS_ORIGIN - KSS_SLOPE * (s + c + u + w)
 }
 
 /// Sleep inertia W after `hours` awake.

@@ -6,7 +6,7 @@ use zeitgeber_schemas::ProfileBody;
 
 use super::{
     INITIAL, Stretch, UsualDay, after_sleep, after_wake, circadian, inertia,
-    intervals::usual_so_far, kss_of, ultradian,
+    intervals::usual_so_far, kss_of_parts, ultradian,
 };
 
 /// The model at one instant.
@@ -25,6 +25,13 @@ pub struct Alertness {
     pub kss: f64,
     /// Whether the person sleeps.
     pub asleep: bool,
+}
+
+impl Alertness {
+    /// Sleepiness without inertia, which passes by itself within the hour; not clipped.
+    pub(super) fn rested_kss(&self) -> f64 {
+        kss_of_parts(self.s, self.c, self.u, 0.0)
+    }
 }
 
 /// Alertness from the sleep that a person had.
@@ -71,14 +78,8 @@ impl ThreeProcess {
     pub fn value(&self, at_ms: i64, clock_h: f64) -> Option<Alertness> {
         let (stretch, s) = (self.stretch?, self.homeostatic(at_ms)?);
         let w = if stretch.asleep { 0.0 } else { inertia(stretch.hours(at_ms)) };
-        Some(Alertness {
-            s,
-            c: circadian(clock_h),
-            u: ultradian(clock_h),
-            w,
-            kss: kss_of(s, clock_h, w),
-            asleep: stretch.asleep,
-        })
+        let (c, u) = (circadian(clock_h), ultradian(clock_h));
+        Some(Alertness { s, c, u, w, kss: kss_of_parts(s, c, u, w), asleep: stretch.asleep })
     }
 
     fn homeostatic(&self, at_ms: i64) -> Option<f64> {
