@@ -46,6 +46,9 @@ fn recording(seed: u64) -> Vec<Reading> {
         if minute % 4 == 1 {
             readings.push(room(&mut noise, start));
         }
+        if minute % 97 == 5 {
+            readings.extend(still(&mut noise, start, 1));
+        }
         if noise.below(700) == 0 {
             let raw = (0..3 * 30).map(|_| noise.share()).collect();
             readings.push(Reading::epoch(start, 1, Value::Raw(raw)));
@@ -62,6 +65,22 @@ fn recording(seed: u64) -> Vec<Reading> {
 fn long_beats(noise: &mut Noise, at_ms: i64) -> Reading {
     let beat = |_| if noise.below(50) == 0 { 560.0 } else { 800.0 + noise.below(90) as f64 / 4.0 };
     Reading::epoch(at_ms, 60, Value::Beats((0..380).map(beat).collect()))
+}
+
+/// Twenty seconds of a hand that rests, in records of some.
+pub(super) fn still(noise: &mut Noise, at_ms: i64, record_s: i64) -> Vec<Reading> {
+    let around = core::f64::consts::TAU * noise.share();
+    let up = 2.0 * noise.share() - 1.0;
+    let flat = (1.0 - up * up).sqrt();
+    let truth = [flat * around.cos(), flat * around.sin(), up];
+    let mut record = |at: i64| {
+        let mut samples = Vec::new();
+        for _ in 0..30 * record_s {
+            samples.extend(truth.map(|g| 1.02 * g + 0.015 + 0.004 * noise.share()));
+        }
+        Reading::epoch(at_ms + 1000 * record_s * at, record_s, Value::Raw(samples))
+    };
+    (0..20 / record_s).map(&mut record).collect()
 }
 
 fn room(noise: &mut Noise, at_ms: i64) -> Reading {

@@ -95,7 +95,7 @@ pub(super) fn driven(states: &mut [State; LANES], light: &Light) {
 
 /// The state a minute later (fourth-order Runge-Kutta).
 fn step<const N: usize>(state: [f64; N], rates: impl Fn(&[f64; N]) -> [f64; N]) -> [f64; N] {
-    let wrapped = |&[ref state]: &[[f64; N]; 1]| [rates(state)];
+    let wrapped = |[state]: &[[f64; N]; 1]| [rates(state)];
     let [next] = steps([state], wrapped);
     next
 }
@@ -239,7 +239,7 @@ fn fourth(r: f64) -> f64 {
 
 /// The lags of Hannay's single population: of the coupling -0.09318 rad, of light's harmonics -0.0026
 /// and -0.957756 rad.
-const LAG: Direction = Direction { sin: -0.093_045_219_107_574_01, cos: 0.995_661_883_975_289_8 };
+const LAG: Direction = Direction { sin: -0.093_045_219_107_574, cos: 0.995_661_883_975_289_8 };
 const SINGLE: Response = Response {
     first: 0.3855,
     first_lag: Direction { sin: -0.002_599_997_070_667_657, cos: 0.999_996_620_001_904_1 },
