@@ -19,6 +19,9 @@ use crate::exact;
 
 /// The beat at the very end of a window belongs to it.
 const END_MS: f64 = 1e-6;
+/// Longest interval between two beats that are placed in time, ms: beyond it, none was measured. It
+/// bounds their times; and none goes back.
+const APART_MAX_MS: f64 = 600_000.0;
 
 /// Sums over long records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -171,7 +174,7 @@ fn repaired(rr_ms: &[f64], found: &Artefacts) -> Vec<f64> {
     let mut end_ms = 0.0;
     beats.push(0);
     for rr_ms in rr_ms {
-        end_ms += rr_ms;
+        end_ms += rr_ms.clamp(0.0, APART_MAX_MS);
         beats.push(libm::rint(end_ms) as i64);
     }
     let beats = correct_repeatedly(&beats);
@@ -270,6 +273,15 @@ mod tests {
         let cut = Cut::of(&rr_ms);
         assert!(cut.artefacts.iter().sum::<i64>() > 20, "{:?}", cut.artefacts);
         assert_eq!((cut.repaired.means.n, cut.repaired.spectral.n[1]), (0, 0));
+    }
+
+    #[test]
+    fn intervals_that_no_heart_has_end_in_numbers() {
+        let mut rr_ms = breathing();
+        (rr_ms[50], rr_ms[51], rr_ms[200]) = (1e300, -1e300, -900.0);
+        let cut = Cut::of(&rr_ms);
+        assert!(cut.artefacts.iter().sum::<i64>() > 0);
+        assert!(cut.repaired.spectral.values().iter().flatten().all(|value| value.is_finite()));
     }
 
     #[test]
