@@ -1,7 +1,7 @@
 //! Two real recordings through the binary: the exported midnight analyses against the reference.
 //!
-//! Each recording becomes NDJSON of one person, is loaded as history, and every midnight that its
-//! grace of data follows must equal the fixture's `rolling_7d` entry, and no other may be there.
+//! Each recording becomes NDJSON of one person, is loaded as history, and every midnight that is sealed
+//! before it ends must equal the fixture's `rolling_7d` entry, and no other may be there.
 
 use std::{collections::BTreeMap, fs};
 
@@ -10,8 +10,8 @@ use zeitgeber_tests::{
     command, dir, gunzip, json as document, json_lines, repository, write_lines,
 };
 
-/// How long a midnight waits for late data, ms.
-const GRACE_MS: i64 = 130 * 60_000;
+/// How long after its end a day is sealed, ms.
+const SEALED_MS: i64 = 135 * 60_000;
 /// Names in the fixture, names in the event, absolute and relative tolerance.
 const VALUES: [(&str, &str, f64, f64); 12] = [
     ("IS", "is", 1e-9, 0.0),
@@ -78,7 +78,7 @@ fn compare(name: &str) -> usize {
     let midnights = fixture["rolling_7d"].as_array().expect("the fixture holds midnights");
     let end = |want: &Value| want["window_end_ms"].as_i64().expect("a window ends");
     let due: Vec<&Value> =
-        midnights.iter().filter(|want| end(want) + GRACE_MS <= last_ms).collect();
+        midnights.iter().filter(|want| end(want) + SEALED_MS <= last_ms).collect();
     for want in &due {
         let (_, got) = got.get(&end(want)).unwrap_or_else(|| panic!("no analysis of {want}"));
         same_midnight(got, want);

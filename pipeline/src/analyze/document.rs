@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use zeitgeber_processors::rhythm::feature::{FAMILIES, Feature};
+use zeitgeber_processors::rhythm::feature::{FAMILIES, Feature, carried_by};
 
 const HEAD: &str = "\
 # Features
@@ -15,13 +15,14 @@ descriptions beside the code (`processors/src/rhythm`); to make it again:
 
 `zeitgeber analyze FILE --json` tells most of them of one recording, by these names (`welch_lf` is `lf`
 of `welch`; of artefacts it tells their number). KSS, vitality and their parts need several signals of one
-person: `zeitgeber status` tells them. A unit of 1 is a plain number. The recordings and values compared
+person: `zeitgeber status` tells them. `event` names the event of a person's log that carries a feature, where
+one does; in a `day_analysed` names are joined by dots (`repaired.welch_lf`, `cole_kripke.sri`). A unit of 1 is a plain number. The recordings and values compared
 with lie in `processors/tests/data/rhythm`; the test `rhythm_fixtures` compares each of those values.
 ";
 
 const TABLE: &str = "\
-| name | unit | what it tells | formula | window | source | compared with | agrees within | distrust |
-|---|---|---|---|---|---|---|---|---|
+| name | event | unit | what it tells | formula | window | source | compared with | agrees within | distrust |
+|---|---|---|---|---|---|---|---|---|---|
 ";
 
 /// The whole document.
@@ -34,7 +35,8 @@ pub fn document() -> String {
             let Feature { source, reference, tolerance, distrust, .. } = feature;
             let cells = [unit, meaning, formula, window, source, reference, tolerance, distrust];
             let cells = cells.map(|text| text.replace('|', "\\|")).join(" | ");
-            let _ = writeln!(out, "| `{name}` | {cells} |");
+            let event = carried_by(title, name).map_or("", |event| event);
+            let _ = writeln!(out, "| `{name}` | {event} | {cells} |");
         }
     }
     out

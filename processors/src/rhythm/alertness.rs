@@ -27,7 +27,7 @@ pub use self::{
     intervals::{Interval, clock_hours, daily},
     intervention_time::{InterventionTime, Occasion, Plan, Shift},
     three_process::{Alertness, ThreeProcess},
-    two_process::{TwoProcess, process_c},
+    two_process::{RISES_AFTER_H, TwoProcess, process_c},
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -105,7 +105,11 @@ pub fn ultradian(clock_h: f64) -> f64 {
 
 /// Karolinska sleepiness from S, the clock time (h) and sleep inertia W, not clipped.
 pub fn kss_of(s: f64, clock_h: f64, inertia: f64) -> f64 {
-    KSS_ORIGIN - KSS_SLOPE * (s + circadian(clock_h) + ultradian(clock_h) + inertia)
+    kss_of_parts(s, circadian(clock_h), ultradian(clock_h), inertia)
+}
+
+fn kss_of_parts(s: f64, c: f64, u: f64, w: f64) -> f64 {
+    KSS_ORIGIN - KSS_SLOPE * (s + c + u + w)
 }
 
 /// Sleep inertia W after `hours` awake.

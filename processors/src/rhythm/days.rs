@@ -9,12 +9,14 @@
 mod alertness;
 mod analysis;
 mod bursts;
+mod cut;
 mod cycles;
 mod draft;
 mod heart;
 mod light;
 mod series;
 mod sleep;
+mod still;
 mod sums;
 mod surroundings;
 
@@ -37,6 +39,8 @@ pub(crate) use series::DaySeries;
 const DAYS_KEPT: usize = 72;
 /// Days from whose end the models of phase can go on: those that late data analyses anew.
 const PHASES_KEPT: usize = 5;
+/// Days by which the list grows.
+const ROOM: usize = 8;
 /// Nights that sleep debt looks at.
 const WEEK: i64 = 7;
 
@@ -86,7 +90,12 @@ impl Days {
         let at = self.0.partition_point(|known| known.end < end);
         match self.0.get_mut(at).filter(|known| known.end == end) {
             Some(known) => *known = new,
-            None => self.0.insert(at, new),
+            None => {
+                if self.0.len() == self.0.capacity() {
+                    self.0.reserve_exact(ROOM);
+                }
+                self.0.insert(at, new);
+            }
         }
         while self.0.len() > DAYS_KEPT {
             self.0.pop_front();

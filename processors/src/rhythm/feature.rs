@@ -32,6 +32,42 @@ pub struct Feature {
     pub distrust: &'static str,
 }
 
+/// What only `zeitgeber analyze` tells, by the titles of [`FAMILIES`]: no event carries it.
+const OF_RECORDINGS: [(&str, &[&str]); 3] = [
+    ("Noise", &["laeq_db"]),
+    ("Raw acceleration", &["angle_z_deg", "norm_mean_g"]),
+    (
+        "Heart beats",
+        &[
+            "median_nn_ms",
+            "min_nn_ms",
+            "max_nn_ms",
+            "nn50",
+            "nn20",
+            "cvnn",
+            "sd1_sd2",
+            "welch_total",
+            "welch_lf_nu",
+            "welch_hf_nu",
+            "lomb_total",
+            "lomb_lf_nu",
+            "lomb_hf_nu",
+            "coverage_s",
+            "usable",
+        ],
+    ),
+];
+
+/// The event of a person's log that carries a feature of a family; none: only `zeitgeber analyze`
+/// tells it, of a recording.
+pub fn carried_by(title: &str, name: &str) -> Option<&'static str> {
+    let of_recordings = OF_RECORDINGS.iter().find(|(of, _)| *of == title);
+    if of_recordings.is_some_and(|(_, names)| names.contains(&name)) {
+        return None;
+    }
+    Some(if title == "Vitality" { "rhythm_analysed" } else { "day_analysed" })
+}
+
 /// Every family of features, with its title.
 pub const FAMILIES: [(&str, &[Feature]); 10] = [
     ("Rest and activity", cycles::FEATURES),

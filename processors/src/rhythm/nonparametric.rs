@@ -1,7 +1,7 @@
 //! Non-parametric rhythm: interdaily stability and intradaily variability of hours (Witting 1990,
 //! Van Someren 1999; population form), and the least and most active hours of the mean day.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
@@ -97,16 +97,21 @@ pub(crate) fn hour_extremes(hours: &[Hour]) -> Option<Extremes> {
 }
 
 /// Of a day of bins, each the sum and the number of its values, `per_hour` of them in an hour.
-fn of_mean_day(day: impl Iterator<Item = (i64, u32)> + Clone, per_hour: usize) -> Option<Extremes> {
-    let mut before = Vec::with_capacity(34 * per_hour);
-    let mut sum = 0.0;
-    before.push(sum);
-    for (total, count) in day.clone().chain(day.take(10 * per_hour - 1)) {
-        if count == 0 {
-            return None;
-        }
-        sum += exact::signal_value(total) / f64::from(count);
-        before.push(sum);
+fn of_mean_day(
+    day: impl ExactSizeIterator<Item = (i64, u32)> + Clone,
+    per_hour: usize,
+) -> Option<Extremes> {
+    if day.clone().any(|(_, count)| count == 0) {
+        return None;
+    }
+    let means: Vec<f64> =
+        day.map(|(sum, count)| exact::signal_value(sum) / f64::from(count)).collect();
+    // The sum of the means before each bin, to where the last window ends.
+    let mut before = vec![0.0; 34 * per_hour];
+    let (mut sum, around) = (0.0, means.iter().chain(&means));
+    for (place, mean) in before[1..].iter_mut().zip(around) {
+        sum += mean;
+        *place = sum;
     }
     let bin_min = 60 / per_hour as u32;
     let (l5, l5_onset) = extreme(&before, 24 * per_hour, 5 * per_hour, |new, best| new < best);
@@ -128,12 +133,14 @@ fn extreme(
     width: usize,
     better: impl Fn(f64, f64) -> bool,
 ) -> (f64, u32) {
-    let mut best: Option<(f64, u32)> = None;
-    for (start, (from, to)) in (0..).zip(before.iter().zip(&before[width..]).take(bins)) {
-        let mean = (to - from) / width as f64;
-        if best.is_none_or(|best| better(mean, best.0)) {
-            best = Some((mean, start));
+    let (mut total, mut start) = (before[width] - before[0], 0);
+    let mean = |total: f64| total / width as f64;
+    for (at, (from, to)) in (0..).zip(before.iter().zip(&before[width..]).take(bins)) {
+        // A better mean has a better total; few of the windows need the division.
+        let found = to - from;
+        if better(found, total) && better(mean(found), mean(total)) {
+            (total, start) = (found, at);
         }
     }
-    best.unwrap_or_default()
+    (mean(total), start)
 }

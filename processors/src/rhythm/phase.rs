@@ -13,6 +13,7 @@ mod pacemaker;
 
 use serde::{Deserialize, Serialize};
 
+use self::ode::Light;
 use super::light_day;
 
 pub use esri::{Esri, EsriValue};
@@ -65,7 +66,7 @@ pub struct PhaseTracker {
     /// The minute that comes next.
     next: i64,
     offset_min: i64,
-    held_lux: f64,
+    held: Light,
     /// Minutes of light, and minutes without since the last.
     light_min: u32,
     silence_min: u32,
@@ -91,7 +92,7 @@ impl PhaseTracker {
             start: None,
             next: 0,
             offset_min: 0,
-            held_lux: 0.0,
+            held: Light::DARK,
             light_min: 0,
             silence_min: 0,
         }
@@ -115,7 +116,7 @@ impl PhaseTracker {
         });
         self.offset_min = offset_min;
         if minute < start {
-            self.held_lux = lux;
+            self.hold(lux);
         }
         if minute < self.next {
             return;
@@ -124,7 +125,7 @@ impl PhaseTracker {
             self.silence_min += 1;
             self.step();
         }
-        self.held_lux = lux;
+        self.hold(lux);
         self.light_min = if self.silence_min > SILENCE_MAX_MIN { 0 } else { self.light_min };
         self.light_min = self.light_min.saturating_add(1);
         self.silence_min = 0;
@@ -165,10 +166,16 @@ impl PhaseTracker {
         })
     }
 
+    fn hold(&mut self, lux: f64) {
+        if lux != self.held.lux {
+            self.held = Light::of(lux);
+        }
+    }
+
     fn step(&mut self) {
         let of_day = (self.next + self.offset_min).rem_euclid(DAY_MIN);
-        self.pacemakers.iter_mut().for_each(|pacemaker| pacemaker.step(self.held_lux));
-        self.esri.step(of_day, self.held_lux);
+        self.pacemakers.iter_mut().for_each(|pacemaker| pacemaker.live(&self.held));
+        self.esri.live(of_day, &self.held);
         self.next += 1;
     }
 }

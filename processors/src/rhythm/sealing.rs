@@ -1,7 +1,7 @@
 //! Which analyses exist: ends that the clock has passed, and ends that late data changed.
 //!
-//! A local hour is sealed 5 minutes after its end, a local day 130 minutes after, when every
-//! non-wear flag of the day is final. What is sealed is computed from the data alone, cut off at
+//! A local hour is sealed 5 minutes after its end. Of a local day the 130 minutes after it take part,
+//! when every non-wear flag of the day is final; it is sealed 5 minutes after these. What is sealed is computed from the data alone, cut off at
 //! the hour's end or at the day's grace; so it does not matter when the clock got there. Late data
 //! leaves a mark at its earliest minute, and the next hour seal goes through every sealed end
 //! whose window holds it.
@@ -28,8 +28,11 @@ use super::{
 
 /// How long after its end an hour is sealed, minutes.
 const HOUR_GRACE_MIN: i64 = 5;
-/// How long after its end a day is sealed, minutes: Choi non-wear is final by then.
+/// How long after its end minutes take part in the analysis of a day: Choi non-wear is final by then.
 const DAY_GRACE_MIN: i64 = 130;
+/// How long after its end a day is sealed, minutes. Were it when the grace is over, the very reading
+/// whose arrival tells so would belong to the grace, and the day be analysed again.
+const DAY_SEALED_MIN: i64 = DAY_GRACE_MIN + HOUR_GRACE_MIN;
 /// Whole local days before the first analysis of a week; a day is analysed from the first on.
 const FIRST_DAYS: i64 = 3;
 /// Days of a window.
@@ -54,7 +57,7 @@ impl Sealed {
         let now = local::minute_of(clock_ms);
         Self {
             hour: local::hour_start(profile, now - HOUR_GRACE_MIN),
-            midnight: local::midnight(profile, local::day(profile, now - DAY_GRACE_MIN)),
+            midnight: local::midnight(profile, local::day(profile, now - DAY_SEALED_MIN)),
         }
     }
 
@@ -148,7 +151,7 @@ pub(crate) fn due_ms(person: &Person, profile: &ProfileBody) -> Option<i64> {
             && person.present.get(at).is_some_and(|hour| *hour < end)
     };
     let midnight =
-        (from..=until).find(holds_data).map(|day| local::midnight(profile, day) + DAY_GRACE_MIN);
+        (from..=until).find(holds_data).map(|day| local::midnight(profile, day) + DAY_SEALED_MIN);
     let due = hour.into_iter().chain(midnight).min()?;
     Some(local::ms(due))
 }

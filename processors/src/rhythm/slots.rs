@@ -19,6 +19,9 @@ const PENDING_MIN: i64 = 48 * 60;
 /// Most contributions that can be displaced.
 const PENDING_MAX: usize = 2 * PENDING_MIN as usize;
 
+/// Hours by which a ring grows.
+const ROOM: usize = 8;
+
 /// How much a series keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Retention {
@@ -191,6 +194,9 @@ impl<T: Sums> Slots<T> {
         }
         let mut at = self.slots.partition_point(|slot| slot.start < start);
         if self.slots.get(at).is_none_or(|slot| slot.start != start) {
+            if self.slots.len() == self.slots.capacity() {
+                self.slots.reserve_exact(ROOM);
+            }
             self.slots.insert(at, Slot { start, primary: 0, sums: T::default() });
         }
         if let Some(hours) = kept.filter(|_| start > newest) {

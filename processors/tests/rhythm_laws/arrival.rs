@@ -40,8 +40,14 @@ fn recording(seed: u64) -> Vec<Reading> {
             let beats = (0..60).map(|_| 700.0 + 400.0 * noise.share() * noise.share()).collect();
             readings.push(Reading::epoch(start, 60, Value::Beats(beats)));
         }
+        if minute % 180 == 0 {
+            readings.push(long_beats(&mut noise, start));
+        }
         if minute % 4 == 1 {
             readings.push(room(&mut noise, start));
+        }
+        if minute % 97 == 5 {
+            readings.extend(still(&mut noise, start, 1));
         }
         if noise.below(700) == 0 {
             let raw = (0..3 * 30).map(|_| noise.share()).collect();
@@ -53,6 +59,28 @@ fn recording(seed: u64) -> Vec<Reading> {
         reading.id = format!("r-{number}");
     }
     readings
+}
+
+/// Beats of some minutes, some of which came early.
+fn long_beats(noise: &mut Noise, at_ms: i64) -> Reading {
+    let beat = |_| if noise.below(50) == 0 { 560.0 } else { 800.0 + noise.below(90) as f64 / 4.0 };
+    Reading::epoch(at_ms, 60, Value::Beats((0..380).map(beat).collect()))
+}
+
+/// Twenty seconds of a hand that rests, in records of some.
+pub(super) fn still(noise: &mut Noise, at_ms: i64, record_s: i64) -> Vec<Reading> {
+    let around = core::f64::consts::TAU * noise.share();
+    let up = 2.0 * noise.share() - 1.0;
+    let flat = (1.0 - up * up).sqrt();
+    let truth = [flat * around.cos(), flat * around.sin(), up];
+    let mut record = |at: i64| {
+        let mut samples = Vec::new();
+        for _ in 0..30 * record_s {
+            samples.extend(truth.map(|g| 1.02 * g + 0.015 + 0.004 * noise.share()));
+        }
+        Reading::epoch(at_ms + 1000 * record_s * at, record_s, Value::Raw(samples))
+    };
+    (0..20 / record_s).map(&mut record).collect()
 }
 
 fn room(noise: &mut Noise, at_ms: i64) -> Reading {
@@ -80,7 +108,9 @@ fn sealed(profile: &ProfileBody, arriving: &[Reading]) -> Vec<String> {
     let mut world = World::new(profile);
     world.feed(arriving);
     world.feed(&closing());
-    world.sealed().iter().map(|event| format!("{event:?}")).collect()
+    let days = world.sealed_days();
+    let days = days.iter().map(|event| format!("{event:?}"));
+    world.sealed().iter().map(|event| format!("{event:?}")).chain(days).collect()
 }
 
 /// Tells the first analysis that differs, not all of them.

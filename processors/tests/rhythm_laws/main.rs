@@ -5,6 +5,7 @@
 mod arrival;
 mod bounds;
 mod calendar;
+mod carried;
 mod clocks;
 mod machines;
 mod person;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use zeitgeber_processors::flow::{Body, Desk, Input, Outcome, State, content_fingerprint};
 use zeitgeber_schemas::{
-    Doubles, Envelope, Environment, Event, Imu, OffsetChange, PartitionId, ProfileBody,
-    ReadingBody, RhythmAnalysed, Scale, Span, Values,
+    DayAnalysed, Doubles, Envelope, Environment, Event, Imu, OffsetChange, PartitionId,
+    ProfileBody, ReadingBody, RhythmAnalysed, Scale, Span, Values,
 };
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
@@ -136,6 +136,7 @@ pub(crate) struct World {
     /// The newest arrival that sealed something.
     newest_ms: i64,
     pub(crate) analyses: Vec<RhythmAnalysed>,
+    pub(crate) days: Vec<DayAnalysed>,
     /// Readings that counted, and repeats.
     pub(crate) accepted: usize,
     pub(crate) repeats: usize,
@@ -150,6 +151,7 @@ impl World {
             events: Vec::new(),
             newest_ms: i64::MIN,
             analyses: Vec::new(),
+            days: Vec::new(),
             accepted: 0,
             repeats: 0,
         };
@@ -192,6 +194,7 @@ impl World {
                     assert!(analysed.window_end_ms <= self.newest_ms, "not before its end");
                     self.analyses.push((**analysed).clone());
                 }
+                Event::DayAnalysed(analysed) => self.days.push((**analysed).clone()),
                 Event::ReadingAccepted(_) => self.accepted += 1,
                 _ => {}
             }
@@ -223,7 +226,18 @@ impl World {
         last.into_values().map(|event| RhythmAnalysed { revision: 0, ..event }).collect()
     }
 
-    /// The sealed analyses of local days.
+    /// The last revision of each day's analysis, without its number, by its end.
+    pub(crate) fn sealed_days(&self) -> Vec<DayAnalysed> {
+        let mut last = BTreeMap::<i64, DayAnalysed>::new();
+        for event in &self.days {
+            let next = last.get(&event.day_end_ms).map_or(0, |known| known.revision + 1);
+            assert_eq!(event.revision, next, "revisions count up: {}", event.day_end_ms);
+            last.insert(event.day_end_ms, event.clone());
+        }
+        last.into_values().map(|event| DayAnalysed { revision: 0, ..event }).collect()
+    }
+
+    /// The sealed analyses of the weeks before local midnights.
     pub(crate) fn midnights(&self) -> Vec<RhythmAnalysed> {
         self.sealed().into_iter().filter(|event| event.span == Span::Midnight).collect()
     }

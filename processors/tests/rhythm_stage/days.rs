@@ -102,6 +102,9 @@ fn a_regular_life_reads_as_it_was_lived() {
     let heart = family(day, Family::Heart);
     near(value(heart, "night.hr_of_mean_nn"), 60_000.0 / 1100.0, 0.5);
     assert!(value(heart, "windows") >= 40.0 && value(heart, "welch_hf") > 0.0);
+    near(value(heart, "repaired.windows"), value(heart, "windows"), 0.0);
+    let share = value(heart, "repaired.welch_hf") / value(heart, "repaired.lomb_hf");
+    assert!((0.3..1.0).contains(&share), "lines between beats take of a fast wave: {share}");
 
     let light = family(day, Family::Light);
     near(value(light, "above250.tat_min"), 960.0, 5.0);
@@ -124,6 +127,12 @@ fn a_regular_life_reads_as_it_was_lived() {
     let alertness = family(day, Family::Alertness);
     assert_eq!(alertness.flags, Vec::<String>::new());
     assert!(value(alertness, "in4h.kss") > value(alertness, "in12h.kss"));
+    // Every night leaves the same pressure; the one that began at 23:00 is not over yet.
+    let awake = |hours: f64| libm::exp(-hours / 18.2);
+    let asleep = libm::exp(-8.0 / 4.2);
+    let at_waking = (1.0 - awake(16.0)) * asleep / (1.0 - awake(16.0) * asleep);
+    near(value(alertness, "two_process.h"), 1.0 - (1.0 - at_waking) * awake(17.0), 0.01);
+    assert!(value(alertness, "two_process.process_c") < 0.0, "the body night is ahead");
     let composite = &run.of_span(Span::Midnight).last().unwrap().composite;
     let known = |name| composite.parts.iter().find(|part| part.name == name).unwrap().value;
     assert!(known(PartName::Sleep).unwrap() > 0.9);
@@ -149,7 +158,7 @@ fn every_value_is_described() {
         FAMILIES.iter().flat_map(|(_, features)| features.iter().map(|f| f.name)).collect();
     for day in run_of(8).last_days() {
         for found in &day.families {
-            assert!(found.window_start_ms < found.window_end_ms && found.version == 1);
+            assert!(found.window_start_ms < found.window_end_ms && found.version >= 1);
             assert!((0.0..=1.0).contains(&found.coverage), "{found:?}");
             for value in &found.values {
                 let name = value.name.rsplit('.').next().unwrap();

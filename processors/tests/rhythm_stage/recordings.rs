@@ -59,7 +59,7 @@ fn midnights(name: &str, profile: ProfileBody, about: &Json, wanted: &Json) -> u
     let mut compared = 0;
     for want in wanted.as_array().unwrap() {
         let end = want["window_end_ms"].as_i64().unwrap();
-        if end + 130 * MINUTE_MS > last {
+        if end + 135 * MINUTE_MS > last {
             continue;
         }
         let got = run.of_span(Span::Midnight).find(|event| event.window_end_ms == end).unwrap();

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Sample, norm};
 use crate::rhythm::cosinor::cholesky;
 
+pub(crate) use still::{POSTURES, posture};
 pub use still::{STILL_SD_G, StillFinder, StillWindows, WINDOW_S, WINDOWS_MAX};
 
 /// How far every axis has to be seen on both sides of 0, g.

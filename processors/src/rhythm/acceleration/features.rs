@@ -55,7 +55,7 @@ pub const FEATURES: &[Feature] = &[
         meaning: "Movement in the units of ActiGraph devices, axis by axis.",
         formula: "to 30 Hz, rounded to 1 mg; band-pass of order 7 from rest; times 17.127; size \
                   below 4 is 0, at most 128, whole; threes summed and divided by 3, whole; summed",
-        window: "any epoch of whole seconds",
+        window: "any epoch of whole seconds; a day: a minute, of records of a minute or more",
         source: "Neishabouri 2022",
         reference: "agcounts 0.2.6",
         tolerance: "exact",
@@ -68,11 +68,13 @@ pub const FEATURES: &[Feature] = &[
         meaning: "Gain, offset and temperature drift of each axis of the sensor.",
         formula: "still windows of 10 s (SD below 13 mg) fitted to the unit sphere; weights \
                   1/distance up to 100; ends when the residual changes by less than 1e-10",
-        window: "one window for each 10 degrees of posture and 2 degC, at most 600",
+        window: "one window for each 10 degrees of posture and 2 degC, at most 600; a day: the mean \
+                 window of each posture in the 7 whole days of UTC before its end",
         source: "van Hees 2014",
         reference: "GGIR 3.3-7 on the same windows",
         tolerance: "1e-6",
         distrust: "Fewer than some days of wear, or an error after it of more than 10 mg. The \
-                   bounded set of windows is fitted exactly but is not all windows.",
+                   bounded set of windows is fitted exactly but is not all windows. A day tells it \
+                   beside ENMO, which it does not correct.",
     },
 ];

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::ProfileBody;
 
-use super::{
-    Alertness, DAY_MS, Interval, MINUTE_MS, ThreeProcess, clock_hours, intervals::daily, kss_of,
-};
+use super::{Alertness, DAY_MS, Interval, MINUTE_MS, ThreeProcess, clock_hours, intervals::daily};
 
 /// Sleepiness from which a person counts as sleepy, KSS (Åkerstedt & Gillberg 1990).
 pub const SLEEPY_KSS: f64 = 7.0;
@@ -44,15 +42,15 @@ impl Forecast {
     ) -> Self {
         let mut walk = Walk::new(profile, *person, now_ms, sleeps);
         let first = walk.at(now_ms);
-        let mut hours = [walk.predicted(now_ms, &first); 24];
+        let mut hours = [Walk::predicted(now_ms, &first); 24];
         let mut sleepy = Sleepy::default();
-        sleepy.feed(now_ms, walk.is_sleepy(now_ms, &first));
+        sleepy.feed(now_ms, Walk::is_sleepy(&first));
         for minute in 1..=24 * 60 {
             let at_ms = now_ms.saturating_add(minute * MINUTE_MS);
             let state = walk.at(at_ms);
-            sleepy.feed(at_ms, walk.is_sleepy(at_ms, &state));
+            sleepy.feed(at_ms, Walk::is_sleepy(&state));
             if minute % 60 == 0 {
-                hours[(minute / 60 - 1) as usize] = walk.predicted(at_ms, &state);
+                hours[(minute / 60 - 1) as usize] = Walk::predicted(at_ms, &state);
             }
         }
         Self { now_ms, hours, sleepy: sleepy.interval(now_ms.saturating_add(DAY_MS)) }
@@ -102,13 +100,12 @@ impl<'a> Walk<'a> {
         state.expect("it was fed where the walk began")
     }
 
-    fn predicted(&self, at_ms: i64, state: &Alertness) -> Predicted {
+    fn predicted(at_ms: i64, state: &Alertness) -> Predicted {
         Predicted { at_ms, asleep: state.asleep, kss: state.kss.clamp(1.0, 9.0) }
     }
 
-    fn is_sleepy(&self, at_ms: i64, state: &Alertness) -> bool {
-        let rested = || kss_of(state.s, clock_hours(self.profile, at_ms), 0.0);
-        !state.asleep && rested() >= SLEEPY_KSS
+    fn is_sleepy(state: &Alertness) -> bool {
+        !state.asleep && state.rested_kss() >= SLEEPY_KSS
     }
 }
 

@@ -42,6 +42,24 @@ pub fn daily(profile: &ProfileBody, start_min: u32, end_min: u32, now_ms: i64) -
         .collect()
 }
 
+/// What somebody who keeps to the usual sleep has done since the last waking before an instant: from
+/// when on they were asleep or not. Nothing where there is no usual sleep.
+pub(super) fn usual_so_far(
+    profile: &ProfileBody,
+    now_ms: i64,
+) -> impl Iterator<Item = (i64, bool)> {
+    let (start, end) = (profile.sleep_start_min, profile.sleep_end_min);
+    let (mut woke, mut slept) = (None, None);
+    for sleep in daily(profile, start, end, now_ms.saturating_sub(DAY_MS)) {
+        if sleep.until_ms <= now_ms {
+            woke = Some((sleep.until_ms, false));
+        } else if sleep.from_ms <= now_ms {
+            slept = Some((sleep.from_ms, true));
+        }
+    }
+    woke.into_iter().chain(slept)
+}
+
 /// The local clock time of an instant, h.
 pub fn clock_hours(profile: &ProfileBody, at_ms: i64) -> f64 {
     let offset_ms = local::ms(local::offset(profile, local::minute_of(at_ms)));

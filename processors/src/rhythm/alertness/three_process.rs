@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::ProfileBody;
 
 use super::{
-    DAY_MS, INITIAL, Stretch, UsualDay, after_sleep, after_wake, circadian, inertia,
-    intervals::daily, kss_of, ultradian,
+    INITIAL, Stretch, UsualDay, after_sleep, after_wake, circadian, inertia,
+    intervals::usual_so_far, kss_of_parts, ultradian,
 };
 
 /// The model at one instant.
@@ -25,6 +25,13 @@ pub struct Alertness {
     pub kss: f64,
     /// Whether the person sleeps.
     pub asleep: bool,
+}
+
+impl Alertness {
+    /// Sleepiness without inertia, which passes by itself within the hour; not clipped.
+    pub(super) fn rested_kss(&self) -> f64 {
+        kss_of_parts(self.s, self.c, self.u, 0.0)
+    }
 }
 
 /// Alertness from the sleep that a person had.
@@ -53,17 +60,8 @@ impl ThreeProcess {
 
     /// Somebody of whom no sleep is known but the usual one, as they are at an instant.
     pub fn usual(profile: &ProfileBody, now_ms: i64) -> Self {
-        let at_waking = UsualDay::new(profile).s_at_wake;
-        let mut person = Self::new(at_waking);
-        let (start, end) = (profile.sleep_start_min, profile.sleep_end_min);
-        for sleep in daily(profile, start, end, now_ms.saturating_sub(DAY_MS)) {
-            if sleep.until_ms <= now_ms {
-                person = Self::new(at_waking);
-                person.feed(sleep.until_ms, false);
-            } else if sleep.from_ms <= now_ms {
-                person.feed(sleep.from_ms, true);
-            }
-        }
+        let mut person = Self::new(UsualDay::new(profile).s_at_wake);
+        usual_so_far(profile, now_ms).for_each(|(at_ms, asleep)| person.feed(at_ms, asleep));
         person
     }
 
@@ -80,14 +78,8 @@ impl ThreeProcess {
     pub fn value(&self, at_ms: i64, clock_h: f64) -> Option<Alertness> {
         let (stretch, s) = (self.stretch?, self.homeostatic(at_ms)?);
         let w = if stretch.asleep { 0.0 } else { inertia(stretch.hours(at_ms)) };
-        Some(Alertness {
-            s,
-            c: circadian(clock_h),
-            u: ultradian(clock_h),
-            w,
-            kss: kss_of(s, clock_h, w),
-            asleep: stretch.asleep,
-        })
+        let (c, u) = (circadian(clock_h), ultradian(clock_h));
+        Some(Alertness { s, c, u, w, kss: kss_of_parts(s, c, u, w), asleep: stretch.asleep })
     }
 
     fn homeostatic(&self, at_ms: i64) -> Option<f64> {

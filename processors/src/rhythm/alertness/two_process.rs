@@ -4,8 +4,9 @@
 use core::f64::consts::TAU;
 
 use serde::{Deserialize, Serialize};
+use zeitgeber_schemas::ProfileBody;
 
-use super::Stretch;
+use super::{Stretch, UsualDay, intervals::usual_so_far};
 
 /// Time constant of rising pressure awake, h.
 pub(super) const WAKE_H: f64 = 18.2;
@@ -13,6 +14,10 @@ pub(super) const WAKE_H: f64 = 18.2;
 pub(super) const SLEEP_H: f64 = 4.2;
 /// Amplitudes of the harmonics of the skewed sine.
 const HARMONICS: [f64; 5] = [0.97, 0.22, 0.07, 0.03, 0.001];
+
+/// From the minimum of process C to its upward zero crossing, h; the minimum of core body temperature
+/// stands for the former.
+pub const RISES_AFTER_H: f64 = 4.0;
 
 /// Process C at a clock time, for the clock time of its upward zero crossing, both h.
 pub fn process_c(clock_h: f64, phase_h: f64) -> f64 {
@@ -38,6 +43,17 @@ impl TwoProcess {
     /// Somebody with a pressure at the first instant to be fed.
     pub const fn new(s: f64) -> Self {
         Self { s, stretch: None }
+    }
+
+    /// Somebody of whom no sleep is known but the usual one, as they are at an instant: pressure is
+    /// what it comes to when every day is alike.
+    pub fn usual(profile: &ProfileBody, now_ms: i64) -> Self {
+        let asleep_h = UsualDay::new(profile).asleep_h;
+        let wake = libm::exp(-(24.0 - asleep_h) / WAKE_H);
+        let sleep = libm::exp(-asleep_h / SLEEP_H);
+        let mut person = Self::new((1.0 - wake) * sleep / (1.0 - wake * sleep));
+        usual_so_far(profile, now_ms).for_each(|(at_ms, asleep)| person.feed(at_ms, asleep));
+        person
     }
 
     /// From this instant on the person sleeps, or wakes. An instant before the stretch under way

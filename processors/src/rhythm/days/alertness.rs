@@ -10,7 +10,10 @@ use super::{
     draft::{Draft, Head},
 };
 use crate::rhythm::{
-    alertness::{Forecast, Interval, Occasion, Plan, ThreeProcess, clock_hours, daily},
+    alertness::{
+        Forecast, Interval, Occasion, Plan, RISES_AFTER_H, ThreeProcess, TwoProcess, clock_hours,
+        daily, process_c,
+    },
     local,
     timing::Night,
     window::Window,
@@ -33,17 +36,20 @@ impl DayAnalysis<'_> {
             return None;
         }
         let mut person = ThreeProcess::usual(self.profile, first.from_ms);
+        let mut pressure = TwoProcess::usual(self.profile, first.from_ms);
         for sleep in &sleeps {
-            person.feed(sleep.from_ms, true);
-            person.feed(sleep.until_ms, false);
+            for (at_ms, asleep) in [(sleep.from_ms, true), (sleep.until_ms, false)] {
+                person.feed(at_ms, asleep);
+                pressure.feed(at_ms, asleep);
+            }
         }
         let state = person.value(now_ms, clock_hours(self.profile, now_ms))?;
         let start = local::minute_of(first.from_ms);
         let mut draft = Draft::new(&Head {
             family: Family::Alertness,
             signal: "nights",
-            algorithm: "three processes from the nights that were seen",
-            version: 1,
+            algorithm: "three processes, and two, from the nights that were seen",
+            version: 2,
             window: Window { start, end: self.day.end },
             coverage: seen as f64 / sleeps.len() as f64,
         });
@@ -53,6 +59,12 @@ impl DayAnalysis<'_> {
         draft.put("u", "1", state.u);
         draft.put("w", "1", state.w);
         draft.put("kss", "KSS", state.kss.clamp(1.0, 9.0));
+        draft.put("two_process.h", "1", pressure.value(now_ms));
+        let skewed = cbtmin_ms.map(|cbtmin_ms| {
+            let rises_h = clock_hours(self.profile, cbtmin_ms) + RISES_AFTER_H;
+            process_c(clock_hours(self.profile, now_ms), rises_h)
+        });
+        draft.put("two_process.process_c", "1", skewed);
         self.put_forecast(&mut draft, &person, now_ms, cbtmin_ms);
         Some(draft.done())
     }

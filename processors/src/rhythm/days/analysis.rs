@@ -44,6 +44,7 @@ impl DayAnalysis<'_> {
         families.extend(sleep);
         families.extend(self.timing(night));
         families.extend(self.acceleration());
+        families.extend(self.calibration());
         families.extend(self.heart(night));
         families.extend(self.light());
         families.extend(phase.family);

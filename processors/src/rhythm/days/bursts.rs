@@ -3,21 +3,20 @@
 //!
 //! A record is cleaned by rule R1 (out of range, or more than 20 % from the last kept interval), and
 //! no difference is taken across what was dropped. One that covers at least 60 % of 5 minutes is cut
-//! into windows of 5 minutes, and those that pass the quality gate give the spectrum, the
-//! complexity and the long-term values. What crosses records is not looked at, so that a record
-//! counts in whatever order it arrives.
+//! into windows ([`Cut`]). What crosses records is not looked at, so that a record counts in whatever
+//! order it arrives.
 
 use alloc::{boxed::Box, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::Doubles;
 
-use super::super::{
-    hrv::{
-        Artefact, Artefacts, Cleaner, Interval, Judgement, WINDOW_MS, Welch, Window, Windows,
-        dfa_alpha1, sample_entropy,
+use super::{
+    super::{
+        hrv::{Cleaner, Interval, Judgement, WINDOW_MS},
+        slots::Sums,
     },
-    slots::Sums,
+    cut::Cut,
 };
 use crate::exact;
 
@@ -35,13 +34,18 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
+    /// Takes in a time, ms.
+    pub(crate) fn feed_ms(&mut self, ms: f64) {
+        self.feed(libm::rint(ms * MS_ONE) as i64);
+    }
+
     fn feed(&mut self, grid: i64) {
         self.n += 1;
         self.sum += grid;
         self.squares += grid * grid;
     }
 
-    fn combine(&mut self, other: &Self, sign: i64) {
+    pub(crate) fn combine(&mut self, other: &Self, sign: i64) {
         self.n += sign * other.n;
         self.sum += sign * other.sum;
         self.squares += sign * other.squares;
@@ -74,14 +78,14 @@ pub(crate) struct Mean {
 }
 
 impl Mean {
-    fn feed(&mut self, value: Option<f64>) {
+    pub(crate) fn feed(&mut self, value: Option<f64>) {
         if let Some(value) = value.filter(|value| value.is_finite()) {
             self.n += 1;
             self.sum += exact::signal(value);
         }
     }
 
-    fn combine(&mut self, other: &Self, sign: i64) {
+    pub(crate) fn combine(&mut self, other: &Self, sign: i64) {
         self.n += sign * other.n;
         self.sum += sign * other.sum;
     }
@@ -103,82 +107,6 @@ pub(crate) struct Bursts {
     pub(crate) rate: Mean,
     /// Of records that were cut into windows.
     pub(crate) cut: Option<Box<Cut>>,
-}
-
-/// Sums over long records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Cut {
-    /// Means of usable windows, and their deviations and logarithms of RMSSD.
-    pub(crate) means: Moments,
-    pub(crate) sdnn: Mean,
-    pub(crate) ln_rmssd: Mean,
-    /// Of windows usable for the frequency domain: very low, low and high power, sample entropy,
-    /// scaling exponent.
-    pub(crate) spectra: [Mean; 5],
-    /// Beats looked at for artefacts, and those found: ectopic, missed, extra, too long or short.
-    pub(crate) beats: i64,
-    pub(crate) artefacts: [i64; 4],
-}
-
-impl Cut {
-    fn of(rr_ms: Doubles<'_>) -> Self {
-        let mut cut = Self::default();
-        let welch = Welch::new();
-        let (mut windows, mut end_ms) = (Windows::by_clock(Cleaner::without_gaps()), 0.0);
-        let mut listed = Vec::with_capacity(rr_ms.len());
-        for rr_ms in rr_ms.iter() {
-            // The beat at the very end of a window belongs to it.
-            end_ms += rr_ms;
-            if let Some(window) = windows.feed(Interval { end_ms: end_ms - 1e-6, rr_ms }) {
-                cut.add_window(&window, &welch);
-            }
-            listed.push(rr_ms);
-        }
-        if let Some(window) = windows.finish() {
-            cut.add_window(&window, &welch);
-        }
-        let found = Artefacts::of(&listed);
-        cut.beats = listed.len() as i64;
-        for (kind, n) in [
-            (Artefact::Ectopic, found.ectopic.len()),
-            (Artefact::Missed, found.missed.len()),
-            (Artefact::Extra, found.extra.len()),
-            (Artefact::LongShort, found.long_short.len()),
-        ] {
-            cut.artefacts[kind as usize] += n as i64;
-        }
-        cut
-    }
-
-    fn add_window(&mut self, window: &Window, welch: &Welch) {
-        let usable = window.usable();
-        let Some(time) = window.time().filter(|_| usable.time_domain) else { return };
-        self.means.feed(libm::rint(time.mean_nn_ms * MS_ONE) as i64);
-        self.sdnn.feed(time.sdnn_ms);
-        self.ln_rmssd.feed(time.rmssd_ms.filter(|ms| *ms > 0.0).map(libm::log));
-        if usable.frequency_domain {
-            let bands = welch.bands(window.nn_ms());
-            let found = [
-                bands.map(|bands| bands.vlf),
-                bands.map(|bands| bands.lf),
-                bands.map(|bands| bands.hf),
-                sample_entropy(window.nn_ms()).and_then(|found| found.value),
-                dfa_alpha1(window.nn_ms()),
-            ];
-            self.spectra.iter_mut().zip(found).for_each(|(mean, value)| mean.feed(value));
-        }
-    }
-
-    fn combine(&mut self, other: &Self, sign: i64) {
-        self.means.combine(&other.means, sign);
-        self.sdnn.combine(&other.sdnn, sign);
-        self.ln_rmssd.combine(&other.ln_rmssd, sign);
-        self.beats += sign * other.beats;
-        let spectra = self.spectra.iter_mut().zip(&other.spectra);
-        spectra.for_each(|(mean, other)| mean.combine(other, sign));
-        let artefacts = self.artefacts.iter_mut().zip(other.artefacts);
-        artefacts.for_each(|(sum, other)| *sum += sign * other);
-    }
 }
 
 impl Bursts {
@@ -207,18 +135,19 @@ impl Bursts {
             before = Some(grid);
         }
         if end_ms >= COVERED * WINDOW_MS {
-            bursts.cut = Some(Box::new(Cut::of(rr_ms)));
+            bursts.cut = Some(Box::new(Cut::of(&rr_ms.iter().collect::<Vec<_>>())));
         }
         bursts
     }
 
-    fn combine(&mut self, other: &Self, sign: i64) {
+    fn combine(&mut self, other: &Self, narrow: i32) {
+        let sign = i64::from(narrow);
         self.raw += sign * other.raw;
         self.intervals.combine(&other.intervals, sign);
         self.differences.combine(&other.differences, sign);
         self.rate.combine(&other.rate, sign);
         if let Some(other) = &other.cut {
-            self.cut.get_or_insert_default().combine(other, sign);
+            self.cut.get_or_insert_default().combine(other, narrow);
         }
         self.over.iter_mut().zip(other.over).for_each(|(sum, other)| *sum += sign * other);
     }

@@ -1,10 +1,13 @@
 //! Heart rate variability of the day and of the night that ended in it.
 
+use alloc::format;
+
 use zeitgeber_schemas::{Family, FamilyAnalysed};
 
 use super::{
     analysis::DayAnalysis,
     bursts::Bursts,
+    cut::Usables,
     draft::{Draft, Head},
 };
 use crate::rhythm::{local, slots::Slots, timing::Night};
@@ -27,8 +30,8 @@ impl DayAnalysis<'_> {
         let mut draft = Draft::new(&Head {
             family: Family::Heart,
             signal: "rr",
-            algorithm: "records by themselves, rule R1",
-            version: 1,
+            algorithm: "records by themselves, rule R1; repaired: Lipponen-Tarvainen",
+            version: 2,
             window: self.day,
             coverage: seen_min / DAY,
         });
@@ -80,20 +83,36 @@ fn put_windows(draft: &mut Draft, day: &Bursts) {
     for (name, n) in ["ectopic", "missed", "extra", "long_short"].iter().zip(cut.artefacts) {
         draft.put(name, "beats", n as f64);
     }
-    let windows = cut.means.n;
-    if windows == 0 {
+    let [windows, repaired] = [&cut.cleaned, &cut.repaired].map(|found| found.means.n);
+    if windows == 0 && repaired == 0 {
         return draft.flag(true, "no window of 5 minutes is usable: no spectrum");
     }
     draft.flag(windows < WINDOWS, "fewer than 12 windows of 5 minutes");
     draft.put("windows", "1", windows as f64);
-    draft.put("windows.ln_rmssd", "ln ms", cut.ln_rmssd.value());
-    draft.put("sdann_ms", "ms", cut.means.deviation());
-    draft.put("sdnni_ms", "ms", cut.sdnn.value());
-    let [vlf, lf, hf, entropy, alpha] = cut.spectra.map(|mean| mean.value());
-    draft.put("welch_vlf", "ms^2", vlf);
-    draft.put("welch_lf", "ms^2", lf);
-    draft.put("welch_hf", "ms^2", hf);
-    draft.put("welch_lf_hf", "1", lf.zip(hf).map(|(lf, hf)| lf / hf));
-    draft.put("sample_entropy", "1", entropy);
-    draft.put("dfa_alpha1", "1", alpha);
+    draft.put("windows.ln_rmssd", "ln ms", cut.cleaned.ln_rmssd.value());
+    put_usable(draft, "", &cut.cleaned);
+    draft.put("repaired.windows", "1", repaired as f64);
+    draft.put("repaired.ln_rmssd", "ln ms", cut.repaired.ln_rmssd.value());
+    put_usable(draft, "repaired.", &cut.repaired);
+}
+
+/// What usable windows tell on average.
+fn put_usable(draft: &mut Draft, of: &str, found: &Usables) {
+    let mut put = |name: &str, unit: &str, value: Option<f64>| {
+        draft.put(&format!("{of}{name}"), unit, value);
+    };
+    put("sdann_ms", "ms", found.means.deviation());
+    put("sdnni_ms", "ms", found.sdnn.value());
+    let [vlf, lf, hf, lomb_vlf, lomb_lf, lomb_hf, entropy, alpha] = found.spectral.values();
+    let ratio = |lf: Option<f64>, hf: Option<f64>| lf.zip(hf).map(|(lf, hf)| lf / hf);
+    put("welch_vlf", "ms^2", vlf);
+    put("welch_lf", "ms^2", lf);
+    put("welch_hf", "ms^2", hf);
+    put("welch_lf_hf", "1", ratio(lf, hf));
+    put("lomb_vlf", "ms^2", lomb_vlf);
+    put("lomb_lf", "ms^2", lomb_lf);
+    put("lomb_hf", "ms^2", lomb_hf);
+    put("lomb_lf_hf", "1", ratio(lomb_lf, lomb_hf));
+    put("sample_entropy", "1", entropy);
+    put("dfa_alpha1", "1", alpha);
 }

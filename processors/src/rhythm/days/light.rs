@@ -95,7 +95,8 @@ impl DayAnalysis<'_> {
 
     fn draft_light(&self, family: Family, algorithm: &str, coverage: f64) -> Draft {
         let (signal, window) = ("light", self.day);
-        Draft::new(&Head { family, signal, algorithm, version: 1, window, coverage })
+        let version = if family == Family::Phase { 2 } else { 1 };
+        Draft::new(&Head { family, signal, algorithm, version, window, coverage })
     }
 }
 

@@ -8,6 +8,7 @@ use zeitgeber_schemas::{FieldSet, ProfileBody, Values};
 
 use super::{
     bursts::Bursts,
+    still::Still,
     sums::{LightHour, MotionHour, NoiseHour},
 };
 use crate::rhythm::{
@@ -26,6 +27,7 @@ pub(crate) struct DaySeries {
     pub(crate) noise: Kept<NoiseHour>,
     pub(crate) bursts: Kept<Bursts>,
     pub(crate) motion: Kept<MotionHour>,
+    pub(crate) still: Option<Box<Still>>,
     /// Degrees Celsius; ten days, for its rhythm.
     pub(crate) temperature: Kept<HourValues>,
 }
@@ -39,6 +41,11 @@ impl DaySeries {
             Values::Imu(imu) => {
                 if let Some(new) = MotionHour::of(imu) {
                     open(&mut self.motion, Retention::Day).add(profile, last, source, &new);
+                }
+                // Another sensor has other errors.
+                if source != Source::Other && !imu.acc_g.is_empty() {
+                    let still = self.still.get_or_insert_default();
+                    still.feed(input.envelope.ts, input.body.device_id, imu);
                 }
             }
             Values::Hrv(rr_ms) => {
@@ -72,6 +79,7 @@ impl DaySeries {
             + bytes(&self.bursts)
             + bytes(&self.motion)
             + bytes(&self.temperature)
+            + self.still.as_ref().map_or(0, |still| size_of::<Still>() + still.heap_bytes())
     }
 }
 

@@ -43,8 +43,8 @@ impl DayAnalysis<'_> {
         let mut draft = Draft::new(&Head {
             family: Family::Sleep,
             signal: found.signal.as_str(),
-            algorithm: "MASDA, where the device allows Cole-Kripke, Webster and Sadeh",
-            version: 1,
+            algorithm: "MASDA, where the device allows Cole-Kripke, Webster, Sadeh and Oakley",
+            version: 2,
             window: self.week,
             coverage: all / length,
         });

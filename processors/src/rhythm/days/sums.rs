@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::Imu;
 
 use super::super::{
-    acceleration::{EPOCH_S, Epochs},
+    acceleration::{EPOCH_S, Epochs, counts::Counts},
     slots::Sums,
 };
 use crate::exact;
@@ -188,12 +188,18 @@ impl Sums for NoiseHour {
     }
 }
 
+/// Least length of a record whose counts are taken, s.
+const COUNTED_S_MIN: f64 = 60.0;
+
 /// Raw acceleration of an hour, by epochs of 5 s that lie whole within one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct MotionHour {
     pub(crate) epochs: u32,
     enmo: i64,
     mad: i64,
+    /// ActiGraph counts of whole seconds, by axis, and how many seconds.
+    counts: [u32; 3],
+    counted_s: u32,
 }
 
 impl MotionHour {
@@ -214,7 +220,32 @@ impl MotionHour {
                 sums.mad += exact::signal(epoch.mad_g);
             }
         }
+        sums.count(imu);
         (sums.epochs > 0).then_some(sums)
+    }
+
+    /// Adds the counts of a record of a minute or more; its filters begin at rest on its first sample,
+    /// which shorter ones hardly leave.
+    fn count(&mut self, imu: &Imu<'_>) {
+        let whole = |rate: &f64| libm::trunc(*rate) == *rate;
+        let Some(rate_hz) = imu.fs_hz.filter(whole) else { return };
+        if (imu.acc_g.len() as f64) < 3.0 * COUNTED_S_MIN * rate_hz {
+            return;
+        }
+        let Some(mut machine) = Counts::new(rate_hz as u32, 1) else { return };
+        let mut axes = imu.acc_g.iter();
+        while let (Some(x), Some(y), Some(z)) = (axes.next(), axes.next(), axes.next()) {
+            if let Some(counts) = machine.feed([x, y, z]) {
+                self.counted_s += 1;
+                self.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
+            }
+        }
+    }
+
+    /// Counts of a minute, by axis; none without a record that is long enough.
+    pub(crate) fn counts_per_min(&self) -> [Option<f64>; 3] {
+        let known = self.counted_s > 0;
+        self.counts.map(|sum| known.then(|| 60.0 * f64::from(sum) / f64::from(self.counted_s)))
     }
 
     /// Mean ENMO and MAD, g; none without an epoch.
@@ -229,11 +260,53 @@ impl Sums for MotionHour {
         self.epochs = self.epochs.saturating_add(other.epochs);
         self.enmo = self.enmo.saturating_add(other.enmo);
         self.mad = self.mad.saturating_add(other.mad);
+        self.counted_s = self.counted_s.saturating_add(other.counted_s);
+        self.counts
+            .iter_mut()
+            .zip(other.counts)
+            .for_each(|(sum, new)| *sum = sum.saturating_add(new));
     }
 
     fn subtract(&mut self, other: &Self) {
         self.epochs = self.epochs.saturating_sub(other.epochs);
         self.enmo = self.enmo.saturating_sub(other.enmo);
         self.mad = self.mad.saturating_sub(other.mad);
+        self.counted_s = self.counted_s.saturating_sub(other.counted_s);
+        self.counts
+            .iter_mut()
+            .zip(other.counts)
+            .for_each(|(sum, old)| *sum = sum.saturating_sub(old));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeitgeber_schemas::Doubles;
+
+    use super::*;
+
+    #[test]
+    fn the_counts_of_a_minute_are_those_of_its_seconds() {
+        let sample = |at: u32| {
+            let turn = f64::from(at) / 7.0;
+            [libm::sin(turn), 0.4 * libm::cos(1.3 * turn), 1.0]
+        };
+        let mut minute = Counts::new(30, 60).expect("30 Hz has counts");
+        let wanted = (0..1800).filter_map(|at| minute.feed(sample(at))).next();
+        let bytes: Vec<u8> = (0..1800).flat_map(sample).flat_map(f64::to_le_bytes).collect();
+        let of = |bytes: &[u8]| {
+            let acc_g = Doubles::from_le_bytes(bytes);
+            MotionHour::of(&Imu { fs_hz: Some(30.0), acc_g, ..Imu::default() })
+        };
+        let mut sums = of(&bytes).expect("it has epochs");
+        let wanted = wanted.expect("a minute is over").map(|n| Some(f64::from(n)));
+        assert!(wanted[0] > Some(100.0));
+        assert_eq!((sums.counted_s, sums.counts_per_min()), (60, wanted));
+        let shorter = of(&bytes[..24 * 1799]).expect("it has epochs");
+        assert_eq!(shorter.counts_per_min(), [None; 3], "its filters hardly left rest");
+        sums.add(&shorter);
+        assert_eq!((sums.epochs, sums.counts_per_min()), (12 + 11, wanted));
+        sums.subtract(&shorter);
+        assert_eq!(sums.counts_per_min(), wanted);
     }
 }

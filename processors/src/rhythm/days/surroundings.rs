@@ -1,15 +1,28 @@
 //! The day's noise, and what raw acceleration says of its movement.
 
+use alloc::format;
+
 use zeitgeber_schemas::{Family, FamilyAnalysed};
 
 use super::{
     analysis::DayAnalysis,
     draft::{Draft, Head},
 };
-use crate::rhythm::acceleration::EPOCH_S;
+use crate::rhythm::acceleration::{
+    EPOCH_S,
+    calibration::{WINDOW_S, fit},
+};
+
+/// The axes as they are named in values.
+const AXES: [&str; 3] = ["x", "y", "z"];
 
 /// Minutes that one reading of noise stands for.
 const READING_MIN: f64 = 5.0;
+
+/// Still windows that a fit should stand on: half an hour.
+const STILL_MIN: u32 = 180;
+/// Error that a fit should come below, g (van Hees 2014).
+const ERROR_MAX_G: f64 = 0.01;
 
 impl DayAnalysis<'_> {
     pub(super) fn noise(&self) -> Option<FamilyAnalysed> {
@@ -35,10 +48,38 @@ impl DayAnalysis<'_> {
         draft.flag(true, "not calibrated");
         draft.put("enmo_g", "g", enmo_g);
         draft.put("mad_g", "g", mad_g);
+        for (axis, counts) in AXES.iter().zip(total.counts_per_min()) {
+            draft.put(&format!("{axis}.counts"), "counts/min", counts);
+        }
+        Some(draft.done())
+    }
+
+    /// The sensor's errors, from the still windows of a week.
+    pub(super) fn calibration(&self) -> Option<FamilyAnalysed> {
+        let (windows, n, window) = self.kept.still.as_deref()?.windows(self.day.end);
+        let found = fit(&windows)?;
+        let covered = f64::from(WINDOW_S * n) / (60 * (window.end - window.start)) as f64;
+        let mut draft = Draft::new(&Head {
+            family: Family::Acceleration,
+            signal: "acc",
+            algorithm: "autocalibration on the mean still window of each posture",
+            version: 1,
+            window,
+            coverage: covered,
+        });
+        draft.flag(n < STILL_MIN, "fewer than 180 still windows");
+        draft.flag(found.error_end_g > ERROR_MAX_G, "an error of more than 10 mg is left");
+        for (axis, (gain, offset)) in AXES.iter().zip(found.scale.iter().zip(found.offset_g)) {
+            draft.put(&format!("{axis}.gain.calibration"), "1", *gain);
+            draft.put(&format!("{axis}.offset.calibration"), "g", offset);
+        }
+        draft.put("error_before.calibration", "g", found.error_start_g);
+        draft.put("error_after.calibration", "g", found.error_end_g);
         Some(draft.done())
     }
 
     fn draft(&self, family: Family, signal: &str, algorithm: &str, coverage: f64) -> Draft {
-        Draft::new(&Head { family, signal, algorithm, version: 1, window: self.day, coverage })
+        let version = if family == Family::Acceleration { 2 } else { 1 };
+        Draft::new(&Head { family, signal, algorithm, version, window: self.day, coverage })
     }
 }

@@ -61,6 +61,8 @@ pub struct Removed {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Cleaner {
     gap_ms: Option<f64>,
+    /// Whether an interval may differ from the last kept one by whatever it does.
+    jumps_stay: bool,
     last_kept_ms: Option<f64>,
     last_end_ms: Option<f64>,
     dropped_in_row: u32,
@@ -82,6 +84,12 @@ impl Cleaner {
         Self { gap_ms: Some(gap_ms), ..Self::default() }
     }
 
+    /// For intervals between beats whose artefacts were repaired: what can be a beat stays, however far
+    /// it is from the last.
+    pub fn range_only() -> Self {
+        Self { jumps_stay: true, ..Self::default() }
+    }
+
     /// Judges the next interval.
     pub fn feed(&mut self, interval: Interval) -> Judgement {
         let Interval { end_ms, rr_ms } = interval;
@@ -94,7 +102,8 @@ impl Cleaner {
             self.broken = true;
             return Judgement::OutOfRange;
         }
-        let jumps = self.last_kept_ms.is_some_and(|last| (rr_ms - last).abs() > CHANGE * last);
+        let far = |last: f64| (rr_ms - last).abs() > CHANGE * last;
+        let jumps = !self.jumps_stay && self.last_kept_ms.is_some_and(far);
         if jumps && self.dropped_in_row < DROPPED_IN_ROW {
             self.removed.jump += 1;
             self.dropped_in_row += 1;

@@ -164,7 +164,8 @@ const fn lomb(
     meaning: &'static str,
     distrust: &'static str,
 ) -> Feature {
-    let formula = "least squares of sine and constant at each 1/(5 T) from 0.003 Hz, trapezoid";
+    let formula = "least squares of sine and constant at each 1/(5 T) from 0.003 Hz, trapezoid; a day \
+                   tells them times 2 T / N, in ms^2";
     let source = "Lomb 1976; Scargle 1982; Zechmeister and Kuerster 2009";
     let (window, reference, tolerance) = (WINDOW, "astropy 8.0.2", SPECTRAL);
     Feature { name, unit, meaning, formula, window, source, reference, tolerance, distrust }

@@ -189,9 +189,14 @@ impl Window {
     /// and of them at most 5 % were dropped for the time domain, at most 2 % for the frequency
     /// domain, which also bears no gap of more than 5 s.
     pub fn usable(&self) -> Usable {
+        self.usable_with(0)
+    }
+
+    /// The same where some of its beats were repaired: each is an artefact, as a dropped interval is.
+    pub fn usable_with(&self, repaired: u64) -> Usable {
         // Intervals that last longer than the window they end in contradict its clock.
         let covered = (COVERED * WINDOW_MS..=WINDOW_MS + 2_000.0).contains(&self.covered_ms);
-        let artefacts = self.artefact_fraction();
+        let artefacts = self.artefact_fraction() + repaired as f64 / self.raw as f64;
         let unbroken = self.longest_gap_ms() <= GAP_MS;
         Usable {
             time_domain: covered && artefacts <= ARTEFACTS_TIME,

@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Esri, Model, Pacemaker, PhaseTracker};
+use super::{Esri, Model, Pacemaker, PhaseTracker, ode::Light};
 
 /// Version of the list, its first number.
 const VERSION: f64 = 1.0;
@@ -19,7 +19,7 @@ impl PhaseTracker {
         list.extend([
             self.next as f64,
             self.offset_min as f64,
-            self.held_lux,
+            self.held.lux,
             f64::from(self.light_min),
             f64::from(self.silence_min),
         ]);
@@ -39,7 +39,7 @@ impl PhaseTracker {
             start: take(&mut next)?.map(|start| start as i64),
             next: next()? as i64,
             offset_min: next()? as i64,
-            held_lux: next()?,
+            held: Light::of(next()?),
             light_min: next()? as u32,
             silence_min: next()? as u32,
             ..Self::new()

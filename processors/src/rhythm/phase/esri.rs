@@ -9,9 +9,9 @@ use alloc::{collections::VecDeque, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    KEPT, Model,
+    KEPT,
     checkpoint::{put, take},
-    ode::{self, State},
+    ode::{self, Light, State},
 };
 
 /// Steps of a run: of the minutes in four days, the last instant is not reached.
@@ -54,15 +54,24 @@ impl Esri {
 
     /// Lives through a minute of light, lux, that begins so many minutes after local midnight.
     pub fn step(&mut self, of_day_min: i64, lux: f64) {
+        self.live(of_day_min, &Light::of(lux));
+    }
+
+    /// The same, of light that is known to several models.
+    pub(super) fn live(&mut self, of_day_min: i64, light: &Light) {
         if of_day_min == 0 {
             self.runs.push_back(Run { start: self.minutes, steps: 0, state: Some(INITIAL) });
         }
         self.minutes += 1;
-        let drive = ode::drive(Model::Hannay19, lux);
-        for run in &mut self.runs {
-            let step = |state| ode::step(state, |s| ode::single_population(s, drive, 0.0, 0.0));
-            run.state = run.state.map(step).filter(ode::finite);
-            run.steps += 1;
+        for runs in self.runs.make_contiguous().chunks_mut(ode::LANES) {
+            let mut states = [INITIAL; ode::LANES];
+            let known = |run: &Run| run.state.unwrap_or(INITIAL);
+            states.iter_mut().zip(&*runs).for_each(|(state, run)| *state = known(run));
+            ode::driven(&mut states, light);
+            for (run, state) in runs.iter_mut().zip(states) {
+                run.state = run.state.and(Some(state)).filter(ode::finite);
+                run.steps += 1;
+            }
         }
         while let Some(run) = self.runs.front().copied()
             && run.steps >= STEPS

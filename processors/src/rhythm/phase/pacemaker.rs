@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     KEPT,
     checkpoint::{put, take},
-    ode,
+    ode::{self, Light},
 };
 
 /// Two minima that lie nearer than this are one, min.
@@ -84,12 +84,16 @@ impl Pacemaker {
     /// [`LUX_MAX`](crate::rhythm::light_day::LUX_MAX). Should the model leave the
     /// numbers, it begins anew.
     pub fn step(&mut self, lux: f64) {
-        let (model, drive) = (self.model, ode::drive(self.model, lux));
+        self.live(&Light::of(lux));
+    }
+
+    /// The same, of light that is known to several models.
+    pub(super) fn live(&mut self, light: &Light) {
         if self.minutes == 0 {
             self.wave[1] = self.wave();
         }
-        let next = ode::step(self.state, |state| ode::rates(model, state, drive));
-        self.state = if ode::finite(&next) { next } else { model.initial() };
+        let next = ode::lived(self.model, self.state, light);
+        self.state = if ode::finite(&next) { next } else { self.model.initial() };
         let now = self.wave();
         if self.minutes > 0 && self.wave[0] > self.wave[1] && now >= self.wave[1] {
             self.note(Trough { minute: self.minutes, depth: self.wave[1] });

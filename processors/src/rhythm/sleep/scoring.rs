@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::Scale;
 
-use super::{BIN_MIN, ColeKripke, Counts, Masda, Regularity, RestBout, RestBouts, Sadeh, Webster};
+use super::{
+    BIN_MIN, ColeKripke, Counts, Masda, Oakley, Regularity, RestBout, RestBouts, Sadeh, WAKE_ABOVE,
+    Webster,
+};
 use crate::rhythm::local::DAY_MIN;
 
 /// What a scorer tells of a stretch.
@@ -41,32 +44,45 @@ pub fn by_counts(values: &[Option<f64>], first: i64, scale: Scale) -> Vec<(&'sta
     let mut told = Vec::new();
     let mut states = Vec::new();
     let mut machine = ColeKripke::new(counts);
-    values.iter().for_each(|v| machine.feed(v.unwrap_or(0.0), |state| states.push(state)));
-    machine.finish(|state| states.push(state));
+    values.iter().for_each(|v| machine.feed(v.unwrap_or(0.0), |state| states.push(Some(state))));
+    machine.finish(|state| states.push(Some(state)));
     told.push(("cole_kripke", of_minutes(&states, values, first)));
     let (mut machine, mut rescored) = (Webster::new(), Vec::new());
-    states.iter().for_each(|state| machine.feed(*state, |state| rescored.push(state)));
-    machine.finish(|state| rescored.push(state));
+    let asleep = states.iter().flatten();
+    asleep.for_each(|state| machine.feed(*state, |state| rescored.push(Some(state))));
+    machine.finish(|state| rescored.push(Some(state)));
     told.push(("cole_kripke_webster", of_minutes(&rescored, values, first)));
     if scale == Scale::Actigraph {
         let (mut machine, mut states) = (Sadeh::new(), Vec::new());
-        values.iter().for_each(|v| machine.feed(v.unwrap_or(0.0), |state| states.push(state)));
-        machine.finish(|state| states.push(state));
+        values
+            .iter()
+            .for_each(|v| machine.feed(v.unwrap_or(0.0), |state| states.push(Some(state))));
+        machine.finish(|state| states.push(Some(state)));
         told.push(("sadeh", of_minutes(&states, values, first)));
+    }
+    if let (Scale::Actiwatch, Some(mut machine)) = (scale, Oakley::new(60)) {
+        let mut states = Vec::new();
+        let is_sleep = |score: Option<f64>| score.map(|score| score <= WAKE_ABOVE);
+        values
+            .iter()
+            .for_each(|v| machine.feed(v.unwrap_or(0.0), |score| states.push(is_sleep(score))));
+        machine.finish(|score| states.push(is_sleep(score)));
+        told.push(("oakley", of_minutes(&states, values, first)));
     }
     told
 }
 
-/// Sleep of scored minutes; those without a value take no part in the regularity.
-fn of_minutes(states: &[bool], values: &[Option<f64>], first: i64) -> Sleep {
+/// Sleep of scored minutes; those without a value or a score take no part in the regularity.
+fn of_minutes(states: &[Option<bool>], values: &[Option<f64>], first: i64) -> Sleep {
     let mut regularity = Regularity::new(DAY_MIN as u32, first.rem_euclid(DAY_MIN) as u32);
+    let mut sleep_minutes = 0;
     for (state, value) in states.iter().zip(values) {
-        regularity.feed(value.map(|_| *state));
+        // A missing minute was fed as one without movement; nobody slept in it as far as is known.
+        let known = state.filter(|_| value.is_some());
+        regularity.feed(known);
+        sleep_minutes += u64::from(known == Some(true));
     }
     let all = regularity.all();
-    // A missing minute was fed as one without movement; nobody slept in it as far as is known.
-    let asleep = states.iter().zip(values).filter(|(state, value)| **state && value.is_some());
-    let sleep_minutes = asleep.count() as u64;
     Sleep { sleep_minutes, sri: all.index(), sri_pairs: all.pairs }
 }
 

@@ -88,10 +88,23 @@ impl StillWindows {
 }
 
 fn cell(window: &StillWindow) -> [i16; 3] {
-    let [x, y, z] = window.mean_g;
-    let degrees = |radians: f64| libm::floor(radians.to_degrees() / CELL_DEG) as i16;
+    let [up, around] = cell_of(window.mean_g);
     let temperature = window.temperature_c.map_or(i16::MIN, |c| libm::floor(c / CELL_C) as i16);
-    [degrees(libm::atan2(z, libm::hypot(x, y))), degrees(libm::atan2(y, x)), temperature]
+    [up, around, temperature]
+}
+
+fn cell_of([x, y, z]: Sample) -> [i16; 2] {
+    let degrees = |radians: f64| libm::floor(radians.to_degrees() / CELL_DEG) as i16;
+    [degrees(libm::atan2(z, libm::hypot(x, y))), degrees(libm::atan2(y, x))]
+}
+
+/// Cells of posture, those of straight up and of half a turn included.
+pub(crate) const POSTURES: u16 = 19 * 37;
+
+/// The number of the cell that a posture lies in, below [`POSTURES`].
+pub(crate) fn posture(mean_g: Sample) -> u16 {
+    let [up, around] = cell_of(mean_g);
+    (up + 9) as u16 * 37 + (around + 18) as u16
 }
 
 /// Moments of the window of 10 s under way.
