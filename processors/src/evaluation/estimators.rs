@@ -79,6 +79,14 @@ impl Estimator {
         Self::Replay,
     ];
 
+    /// The two that decide: one needs no outcome model, the other forgives a wrong one.
+    pub const DECIDING: [Self; 2] = [Self::Dr, Self::Snips];
+
+    /// Whether a verdict goes by it.
+    pub fn decides(self) -> bool {
+        Self::DECIDING.contains(&self)
+    }
+
     /// Its usual name.
     pub const fn name(self) -> &'static str {
         match self {

@@ -18,8 +18,6 @@ use super::{
     weighing::Tally,
 };
 
-/// The two estimators that decide: one needs no outcome model, the other forgives a wrong one.
-const DECIDING: [Estimator; 2] = [Estimator::Dr, Estimator::Snips];
 /// Effective decisions that a refused log is to grow to.
 const ESS_WANTED: f64 = 50.0;
 
@@ -189,7 +187,7 @@ impl Told {
             }
         }
         let verdict = verdict(&estimates, settings.margin);
-        let first = estimates.iter().find(|one| one.estimator == DECIDING[0]);
+        let first = estimates.iter().find(|one| one.estimator == Estimator::DECIDING[0]);
         let needed = first.filter(|_| verdict == Verdict::Hold).and_then(|one| {
             let apart = libm::fabs(one.difference.value - settings.margin);
             (apart > 0.0).then(|| decisions_needed(terms.len(), one.difference.se, apart))
@@ -296,10 +294,10 @@ impl Beside<'_> {
 fn verdict(estimates: &[Estimate], margin: f64) -> Verdict {
     let deciding: Vec<Interval> = estimates
         .iter()
-        .filter(|one| DECIDING.contains(&one.estimator))
+        .filter(|one| one.estimator.decides())
         .map(|one| one.difference.interval())
         .collect();
-    if deciding.len() < DECIDING.len() {
+    if deciding.len() < Estimator::DECIDING.len() {
         Verdict::Hold
     } else if deciding.iter().all(|interval| interval.low > margin) {
         Verdict::Promote
