@@ -20,6 +20,7 @@ use zeitgeber_schemas::{self as schemas, ConfigurationBody, DecisionId, Partitio
 
 pub use change::Change;
 pub use html::html;
+pub use pictures::page as pictures;
 
 use self::read::Reading;
 use crate::{

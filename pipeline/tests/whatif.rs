@@ -7,8 +7,9 @@ use zeitgeber::{
     config::Config,
     fidelity::fidelity,
     journal::{Journal, Layout, MemoryJournal},
+    plot,
     query::{QueryError, Range},
-    whatif::{Question, Report, WhatIfError, events_of, html, what_if},
+    whatif::{Question, Report, WhatIfError, events_of, html, pictures, what_if},
 };
 use zeitgeber_processors::{
     evaluation::{Answer, Settings, Verdict, diagnostics::Check, estimators::Estimator},
@@ -175,6 +176,8 @@ fn the_report_is_one_file_without_anything_from_elsewhere() {
     let report = ask(&log(2), &question(candidate));
     let page = html(&report).expect("it can be drawn");
     assert_eq!(page.matches("<svg").count(), 1);
+    let drawn = plot::png(&pictures(&report)).expect("it can be drawn");
+    assert_eq!(drawn.get(1..4), Some(&b"PNG"[..]));
     assert!(!page.contains("<b>bold") && page.contains("&lt;b&gt;bold &amp; new"));
     let foreign = page.replace("http://www.w3.org/2000/svg", "");
     assert!(!foreign.contains("http") && !foreign.contains("<link") && !foreign.contains("src="));

@@ -121,8 +121,8 @@ fn decisions_with_nothing_else_to_choose_are_fallbacks() {
         made.propensity = 1.0;
         made
     };
-    let found = judged((0..200).map(|n| if n % 5 == 0 { sound(n) } else { alone(n) }));
-    assert_eq!(sign(&found, What::Fallback).value, Some(0.8));
+    let found = judged((0..200).map(|n| if n % 20 == 0 { sound(n) } else { alone(n) }));
+    assert_eq!(sign(&found, What::Fallback).value, Some(0.95));
     assert_eq!(sign(&found, What::Fallback).level, Level::Yellow);
 }
 

@@ -13,8 +13,8 @@ const BAR: f64 = 0.38;
 /// Height of an estimator's row, px.
 const ROW_PX: u32 = 22;
 
-/// All pictures that there is something for.
-pub(super) fn page(report: &Report) -> Page {
+/// All pictures of a report that there is something for.
+pub fn page(report: &Report) -> Page {
     let notes = match &report.value.answer {
         Answer::Refused { .. } => vec!["refused: the log cannot carry an estimate".into()],
         Answer::Told(_) => Vec::new(),

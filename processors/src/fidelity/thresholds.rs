@@ -11,15 +11,16 @@ pub const MASS: Thresholds = (1e-6, 0.001);
 /// estimate is its inverse.
 pub const PROPENSITY: Thresholds = (0.002, 0.001);
 /// Share of decisions in which nothing but doing nothing was eligible.
-pub const FALLBACK: Thresholds = (0.75, 0.95);
+pub const FALLBACK: Thresholds = (0.9, 0.98);
 /// Share of outcomes that never came.
 pub const MISSING: Thresholds = (0.2, 0.5);
 /// Distance between the arms' shares of missing outcomes, where it is no chance.
 pub const MISSING_SPREAD: Thresholds = (0.05, 0.2);
 /// The 95 % point of feedback's delay, as a share of the window in which it counts.
 pub const DELAY: Thresholds = (0.5, 0.9);
-/// The 95 % point of the age of the analysed hour at its decision, minutes.
-pub const AGE_MIN: Thresholds = (60.0, 110.0);
+/// The 95 % point of the age of the analysed hour at its decision, minutes. An hour is sealed an hour
+/// after its end, and from two hours on nothing is decided.
+pub const AGE_MIN: Thresholds = (75.0, 110.0);
 /// Standardised mean difference of a feature.
 pub const MEAN: Thresholds = (0.25, 0.5);
 /// Population stability index of a feature.
