@@ -21,6 +21,7 @@ use crate::{
 #[cfg(feature = "cluster")]
 pub mod bus;
 mod commit;
+pub mod decisions;
 #[cfg(feature = "service")]
 pub mod http;
 mod latency;

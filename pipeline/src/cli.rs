@@ -18,6 +18,7 @@ mod events;
 mod explain;
 mod export;
 mod feedback;
+mod fidelity;
 mod fleet;
 mod ingest;
 mod ope;
@@ -44,6 +45,8 @@ mod token;
 #[cfg(feature = "cluster")]
 mod topics;
 mod verify;
+mod watched;
+mod whatif;
 
 use std::{
     io::{self, Write},
@@ -118,6 +121,8 @@ enum Command {
     #[cfg(feature = "cluster")]
     Topics(topics::Args),
     Ope(ope::Args),
+    Whatif(whatif::Args),
+    Fidelity(fidelity::Args),
     Bench(bench::Args),
     Sim(sim::Args),
     Completions(completions::Args),
@@ -181,6 +186,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         #[cfg(feature = "cluster")]
         Command::Topics(args) => topics::run(&args, layers),
         Command::Ope(args) => ope::run(&args),
+        Command::Whatif(args) => whatif::run(&args, layers),
+        Command::Fidelity(args) => fidelity::run(&args),
         Command::Bench(args) => bench::run(&args, layers),
         Command::Sim(args) => sim::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -17,6 +17,7 @@ pub mod demo;
 pub mod disk;
 pub mod door;
 pub mod engine;
+pub mod fidelity;
 pub mod fold;
 #[cfg(feature = "service")]
 pub mod http;
@@ -34,3 +35,4 @@ pub mod store;
 pub mod stream;
 #[cfg(feature = "service")]
 pub mod telemetry;
+pub mod whatif;

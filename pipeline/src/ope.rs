@@ -62,10 +62,18 @@ pub struct Report {
     pub seed: i64,
     /// Bootstrap resamples.
     pub resamples: u32,
-    /// Decisions, with and without feedback.
-    pub rows: u64,
     /// Whether each row counted as a person of its own, as no column names persons.
     pub rows_are_persons: bool,
+    /// What the evaluation says.
+    #[serde(flatten)]
+    pub valuation: Valuation,
+}
+
+/// What an evaluation says, with arms and segments by name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Valuation {
+    /// Decisions, with and without feedback.
+    pub rows: u64,
     /// Persons.
     pub persons: usize,
     /// What to do.
@@ -126,9 +134,6 @@ fn report(
     settings: &Settings,
     found: Evaluation,
 ) -> Report {
-    let verdict = found.verdict();
-    let arm = |at: u32| names.arms[at as usize].clone();
-    let segment = |at: u32| names.segments[at as usize].clone();
     Report {
         log: rows.name().to_owned(),
         log_blake3: rows.hash().map(|hash| hex(&hash)),
@@ -136,20 +141,30 @@ fn report(
         candidate_blake3: candidate.blake3().to_owned(),
         seed: settings.seed,
         resamples: settings.replicates,
-        rows: found.rows,
         rows_are_persons: !rows.has_persons(),
-        persons: found.persons,
-        verdict,
-        answer: found.answer,
-        findings: found.findings,
-        weights: found.weights,
-        arms: found.arms.into_iter().map(|of| Named { name: arm(of.arm), of }).collect(),
-        segments: found
-            .segments
-            .into_iter()
-            .map(|of| Named { name: segment(of.segment), of })
-            .collect(),
-        drivers: found.drivers.into_iter().map(|of| Named { name: arm(of.arm), of }).collect(),
+        valuation: Valuation::of(found, &names.arms, &names.segments),
+    }
+}
+
+impl Valuation {
+    /// Names what an evaluation numbers.
+    pub fn of(found: Evaluation, arms: &[String], segments: &[String]) -> Self {
+        let verdict = found.verdict();
+        let arm = |at: u32| arms[at as usize].clone();
+        let segment = |at: u32| segments[at as usize].clone();
+        let drivers = found.drivers.into_iter();
+        let shares = found.segments.into_iter();
+        Self {
+            rows: found.rows,
+            persons: found.persons,
+            verdict,
+            answer: found.answer,
+            findings: found.findings,
+            weights: found.weights,
+            arms: found.arms.into_iter().map(|of| Named { name: arm(of.arm), of }).collect(),
+            segments: shares.map(|of| Named { name: segment(of.segment), of }).collect(),
+            drivers: drivers.map(|of| Named { name: arm(of.arm), of }).collect(),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ mod heart;
 pub mod page;
 mod phase;
 mod profile;
-mod scale;
+pub(crate) mod scale;
 pub mod subject;
 
 pub use draw::{DrawError, png, svg};

@@ -11,7 +11,7 @@ mod fleet;
 mod moment;
 mod names;
 mod outcomes;
-mod partitions;
+pub(crate) mod partitions;
 mod pools;
 mod reading;
 mod replay;
@@ -31,6 +31,7 @@ pub use dead_letters::{
     DeadLetter, DeadLetterFilter, DeadLetters, dead_letters, dead_letters_behind,
 };
 pub use events::{EventFilter, EventRow, Last, Start, event_rows, events, last_events};
+pub(crate) use explain::feature_name;
 pub use explain::{
     Explanation, Feature, FeedbackTaken, PersonDecision, ReadingsUsed, Submitted, TaskDecision,
     explain,
@@ -122,6 +123,9 @@ pub enum QueryError {
         /// The first chunk that did not come.
         missing: u64,
     },
+    /// Somebody asked to stop before the log was read.
+    #[error("stopped before the log was read to its end")]
+    Stopped,
     /// Nobody of this id in the log.
     #[error("nobody called {user} in this log{}", offer(nearest))]
     UnknownUser {

@@ -8,7 +8,7 @@ mod world;
 use proptest::prelude::*;
 use world::{Logged, Logger, Target, World};
 use zeitgeber_processors::evaluation::{
-    Answer, Evaluation, Missing, Settings, Told, Verdict,
+    Answer, Difference, Evaluation, Missing, Settings, Told, Verdict,
     diagnostics::{Check, Level},
     estimators::Estimator,
     intervals::confidence_sequence,
@@ -73,6 +73,10 @@ fn a_logger_evaluated_on_its_own_log_has_weight_one_and_its_own_mean() {
                 one.estimator,
                 one.value
             );
+            let Difference { value, se, normal, bootstrap } = one.difference;
+            let interval = bootstrap.map_or(normal, |other| normal.hull(other));
+            let all = [value, se, interval.low, interval.high];
+            assert_eq!(all, [0.0; 4], "{:?}: a policy beside itself", one.estimator);
         }
         assert_eq!(told.verdict, Verdict::Hold);
         let own = found.findings.iter().find(|one| one.check == Check::Incumbent);

@@ -8,7 +8,7 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 30] = [
     "analyze",
     "plot",
     "serve",
@@ -34,6 +34,8 @@ const COMMANDS: [&str; 28] = [
     "topics",
     "export",
     "ope",
+    "whatif",
+    "fidelity",
     "bench",
     "sim",
     "completions",

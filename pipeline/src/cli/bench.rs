@@ -11,7 +11,11 @@ use zeitgeber::bench::{
     http::{self, HttpFigures},
 };
 use zeitgeber::{
-    bench::{self, Figures, Latency, Plan, RunCounts, rhythm},
+    bench::{
+        self, Figures, Latency, Plan, RunCounts,
+        decisions::{self, DecisionsPlan, WhatIfFigures},
+        rhythm,
+    },
     cycle::OutcomeDetail,
     query,
     store::Store,
@@ -37,7 +41,8 @@ mod tasks;
     zeitgeber bench --kafka --journal scylla://127.0.0.1:9042/zeitgeber\n  \
     zeitgeber bench --kafka --journal scylla://127.0.0.1:9042/zeitgeber --workers\n  \
     zeitgeber bench --tasks --agents 1000\n  \
-    zeitgeber bench --rhythm")]
+    zeitgeber bench --rhythm\n  \
+    zeitgeber bench --whatif --decisions 1000000")]
 pub(super) struct Args {
     /// People
     #[arg(long, default_value_t = 10_000)]
@@ -73,6 +78,12 @@ pub(super) struct Args {
     /// Measure the rhythm stage instead, in memory: each family of features, and all of them live
     #[arg(long, conflicts_with_all = ["people", "readings", "tasks", "threads", "dir"])]
     rhythm: bool,
+    /// Measure what-if instead, on a made-up log of as many people's decisions
+    #[arg(long, conflicts_with_all = ["readings", "tasks", "rhythm", "threads"])]
+    whatif: bool,
+    /// With --whatif: decisions
+    #[arg(long, default_value_t = 1_000_000, requires = "whatif")]
+    decisions: u64,
     /// Core threads [default: one for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<u16>,
@@ -107,6 +118,13 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         remove_unless_kept(args, &temporary)?;
         return tasks::show(&figures?, args.json);
     }
+    if args.whatif {
+        let plan = DecisionsPlan { people: args.people as u64, decisions: args.decisions };
+        let dir = dir.join("whatif");
+        let figures = decisions::run(&dir, plan, &config.configuration(), say::note);
+        remove_unless_kept(args, &temporary)?;
+        return show_whatif(args, &figures?);
+    }
     let plan = Plan { people: args.people, readings: args.readings };
     #[cfg(feature = "service")]
     if args.http {
@@ -139,6 +157,15 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         print(args, &figures)?;
     }
     Ok(if figures.verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show_whatif(args: &Args, figures: &WhatIfFigures) -> Result<ExitCode, Failure> {
+    if args.json {
+        say::json(figures)?;
+    } else {
+        say::text(&figures.table())?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Whether `verify` passes on a directory.

@@ -1,6 +1,6 @@
 //! `zeitgeber ope`.
 
-mod show;
+pub(super) mod show;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -98,14 +98,14 @@ fn numbers<const N: usize>(text: &str) -> Option<[f64; N]> {
     parts.ok()?.try_into().ok().filter(|all: &[f64; N]| all.iter().all(|one| one.is_finite()))
 }
 
-fn range(text: &str) -> Result<(f64, f64), String> {
+pub(super) fn range(text: &str) -> Result<(f64, f64), String> {
     match numbers(text) {
         Some([least, greatest]) if least < greatest => Ok((least, greatest)),
         _ => Err("write two numbers, the lesser first, for example 0,1".into()),
     }
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
     number.ok_or_else(|| "write a number above 0".into())
 }
@@ -161,6 +161,6 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         show::readable(&mut out, &report)?;
         out.flush()?;
     }
-    let is_told = matches!(report.answer, Answer::Told(_));
+    let is_told = matches!(report.valuation.answer, Answer::Told(_));
     Ok(if is_told { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

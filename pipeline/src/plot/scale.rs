@@ -9,7 +9,7 @@ pub(super) const HOUR_MS: i64 = 3_600_000;
 pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// An axis of plain numbers from one to another, marked at round ones.
-pub(super) fn plain(label: &str, from: f64, to: f64) -> Axis {
+pub(crate) fn plain(label: &str, from: f64, to: f64) -> Axis {
     let step = round_step((to - from) / 6.5);
     let decimals = (-step.log10().floor()).max(0.0) as usize;
     let first = (from / step).ceil() as i64;
@@ -39,7 +39,7 @@ pub(super) fn decades(label: &str, from: f64, to: f64) -> Axis {
 }
 
 /// An axis of clock hours from one to another, every so many of them.
-pub(super) fn hours(label: &str, from: i64, to: i64, step: i64) -> Axis {
+pub(crate) fn hours(label: &str, from: i64, to: i64, step: i64) -> Axis {
     let ticks = (from..=to).filter(|hour| hour % step == 0);
     let ticks = ticks.map(|hour| (hour as f64, format!("{:02}:00", hour.rem_euclid(24)))).collect();
     Axis { label: label.into(), from: from as f64, to: to as f64, ticks, lines: true }

@@ -9,6 +9,7 @@ mod task;
 
 use std::{ops::ControlFlow, sync::Arc};
 
+pub(crate) use person::feature_name;
 pub use person::{FeedbackTaken, PersonDecision, ReadingsUsed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -24,39 +24,39 @@ struct Job {
 }
 
 /// A chunk to fold.
-pub(super) struct Part<'a> {
+pub(crate) struct Part<'a> {
     /// Where it stands.
-    pub(super) place: Place,
+    pub(crate) place: Place,
     /// Its header.
-    pub(super) header: ChunkHeader,
+    pub(crate) header: ChunkHeader,
     /// All its bytes.
-    pub(super) bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     /// Its entries.
-    pub(super) entries: EntryIter<'a>,
+    pub(crate) entries: EntryIter<'a>,
 }
 
 /// What the partitions fold to.
-pub(super) struct Folded<T> {
+pub(crate) struct Folded<T> {
     /// One for each partition, in order.
-    pub(super) parts: Vec<T>,
+    pub(crate) parts: Vec<T>,
     /// The first thing that stopped the fold, in log order.
-    pub(super) fault: Option<QueryError>,
+    pub(crate) fault: Option<QueryError>,
 }
 
 impl<T> Folded<T> {
     /// The parts, if nothing stopped the fold.
-    pub(super) fn into_result(self) -> Result<Vec<T>, QueryError> {
+    pub(crate) fn into_result(self) -> Result<Vec<T>, QueryError> {
         self.fault.map_or(Ok(self.parts), Err)
     }
 }
 
 /// How many threads fold by default.
-pub(super) fn default_threads() -> usize {
+pub(crate) fn default_threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS)
 }
 
 /// Folds every chunk of the log into its partition's part, on `threads` threads (at least 1).
-pub(super) fn fold_partitions<T: Send>(
+pub(crate) fn fold_partitions<T: Send>(
     journal: &dyn Journal,
     from: ScanFrom,
     threads: usize,
@@ -137,7 +137,7 @@ fn run<T>(
 
 impl Part<'_> {
     /// The error for an entry of this chunk.
-    pub(super) fn fault(&self, error: impl Into<crate::fold::FoldError>) -> QueryError {
+    pub(crate) fn fault(&self, error: impl Into<crate::fold::FoldError>) -> QueryError {
         QueryError::Entry { place: self.place, source: error.into() }
     }
 }

@@ -79,6 +79,14 @@ impl Estimator {
         Self::Replay,
     ];
 
+    /// The two that decide: one needs no outcome model, the other forgives a wrong one.
+    pub const DECIDING: [Self; 2] = [Self::Dr, Self::Snips];
+
+    /// Whether a verdict goes by it.
+    pub fn decides(self) -> bool {
+        Self::DECIDING.contains(&self)
+    }
+
     /// Its usual name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -103,7 +111,20 @@ impl Estimator {
     }
 
     pub(super) fn score(self, term: &Term, settings: &Settings) -> Score {
-        let Term { weight: w, reward: r, q, target_q, .. } = *term;
+        self.score_of(term.weight, term.target_q, term, settings)
+    }
+
+    /// The log's own policy, whose weights are 1, in the same estimator: what a candidate is
+    /// compared with. Where the log does not tell its distribution, the reward itself.
+    pub(super) fn score_of_log(self, term: &Term, settings: &Settings) -> Score {
+        match term.logged_q {
+            Some(logged_q) => self.score_of(1.0, logged_q, term, settings),
+            None => Self::Ips.score_of(1.0, term.q, term, settings),
+        }
+    }
+
+    fn score_of(self, w: f64, target_q: f64, term: &Term, settings: &Settings) -> Score {
+        let Term { reward: r, q, .. } = *term;
         let plain = |plain| Score { plain, ..Score::default() };
         match self {
             Self::Ips => plain(w * r),
@@ -135,6 +156,12 @@ impl Estimator {
             return None;
         }
         influence(terms, |term| self.score(term, settings))
+    }
+
+    /// The same of the log's own policy. A model that errs then errs on both sides of a difference,
+    /// and a candidate that does as the log did differs from it by 0.
+    pub(super) fn apply_to_log(self, terms: &Terms, settings: &Settings) -> Option<Influence> {
+        influence(terms, |term| self.score_of_log(term, settings))
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     row::Settings,
     statistics::{critical, percentile},
     sums::{Total, total},
-    terms::Terms,
+    terms::{Term, Terms},
 };
 use crate::routing::rng::{GAMMA, mix};
 
@@ -71,7 +71,7 @@ pub fn standard_error(of_rows: &[f64], terms: &Terms) -> f64 {
 pub struct Resampled {
     /// Of the value.
     pub value: Interval,
-    /// Of the value less the mean reward of the same resampled rows.
+    /// Of the value less that of the log's own policy on the same resampled rows.
     pub difference: Interval,
 }
 
@@ -95,25 +95,27 @@ pub fn bootstrap(
 ) -> Vec<Option<Resampled>> {
     let groups = terms.groups();
     let mut rows = vec![0.0; groups];
-    let mut rewards = vec![0.0; groups];
-    for (at, term) in terms.iter().enumerate() {
-        rows[terms.group(at)] += 1.0;
-        rewards[terms.group(at)] += term.reward;
-    }
-    let columns: Vec<Vec<GroupSums>> =
-        estimators.iter().map(|estimator| grouped(terms, *estimator, settings)).collect();
+    (0..terms.len()).for_each(|at| rows[terms.group(at)] += 1.0);
+    let column = |score: &dyn Fn(&Term) -> Score| grouped(terms, score);
+    let columns: Vec<[Vec<GroupSums>; 2]> = estimators
+        .iter()
+        .map(|one| {
+            let of_log = column(&|term| one.score_of_log(term, settings));
+            [column(&|term| one.score(term, settings)), of_log]
+        })
+        .collect();
     let mut values = vec![Vec::new(); estimators.len()];
     let mut differences = vec![Vec::new(); estimators.len()];
     let mut counts = vec![0.0; groups];
     let replicates = if groups < 2 { 0 } else { settings.replicates };
     for replicate in 0..replicates {
         resample(&mut counts, settings.seed, replicate);
-        let n = weighted(&counts, rows.iter().copied());
-        let incumbent = weighted(&counts, rewards.iter().copied()) / n;
+        let n: f64 = counts.iter().zip(&rows).map(|(count, rows)| count * rows).sum();
         for (at, column) in columns.iter().enumerate() {
-            if let Some(value) = resampled_value(&counts, column, n) {
+            let [value, of_log] = column.each_ref().map(|own| resampled_value(&counts, own, n));
+            if let (Some(value), Some(of_log)) = (value, of_log) {
                 values[at].push(value);
-                differences[at].push(value - incumbent);
+                differences[at].push(value - of_log);
             }
         }
     }
@@ -127,10 +129,10 @@ pub fn bootstrap(
     .collect()
 }
 
-fn grouped(terms: &Terms, estimator: Estimator, settings: &Settings) -> Vec<GroupSums> {
+fn grouped(terms: &Terms, score: &dyn Fn(&Term) -> Score) -> Vec<GroupSums> {
     let mut sums = vec![GroupSums::default(); terms.groups()];
     for (at, term) in terms.iter().enumerate() {
-        let Score { plain, numerator, denominator } = estimator.score(term, settings);
+        let Score { plain, numerator, denominator } = score(term);
         let sum = &mut sums[terms.group(at)];
         sum.plain += plain;
         sum.numerator += numerator;
@@ -147,10 +149,6 @@ fn resample(counts: &mut [f64], seed: i64, replicate: u32) {
         let bits = mix(start.wrapping_add(GAMMA.wrapping_mul(draw)));
         counts[((u128::from(bits) * counts.len() as u128) >> 64) as usize] += 1.0;
     }
-}
-
-fn weighted(counts: &[f64], values: impl Iterator<Item = f64>) -> f64 {
-    counts.iter().zip(values).map(|(count, value)| count * value).sum()
 }
 
 /// None where the estimator's weights are to be normalised and none was drawn.

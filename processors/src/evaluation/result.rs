@@ -18,8 +18,6 @@ use super::{
     weighing::Tally,
 };
 
-/// The two estimators that decide: one needs no outcome model, the other forgives a wrong one.
-const DECIDING: [Estimator; 2] = [Estimator::Dr, Estimator::Snips];
 /// Effective decisions that a refused log is to grow to.
 const ESS_WANTED: f64 = 50.0;
 
@@ -95,11 +93,11 @@ pub struct Estimate {
     pub normal: Interval,
     /// 95 % by resampling persons; none where too few resamples are defined.
     pub bootstrap: Option<Interval>,
-    /// Candidate less incumbent, on the same rows.
+    /// Candidate less incumbent.
     pub difference: Difference,
 }
 
-/// Candidate less incumbent.
+/// Candidate less incumbent, both by the same estimator on the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Difference {
     /// The difference.
@@ -179,7 +177,7 @@ impl Told {
         let range = settings.reward_range.unwrap_or_else(|| range_of(terms));
         let incumbent = total(terms.iter().map(|term| term.reward)) / terms.len() as f64;
         let own: Vec<f64> = terms.iter().map(|term| term.reward - incumbent).collect();
-        let beside = Beside { terms, range, incumbent, own: &own };
+        let beside = Beside { terms, range, settings };
         let resampled = bootstrap(terms, &Estimator::ALL, settings);
         let (mut estimates, mut left_out) = (Vec::new(), Vec::new());
         for (estimator, resampled) in Estimator::ALL.into_iter().zip(resampled) {
@@ -189,7 +187,7 @@ impl Told {
             }
         }
         let verdict = verdict(&estimates, settings.margin);
-        let first = estimates.iter().find(|one| one.estimator == DECIDING[0]);
+        let first = estimates.iter().find(|one| one.estimator == Estimator::DECIDING[0]);
         let needed = first.filter(|_| verdict == Verdict::Hold).and_then(|one| {
             let apart = libm::fabs(one.difference.value - settings.margin);
             (apart > 0.0).then(|| decisions_needed(terms.len(), one.difference.se, apart))
@@ -256,9 +254,7 @@ struct Beside<'a> {
     terms: &'a Terms,
     /// Least and greatest reward.
     range: (f64, f64),
-    /// Mean reward, and each row's less it.
-    incumbent: f64,
-    own: &'a [f64],
+    settings: &'a Settings,
 }
 
 impl Beside<'_> {
@@ -271,10 +267,13 @@ impl Beside<'_> {
         let (terms, (least, greatest)) = (self.terms, self.range);
         let persons = terms.persons();
         let se = standard_error(&found.of_rows, terms);
-        let pairs = found.of_rows.iter().zip(self.own);
+        let of_log = estimator.apply_to_log(terms, self.settings);
+        let log = of_log.as_ref().map_or(&[][..], |own| &own.of_rows);
+        let pairs = found.of_rows.iter().zip(log);
         let apart: Vec<f64> = pairs.map(|(value, own)| value - own).collect();
         let difference_se = standard_error(&apart, terms);
-        let (value, width) = (found.value - self.incumbent, greatest - least);
+        let log_value = of_log.as_ref().map_or(0.0, |own| own.value);
+        let (value, width) = (found.value - log_value, greatest - least);
         let difference = Difference {
             value,
             se: difference_se,
@@ -296,10 +295,10 @@ impl Beside<'_> {
 fn verdict(estimates: &[Estimate], margin: f64) -> Verdict {
     let deciding: Vec<Interval> = estimates
         .iter()
-        .filter(|one| DECIDING.contains(&one.estimator))
+        .filter(|one| one.estimator.decides())
         .map(|one| one.difference.interval())
         .collect();
-    if deciding.len() < DECIDING.len() {
+    if deciding.len() < Estimator::DECIDING.len() {
         Verdict::Hold
     } else if deciding.iter().all(|interval| interval.low > margin) {
         Verdict::Promote

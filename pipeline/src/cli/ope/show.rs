@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use comfy_table::Cell;
-use zeitgeber::ope::Report;
+use zeitgeber::ope::{Report, Valuation};
 use zeitgeber_processors::evaluation::{
     Answer, Estimate, Told, Verdict,
     diagnostics::{Finding, Level},
@@ -19,13 +19,19 @@ use super::super::{
 const SHOWN: usize = 20;
 
 pub(super) fn readable(out: &mut impl Write, report: &Report) -> Result<(), Failure> {
-    let Report { log, rows, persons, candidate, .. } = report;
+    let Report { log, candidate, valuation, .. } = report;
+    let Valuation { rows, persons, .. } = valuation;
     writeln!(out, "{}: {rows} decisions, {persons} persons", tone(Tone::Bold, &output::cell(log)))?;
     if report.rows_are_persons {
         writeln!(out, "no column names persons: every decision counts as a person of its own")?;
     }
     writeln!(out, "candidate: {}\n", output::cell(candidate))?;
-    match &report.answer {
+    told(out, valuation)
+}
+
+/// All that an evaluation says.
+pub(in super::super) fn told(out: &mut impl Write, valuation: &Valuation) -> Result<(), Failure> {
+    match &valuation.answer {
         Answer::Refused { reasons, decisions_needed } => {
             writeln!(out, "{}", tone(Tone::Bad, "refused: the log cannot carry an estimate"))?;
             for Finding { check, what, .. } in reasons {
@@ -40,10 +46,10 @@ pub(super) fn readable(out: &mut impl Write, report: &Report) -> Result<(), Fail
         }
         Answer::Told(told) => numbers(out, told)?,
     }
-    verdict(out, report)?;
-    findings(out, &report.findings)?;
-    shares(out, report)?;
-    drivers(out, report)
+    verdict(out, valuation)?;
+    findings(out, &valuation.findings)?;
+    shares(out, valuation)?;
+    drivers(out, valuation)
 }
 
 fn numbers(out: &mut impl Write, told: &Told) -> Result<(), Failure> {
@@ -80,7 +86,7 @@ fn interval(of: Option<Interval>) -> String {
     of.map_or_else(|| "-".into(), |Interval { low, high }| format!("{low:.5} to {high:.5}"))
 }
 
-fn verdict(out: &mut impl Write, report: &Report) -> Result<(), Failure> {
+fn verdict(out: &mut impl Write, report: &Valuation) -> Result<(), Failure> {
     let (shade, why) = match (report.verdict, &report.answer) {
         (Verdict::Promote, _) => (Tone::Good, "DR and SNIPS both lie above the incumbent"),
         (Verdict::Reject, _) => (Tone::Bad, "DR and SNIPS both lie below what was asked for"),
@@ -108,7 +114,7 @@ fn findings(out: &mut impl Write, findings: &[Finding]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn shares(out: &mut impl Write, report: &Report) -> Result<(), Failure> {
+fn shares(out: &mut impl Write, report: &Valuation) -> Result<(), Failure> {
     let mut table =
         output::table(&["arm", "logged", "expected", "candidate", "effective", "no feedback"]);
     let percent = |share: f64| right(format!("{:.1} %", share * 100.0));
@@ -142,7 +148,7 @@ fn shares(out: &mut impl Write, report: &Report) -> Result<(), Failure> {
     Ok(())
 }
 
-fn drivers(out: &mut impl Write, report: &Report) -> Result<(), Failure> {
+fn drivers(out: &mut impl Write, report: &Valuation) -> Result<(), Failure> {
     let headings = ["driving decision", "arm", "weight", "reward", "share of the variance"];
     let mut table = output::table(&headings);
     for driver in &report.drivers {

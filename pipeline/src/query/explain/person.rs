@@ -157,7 +157,12 @@ fn told_by(met: &Visit<'_>, index: u64, made: DecisionMade) -> Result<PersonDeci
 
 /// What a feature is called, as far as this version knows the transform.
 fn name(made: &DecisionMade, index: usize) -> String {
-    let version = (made.feature_version as usize).checked_sub(1);
+    feature_name(made.feature_version, index)
+}
+
+/// The name of a feature by version of the transform and place.
+pub(crate) fn feature_name(version: u32, index: usize) -> String {
+    let version = (version as usize).checked_sub(1);
     let names = version.and_then(|version| FEATURE_NAMES.get(version)).copied().unwrap_or(&[]);
     names.get(index).map_or_else(|| format!("x{index}"), |name| (*name).into())
 }
