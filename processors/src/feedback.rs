@@ -153,6 +153,7 @@ pub fn decide(
         features: open.features.clone(),
         reward,
         replaces,
+        decided_ms: Some(open.at_ms),
     })
 }
 
@@ -222,6 +223,7 @@ pub fn decide_expiry(
                 Missing::ImputeZero if !open.retired => Some(0),
                 Missing::ImputeZero | Missing::Drop => None,
             },
+            decided_ms: Some(open.at_ms),
         }));
     }
 }

@@ -6,6 +6,7 @@
 //! score and propensity, the draw's seed.
 
 pub mod choice;
+pub mod configured;
 pub mod features;
 pub mod forgetting;
 pub mod lanes;
@@ -16,12 +17,17 @@ pub mod merge;
 pub mod rng;
 pub mod sums;
 
-use alloc::{borrow::ToOwned, string::ToString, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use xxhash_rust::xxh3::xxh3_128;
 use zeitgeber_schemas::{
     Arm, ConfigurationBody, DecisionId, DecisionMade, Eligible, FeedbackRecorded, FeedbackStatus,
     InterventionIssued, Masked, OutcomeExpired, PartitionId, ProfileBody, RhythmAnalysed, Span,
+    Stage,
 };
 
 use self::{
@@ -55,6 +61,8 @@ pub struct Person {
     pub ledger: Ledger,
     /// Decisions made for the person; it numbers their ids.
     pub decisions: u64,
+    /// The arm chosen last.
+    pub last: Option<String>,
     /// End of the newest analysed hour, ms UTC.
     pub last_hour_end_ms: i64,
 }
@@ -84,7 +92,7 @@ impl Shared {
 impl Person {
     /// Nothing issued, nothing decided.
     pub const fn initial() -> Self {
-        Self { ledger: Ledger::initial(), decisions: 0, last_hour_end_ms: i64::MIN }
+        Self { ledger: Ledger::initial(), decisions: 0, last: None, last_hour_end_ms: i64::MIN }
     }
 }
 
@@ -129,13 +137,13 @@ fn decision(
         profile,
         ledger: &person.ledger,
     };
-    let (arms, masked) = eligibility(configuration, &shared.learner, &moment);
-    let candidates: Vec<_> = arms.iter().map(|&arm| Candidate::new(arm, &x)).collect();
+    let (candidates, masked) = eligibility(configuration, &shared.learner, &moment, &x);
     let decision_id = decision_id(context, person.decisions);
     let id = decision_id.to_string();
-    let choice =
-        choose(&candidates, &(&configuration.policy).into(), &Occasion::new(id.as_bytes()))?;
-    let chosen = arms[choice.chosen];
+    let last = person.last.as_deref().and_then(|name| place(&shared.learner, name));
+    let occasion = Occasion { last, ..Occasion::new(id.as_bytes()) };
+    let choice = choose(&candidates, &configured::policy(configuration), &occasion)?;
+    let chosen = candidates[choice.chosen].arm;
     Some(DecisionMade {
         decision_id,
         at_ms,
@@ -144,14 +152,16 @@ fn decision(
         configuration: configuration.version.clone(),
         model_version: shared.rewards_taken,
         features: x.to_vec(),
-        eligible: eligible(&arms, &choice),
+        eligible: eligible(&candidates, &choice),
         masked,
-        greedy: arms[choice.greedy].name().to_owned(),
+        greedy: candidates[choice.greedy].arm.name().to_owned(),
         chosen: chosen.name().to_owned(),
         incarnation: chosen.incarnation(),
         propensity: choice.propensity,
         explore: choice.explore,
         seed: configuration.policy.seed,
+        stage: Stage::Active,
+        stopped: Vec::new(),
     })
 }
 
@@ -160,10 +170,12 @@ fn eligibility<'a>(
     configuration: &ConfigurationBody,
     learner: &'a Learner,
     moment: &Moment<'_>,
-) -> (Vec<&'a LearnerArm>, Vec<Masked>) {
-    let (mut arms, mut masked) = (Vec::new(), Vec::new());
+    x: &'a [i32],
+) -> (Vec<Candidate<'a>>, Vec<Masked>) {
+    let (mut candidates, mut masked) = (Vec::new(), Vec::new());
     // In order of registration, which a later configuration cannot change: ties go to the first.
-    for known in learner.arms().iter().filter(|arm| arm.status() != ArmStatus::Removed) {
+    let in_force = learner.arms().iter().zip(0..);
+    for (known, place) in in_force.filter(|(arm, _)| arm.status() != ArmStatus::Removed) {
         let configured = configuration.arms.iter().find(|arm| arm.name == known.name());
         let reason = match configured {
             Some(arm) if arm.name != NO_INTERVENTION => moment.mask(arm),
@@ -171,14 +183,23 @@ fn eligibility<'a>(
         };
         match reason {
             Some(reason) => masked.push(Masked { arm: known.name().to_owned(), reason }),
-            None => arms.push(known),
+            None => candidates.push(Candidate { place, ..Candidate::new(known, x) }),
         }
     }
-    (arms, masked)
+    (candidates, masked)
 }
 
-fn eligible(arms: &[&LearnerArm], choice: &Choice) -> Vec<Eligible> {
-    arms.iter()
+/// Place of a name's arm in order of registration.
+fn place(learner: &Learner, name: &str) -> Option<u32> {
+    let is_it =
+        |(arm, _): &(&LearnerArm, u32)| arm.status() != ArmStatus::Removed && arm.name() == name;
+    learner.arms().iter().zip(0..).find(is_it).map(|(_, place)| place)
+}
+
+fn eligible(candidates: &[Candidate<'_>], choice: &Choice) -> Vec<Eligible> {
+    candidates
+        .iter()
+        .map(|candidate| candidate.arm)
         .zip(&choice.scored)
         .map(|(arm, scored)| Eligible {
             arm: arm.name().to_owned(),
@@ -203,6 +224,7 @@ pub fn apply_configuration(shared: &mut Shared, configuration: &ConfigurationBod
     let named = configuration.arms.iter().map(registration);
     let absent = !named.clone().any(|(name, _)| name == NO_INTERVENTION);
     let implicit = absent.then_some((NO_INTERVENTION, false));
+    shared.learner.remodel(configured::layout(configuration), configured::model(configuration));
     shared.learner.configure(configuration.policy.lambda, named.chain(implicit));
     shared.configuration = Some(configuration.clone());
 }
@@ -218,9 +240,11 @@ pub fn apply_analysed(person: &mut Person, event: &RhythmAnalysed) {
     }
 }
 
-/// Takes in a decision for the person.
-pub fn apply_decision(person: &mut Person, _event: &DecisionMade) {
+/// Takes in a decision for the person. Its time passes for the learner.
+pub fn apply_decision(shared: &mut Shared, person: &mut Person, event: &DecisionMade) {
     person.decisions = person.decisions.saturating_add(1);
+    person.last = Some(event.chosen.clone());
+    shared.learner.advance(event.at_ms);
 }
 
 /// Takes in what was issued to the person.
@@ -238,19 +262,21 @@ pub fn apply_feedback(shared: &mut Shared, event: &FeedbackRecorded) {
             return;
         }
     };
-    absorb(shared, &event.arm, event.incarnation, &event.features, change);
+    let (arm, incarnation, x) = (&event.arm, event.incarnation, &event.features);
+    let at_ms = event.decided_ms.unwrap_or(ALL_TIME);
+    absorb(shared, &Observation { arm, incarnation, at_ms, x, change });
 }
 
 /// Learns the reward that stands in for one that never came, where the policy says so.
 pub fn apply_expired(shared: &mut Shared, event: &OutcomeExpired) {
     if let Some(reward) = event.imputed {
-        let change = Change::Learn(reward);
-        absorb(shared, &event.arm, event.incarnation, &event.features, change);
+        let (arm, incarnation, x) = (&event.arm, event.incarnation, &event.features);
+        let (at_ms, change) = (event.decided_ms.unwrap_or(ALL_TIME), Change::Learn(reward));
+        absorb(shared, &Observation { arm, incarnation, at_ms, x, change });
     }
 }
 
-/// Takes in an outcome. The learner that people share never forgets, so its time does not matter.
-fn absorb(shared: &mut Shared, arm: &str, incarnation: u32, x: &[i32], change: Change) {
-    shared.learner.absorb([Observation { arm, incarnation, at_ms: ALL_TIME, x, change }]);
+fn absorb(shared: &mut Shared, observation: &Observation<'_>) {
+    shared.learner.absorb([*observation]);
     shared.rewards_taken = shared.rewards_taken.saturating_add(1);
 }

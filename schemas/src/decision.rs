@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    DecisionId,
+    DecisionId, Stage,
     wire::{record, symbols},
 };
 
@@ -42,7 +42,7 @@ record! {
         mean: f64,
         /// Uncertainty of the prediction, before alpha.
         width: f64,
-        /// mean + alpha * width.
+        /// What the rule compares: under LinUCB mean + alpha * width.
         ucb: f64,
         /// Probability with which it was to be chosen.
         propensity: f64,
@@ -92,6 +92,11 @@ record! {
         explore: bool,
         /// Seed of the counter RNG.
         seed: i64,
+        /// In what part the configuration decided: active, or canary.
+        stage: Stage = Stage::Active,
+        /// Arms that were stopped by hand and would not have been masked otherwise, in registration
+        /// order.
+        stopped: Vec<String> = Vec::new(),
     }
 }
 

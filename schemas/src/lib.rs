@@ -32,7 +32,10 @@ pub use agent::{
     AgentBody, AgentCommand, AgentHealthChanged, AgentProfile, AgentRegistered, AgentSeen, Health,
     Label, Resources, Tier,
 };
-pub use configuration::{Arm, ConfigurationBody, Daypart, FeedbackPolicy, Limits, Missing, Policy};
+pub use configuration::{
+    Arm, ConfigurationBody, Daypart, FeedbackPolicy, ForgettingKind, LearnerModel, Limits, Missing,
+    Policy, PolicyRule, Rollout, RuleKind, Stage,
+};
 pub use day::{DayAnalysed, Family, FamilyAnalysed, FeatureValue};
 pub use decision::{
     DecisionMade, Eligible, InterventionIssued, InterventionSuppressed, MaskReason, Masked,

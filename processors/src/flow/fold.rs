@@ -81,7 +81,7 @@ impl State {
                 rhythm::apply_day(&mut person.rhythm, event);
             }
             (Event::DecisionMade(event), _) => {
-                routing::apply_decision(&mut person.routing, event);
+                routing::apply_decision(&mut self.routing, &mut person.routing, event);
                 feedback::apply_decision(&mut self.feedback, &mut person.feedback, subject, event);
                 person.recent.apply_decision(event);
             }
