@@ -313,7 +313,7 @@ pub(crate) fn open_runtime(
 ) -> Result<Opened, SessionError> {
     let store = Store::write_at(place, settings.partitions, settings.segment_bytes)?;
     let (held, recovered) = store.hold(settings.memory)?;
-    let differs = |held: &&Partition| match &held.state().routing.configuration {
+    let differs = |held: &&Partition| match held.state().routing.versions.entered() {
         None => true,
         Some(known) => configure == Configure::Replace && known != configuration,
     };

@@ -16,3 +16,4 @@ pub mod rhythm;
 pub mod routing;
 pub mod tasks;
 pub mod validation;
+pub mod versions;

@@ -2,7 +2,7 @@
 
 use zeitgeber_processors::{
     ledger::LocalTime,
-    routing::{self, Context, Person, Shared, features},
+    routing::{self, Context, Decided, Person, Shared, features},
 };
 use zeitgeber_schemas::{
     Arm, Composite, ConfigurationBody, Daypart, DecisionId, DecisionMade, FeedbackPolicy,
@@ -123,10 +123,10 @@ impl Given {
             clock_ms,
             backfill: self.backfill,
         };
-        let mut out = Vec::new();
-        routing::decide(&self.shared, &self.person, &context, analysed, &mut out);
-        assert!(out.len() <= 1);
-        out.pop()
+        match routing::decide(&self.shared, &self.person, &context, analysed)? {
+            Decided::Made(made, None) => Some(*made),
+            other => panic!("nothing is stopped or in the shadow: {other:?}"),
+        }
     }
 
     /// What is masked at an hour of the second day.
@@ -275,7 +275,7 @@ fn outcomes_reach_the_learner_once_each() {
     assert_eq!(shared.rewards_taken, 0);
     routing::apply_feedback(&mut shared, &feedback(FeedbackStatus::Applied, 4096, None));
     routing::apply_feedback(&mut shared, &feedback(FeedbackStatus::Corrected, 0, Some(4096)));
-    let sums = shared.learner.current("walk").expect("registered").sums();
+    let sums = shared.learner().expect("configured").current("walk").expect("registered").sums();
     assert_eq!((sums.n, sums.reward_sum, shared.rewards_taken), (1, 0, 2));
     let expired = |imputed| OutcomeExpired {
         decision_id: DecisionId(2),
@@ -287,7 +287,10 @@ fn outcomes_reach_the_learner_once_each() {
     };
     routing::apply_expired(&mut shared, &expired(None));
     routing::apply_expired(&mut shared, &expired(Some(0)));
-    assert_eq!(shared.learner.current("walk").expect("registered").sums().n, 2);
+    assert_eq!(
+        shared.learner().expect("configured").current("walk").expect("registered").sums().n,
+        2
+    );
     assert_eq!(shared.rewards_taken, 3);
 }
 

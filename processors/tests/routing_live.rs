@@ -49,7 +49,7 @@ fn what_version_1_wrote_means_the_learner_that_was_always_there() {
     };
     let was = Policy { rule: Rule::Linucb { alpha: 0.5 }, epsilon: 0.1, seed: 7 };
     let now = routing::configured::policy(&body);
-    let choice = chosen(&shared.learner, &now);
+    let choice = chosen(shared.learner().expect("configured"), &now);
     assert_eq!((&now, &choice), (&was, &chosen(&plain, &was)));
     let bits = choice.scored.iter().map(|one| (one.mean.to_bits(), one.width.to_bits()));
     assert_eq!(bits.collect::<Vec<_>>(), GOLDEN);

@@ -74,6 +74,10 @@ texts! {
     Some(SchemaId::TaskDeadLettered), "task_dead_lettered", 1;
     Some(SchemaId::PersonTick), "person_tick_body", 1;
     Some(SchemaId::DayAnalysed), "day_analysed", 1;
+    Some(SchemaId::Control), "control_body", 1;
+    Some(SchemaId::ControlSet), "control_set", 1;
+    Some(SchemaId::ShadowDecided), "shadow_decided", 1;
+    Some(SchemaId::DecisionWithheld), "decision_withheld", 1;
     None, "chunk", 1;
     None, "reading", 1;
     None, "profile", 1;
@@ -87,6 +91,7 @@ texts! {
     None, "pool", 1;
     None, "tick", 1;
     None, "person_tick", 1;
+    None, "control", 1;
 }
 
 /// The schema of a payload: of an input's body or of an event. JSON text.

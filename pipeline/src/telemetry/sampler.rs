@@ -8,7 +8,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, unbounded};
-use zeitgeber_processors::routing::learner::ArmStatus;
+use zeitgeber_processors::routing::learner::{ArmStatus, Learner};
 use zeitgeber_schemas::PartitionId;
 
 use super::{
@@ -127,7 +127,7 @@ fn ask(engine: &Handle) -> Receiver<Told> {
 fn tell(held: &mut Partition, _: u64) -> Told {
     let people = ToldPeople::of(held);
     let state = held.state();
-    let arms = state.routing.learner.arms().iter().map(|arm| ToldArm {
+    let arms = state.routing.learner().into_iter().flat_map(Learner::arms).map(|arm| ToldArm {
         name: arm.name().into(),
         status: arm.status(),
         rewards: arm.sums().n,

@@ -216,7 +216,7 @@ macro_rules! symbols {
 }
 
 symbols! {
-    AgentCommand AssignmentPolicy Daypart EnergyState Family FeedbackStatus ForgettingKind Health Kind
+    AgentCommand AssignmentPolicy ControlScope ControlStep Daypart EnergyState Family FeedbackStatus ForgettingKind Health Kind
     MaskReason Missing PartName Priority QueueReason Reason RuleKind Scale SchemaId Setback Signal
     Span Stage Suppression Tier
 }
@@ -245,6 +245,10 @@ records! {
     DecisionMade { decision_id, at_ms, analysis_end_ms, feature_version, configuration,
         model_version, features, eligible, masked, greedy, chosen, incarnation, propensity, explore,
         seed, stage, stopped }
+    ControlBody { step, scope, name }
+    ShadowDecided { decision_id, configuration, eligible, masked, stopped, greedy, chosen,
+        incarnation, propensity, explore, seed }
+    DecisionWithheld { at_ms, analysis_end_ms, configuration, scope }
     InterventionIssued { decision_id, arm, channel, message, at_ms, valid_until_ms }
     InterventionSuppressed { decision_id, arm, reason }
     FeedbackBody { decision_id, response, corrects, simulated, user_id }

@@ -169,6 +169,10 @@ laws! {
     chunk: one_chunk, chunk_again;
     configuration: input::<ConfigurationBody>, input_again::<ConfigurationBody>;
     configuration_body: one::<ConfigurationBody>, one_again::<ConfigurationBody>;
+    control: input::<ControlBody>, input_again::<ControlBody>;
+    control_body: one::<ControlBody>, one_again::<ControlBody>;
+    decision_withheld: one::<DecisionWithheld>, one_again::<DecisionWithheld>;
+    shadow_decided: one::<ShadowDecided>, one_again::<ShadowDecided>;
     day_analysed: one::<DayAnalysed>, one_again::<DayAnalysed>;
     dead_lettered: one::<DeadLettered>, one_again::<DeadLettered>;
     decision_made: one::<DecisionMade>, one_again::<DecisionMade>;
@@ -215,7 +219,7 @@ laws! {
 
 #[test]
 fn every_schema_has_its_laws_or_is_empty() {
-    let empty = ["configuration_set", "pool_configured", "profile_set"];
+    let empty = ["configuration_set", "control_set", "pool_configured", "profile_set"];
     for name in empty {
         follows(name, &[]);
     }

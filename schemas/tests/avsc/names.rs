@@ -52,10 +52,12 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("Pool", input()),
         ("Tick", input()),
         ("PersonTick", input()),
+        ("Control", input()),
         ("Chunk", vec!["header", "entries"]),
         ("ProfileSet", vec![]),
         ("ConfigurationSet", vec![]),
         ("PoolConfigured", vec![]),
+        ("ControlSet", vec![]),
         ("Response", vec!["branch", "value"]),
         ("ResponseBranch", Response::NAMES.to_vec()),
     ]);
@@ -69,10 +71,10 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
         Repeat Resources RetryPolicy RewardWeights RhythmAnalysed SubjectOpened TaskAssigned
         TaskBody TaskCancelBody TaskCancelled TaskCompleted TaskDeadLettered TaskEscalated
         TaskExpired TaskFailed TaskQueued TaskReleased TaskResultBody TaskStartBody
-        TaskStarted TickBody Rollout Unreadable
+        TaskStarted TickBody Rollout Unreadable ControlBody ShadowDecided DecisionWithheld
     });
     names.extend(symbols! {
-        AgentCommand AssignmentPolicy Daypart EnergyState Family FeedbackStatus ForgettingKind Health
+        AgentCommand AssignmentPolicy ControlScope ControlStep Daypart EnergyState Family FeedbackStatus ForgettingKind Health
         MaskReason Missing PartName Priority QueueReason Reason RuleKind Scale Setback Signal Span
         Stage Suppression Tier
     });
