@@ -26,7 +26,7 @@ mod outcomes;
 mod pools;
 
 pub use file::{FileError, FileReport, InputKind, Progress, read_profiles, source_of};
-pub use intake::{Intake, feedback_partition};
+pub use intake::{Intake, Whose, feedback_partition};
 pub use outcomes::{OutcomeLog, OutcomeLogError};
 
 /// Bytes of pending batches at which they are handed over.
