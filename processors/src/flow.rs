@@ -240,7 +240,9 @@ impl State {
                 let verdict = self.routing.versions.decide(body);
                 return self.stand(verdict, Event::ConfigurationSet, raw_hash, out);
             }
-            Body::Control(order) => return self.decide_control(subject, order, raw_hash, out),
+            Body::Control(order) => {
+                return self.decide_control(subject, &input.envelope, order, raw_hash, out);
+            }
             Body::Feedback(body) if self.feedback.has_seen(body.decision_id, input.envelope.id) => {
                 return Outcome::Repeated(None);
             }

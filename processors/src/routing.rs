@@ -22,7 +22,7 @@ pub mod sums;
 use alloc::string::String;
 
 use zeitgeber_schemas::{
-    Arm, ConfigurationBody, ControlBody, ControlScope, ControlStep, DecisionMade, FeedbackRecorded,
+    Arm, ConfigurationBody, ControlBody, ControlStep, DecisionMade, FeedbackRecorded,
     FeedbackStatus, InterventionIssued, OutcomeExpired, PartitionId, ProfileBody, RhythmAnalysed,
     Span,
 };
@@ -49,7 +49,7 @@ pub const FRESH_MS: i64 = 2 * 3_600_000;
 pub struct Shared {
     /// The configurations, each with what it makes of every outcome, whichever decided.
     pub versions: Versions<Learner>,
-    /// What is stopped for everybody.
+    /// What is stopped.
     pub stops: Stops,
     /// Rewards taken in, corrections and imputed ones included: the model's version.
     pub rewards_taken: u64,
@@ -64,8 +64,6 @@ pub struct Person {
     pub decisions: u64,
     /// The arm chosen last.
     pub last: Option<String>,
-    /// Nothing is decided for the person, by order.
-    pub stopped: bool,
     /// End of the newest analysed hour, ms UTC.
     pub last_hour_end_ms: i64,
 }
@@ -100,27 +98,17 @@ impl Shared {
 impl Person {
     /// Nothing issued, nothing decided.
     pub const fn initial() -> Self {
-        Self {
-            ledger: Ledger::initial(),
-            decisions: 0,
-            last: None,
-            stopped: false,
-            last_hour_end_ms: i64::MIN,
-        }
+        Self { ledger: Ledger::initial(), decisions: 0, last: None, last_hour_end_ms: i64::MIN }
     }
 }
 
-/// What becomes of an order; `person` is the one whom it concerns, where it is about one.
-pub fn decide_control(shared: &Shared, person: Option<&Person>, order: &ControlBody) -> Verdict {
-    match (order.step, order.scope, person) {
-        (ControlStep::Stop | ControlStep::Resume, ControlScope::Person, Some(person)) => {
-            let stop = order.step == ControlStep::Stop;
-            if person.stopped == stop { Verdict::Repeated } else { Verdict::Taken }
+/// What becomes of an order; `key` is the person whom it concerns, where it is about one.
+pub fn decide_control(shared: &Shared, key: &str, order: &ControlBody) -> Verdict {
+    match order.step {
+        ControlStep::Stop | ControlStep::Resume => {
+            shared.stops.decide(order, key, &shared.versions)
         }
-        (ControlStep::Stop | ControlStep::Resume, ..) => {
-            shared.stops.decide(order, &shared.versions)
-        }
-        (step, ..) => shared.versions.decide_step(step, &order.name),
+        step => shared.versions.decide_step(step, &order.name),
     }
 }
 
@@ -129,15 +117,10 @@ pub fn apply_configuration(shared: &mut Shared, configuration: &ConfigurationBod
     shared.versions.enter(configuration, |learnt, body| fitted(learnt.cloned(), body));
 }
 
-/// Takes over an order about versions, arms or everything.
-pub fn apply_control(shared: &mut Shared, order: &ControlBody) {
+/// Takes over an order; `key` is the person whom it concerns, where it is about one.
+pub fn apply_control(shared: &mut Shared, key: &str, order: &ControlBody) {
     shared.versions.step(order.step);
-    shared.stops.apply(order);
-}
-
-/// Takes over an order about the person.
-pub fn apply_person_control(person: &mut Person, order: &ControlBody) {
-    person.stopped = order.step == ControlStep::Stop;
+    shared.stops.apply(order, key);
 }
 
 /// A learner as a configuration wants it: arms are registered in its order, doing nothing last

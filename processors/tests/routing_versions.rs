@@ -320,14 +320,13 @@ fn a_stopped_arm_is_not_eligible_and_doing_nothing_remains() {
 fn what_is_stopped_decides_nothing_until_it_is_resumed() {
     let ada = profile();
     let mut log = Log::of(&[Body::Configuration(&active("1")), Body::Profile(&ada)]);
-    let person = |log: &Log| log.0.person(1).expect("known").routing.clone();
     let scopes =
         [(ControlScope::All, ""), (ControlScope::Person, ""), (ControlScope::Version, "1")];
     for (scope, name) in scopes {
         let stop = order(ControlStep::Stop, scope, name);
         assert_eq!(log.take(Body::Control(&stop)).1, [Event::ControlSet], "{scope}");
         assert_eq!(log.take(Body::Control(&stop)).0, Outcome::Repeated(None), "{scope}");
-        match log.decides(&person(&log), "ada") {
+        match log.decides(&Person::initial(), "ada") {
             Decided::Withheld(withheld) => {
                 assert_eq!((withheld.scope, withheld.configuration.as_str()), (scope, "1"));
                 assert_eq!((withheld.at_ms, withheld.analysis_end_ms), (NOW_MS, NOW_MS));
@@ -340,7 +339,7 @@ fn what_is_stopped_decides_nothing_until_it_is_resumed() {
             log.take(Body::Control(&order(ControlStep::Resume, scope, name))).0,
             Outcome::Stored
         );
-        assert!(matches!(log.decides(&person(&log), "ada"), Decided::Made(..)), "{scope}");
+        assert!(matches!(log.decides(&Person::initial(), "ada"), Decided::Made(..)), "{scope}");
     }
 }
 

@@ -24,7 +24,7 @@ pub struct PolicyView {
     pub versions_stopped: Vec<String>,
     /// Arms that are stopped.
     pub arms_stopped: Vec<String>,
-    /// People in memory who are stopped, by key.
+    /// People who are stopped, by key.
     pub people_stopped: Vec<String>,
 }
 
@@ -63,7 +63,6 @@ pub fn policy_of(state: &State) -> PolicyView {
         rule: version.configuration.rule.kind.as_str().into(),
         outcomes: version.kept.arms().iter().map(|arm| arm.sums().n).sum(),
     };
-    let stopped = state.people().filter(|person| person.routing.stopped);
     PolicyView {
         partition: state.partition(),
         active: versions.active().map(view),
@@ -72,6 +71,6 @@ pub fn policy_of(state: &State) -> PolicyView {
         all_stopped: stops.all(),
         versions_stopped: stops.versions().iter().cloned().collect(),
         arms_stopped: stops.arms().iter().cloned().collect(),
-        people_stopped: stopped.map(|person| person.key.clone()).collect(),
+        people_stopped: stops.people().iter().cloned().collect(),
     }
 }

@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use zeitgeber_schemas::{ControlBody, ControlScope, DeadLettered, Event, Reason};
+use zeitgeber_schemas::{
+    ControlBody, ControlScope, DeadLettered, Envelope, Event, Reason, person_key,
+};
 
 use super::{Outcome, State};
 use crate::{routing, versions::Verdict};
@@ -11,18 +13,18 @@ impl State {
     pub(super) fn decide_control(
         &self,
         subject: u64,
+        envelope: &Envelope<'_>,
         order: &ControlBody,
         raw_hash: impl FnOnce() -> [u8; 16],
         out: &mut Vec<Event>,
     ) -> Outcome {
-        let person = self.person(subject);
-        if order.scope == ControlScope::Person && person.is_none() {
+        if order.scope == ControlScope::Person && subject == 0 {
             let detail = "nobody is known by this id".into();
             let refusal = DeadLettered { reason: Reason::UnknownUser, detail };
             return self.refuse(refusal, raw_hash, out);
         }
-        let person = person.map(|person| &person.routing);
-        let verdict = routing::decide_control(&self.routing, person, order);
+        let key = person_key(envelope.tenant, envelope.user_id);
+        let verdict = routing::decide_control(&self.routing, &key, order);
         self.stand(verdict, Event::ControlSet, raw_hash, out)
     }
 

@@ -1,6 +1,6 @@
 //! The fold: one event into the state of every stage that remembers it.
 
-use zeitgeber_schemas::{ControlScope, Event, ProfileBody, RhythmAnalysed, Span, person_key};
+use zeitgeber_schemas::{Event, ProfileBody, RhythmAnalysed, Span, person_key};
 
 use super::{Body, Input, Person, Recent, State, command};
 use crate::{
@@ -31,8 +31,9 @@ impl State {
                 intervention::apply_configuration(&mut self.intervention, body);
                 feedback::apply_configuration(&mut self.feedback, body);
             }
-            (Event::ControlSet, Body::Control(order)) if order.scope != ControlScope::Person => {
-                routing::apply_control(&mut self.routing, order);
+            (Event::ControlSet, Body::Control(order)) => {
+                let key = person_key(input.envelope.tenant, input.envelope.user_id);
+                routing::apply_control(&mut self.routing, &key, order);
                 intervention::apply_control(&mut self.intervention, order);
                 feedback::apply_control(&mut self.feedback, order);
             }
@@ -62,9 +63,6 @@ impl State {
                 let reading = rhythm::Accepted { envelope, body, accepted };
                 rhythm::apply_reading(&mut person.rhythm, &person.profile, &reading);
                 self.refused.advance(envelope.received());
-            }
-            (Event::ControlSet, Body::Control(order)) => {
-                routing::apply_person_control(&mut person.routing, order);
             }
             (Event::ProfileSet, Body::Profile(profile)) => person.profile = profile.clone(),
             (Event::RhythmAnalysed(event), body) => {

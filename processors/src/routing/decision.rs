@@ -52,7 +52,7 @@ pub fn decide(
     if !is_new || behind_ms > FRESH_MS {
         return None;
     }
-    if let Some(scope) = stopped(shared, person, version) {
+    if let Some(scope) = stopped(shared, context.key, version) {
         return Some(Decided::Withheld(DecisionWithheld {
             at_ms: context.clock_ms,
             analysis_end_ms: newest.window_end_ms,
@@ -63,16 +63,16 @@ pub fn decide(
     let occasion = Hour::new(shared, person, context, newest);
     let made = occasion.made(version, stage)?;
     let beside = shared.versions.shadow().filter(|_| stage == Stage::Active);
-    let shadow = beside.filter(|shadow| stopped(shared, person, shadow).is_none());
+    let shadow = beside.filter(|shadow| stopped(shared, context.key, shadow).is_none());
     Some(Decided::Made(Box::new(made), shadow.and_then(|shadow| occasion.shadow(shadow))))
 }
 
 /// What stands against any decision of a version for a person: everything is stopped, the person
 /// is, or the version.
-fn stopped(shared: &Shared, person: &Person, version: &Version<Learner>) -> Option<ControlScope> {
+fn stopped(shared: &Shared, key: &str, version: &Version<Learner>) -> Option<ControlScope> {
     if shared.stops.all() {
         Some(ControlScope::All)
-    } else if person.stopped {
+    } else if shared.stops.people().contains(key) {
         Some(ControlScope::Person)
     } else {
         let stopped = shared.stops.versions().contains(&version.configuration.version);

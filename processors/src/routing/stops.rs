@@ -1,4 +1,4 @@
-//! What operators stopped for everybody. A stop is by name, and holds until it is resumed.
+//! What operators stopped. A stop is by name, and holds until it is resumed.
 
 use alloc::{collections::BTreeSet, format, string::String};
 
@@ -13,12 +13,18 @@ pub struct Stops {
     all: bool,
     versions: BTreeSet<String>,
     arms: BTreeSet<String>,
+    people: BTreeSet<String>,
 }
 
 impl Stops {
     /// Nothing.
     pub const fn none() -> Self {
-        Self { all: false, versions: BTreeSet::new(), arms: BTreeSet::new() }
+        Self {
+            all: false,
+            versions: BTreeSet::new(),
+            arms: BTreeSet::new(),
+            people: BTreeSet::new(),
+        }
     }
 
     /// Whether everything is stopped.
@@ -36,18 +42,23 @@ impl Stops {
         &self.arms
     }
 
-    /// How many stops are in force.
-    pub fn count(&self) -> usize {
-        usize::from(self.all) + self.versions.len() + self.arms.len()
+    /// People who are stopped, by key.
+    pub const fn people(&self) -> &BTreeSet<String> {
+        &self.people
     }
 
     /// What becomes of an order to stop or to resume. What is to stop must be known, so that a slip
     /// of the name does not pass for a stop.
-    pub(super) fn decide(&self, order: &ControlBody, known: &Versions<Learner>) -> Verdict {
+    pub(super) fn decide(
+        &self,
+        order: &ControlBody,
+        key: &str,
+        known: &Versions<Learner>,
+    ) -> Verdict {
         let (name, stop) = (&order.name, order.step == ControlStep::Stop);
         let (stands, is_known) = match order.scope {
             ControlScope::All => (self.all, true),
-            ControlScope::Person => return Verdict::Taken,
+            ControlScope::Person => (self.people.contains(key), true),
             ControlScope::Version => {
                 let is_it = |one: &str| one == name;
                 let versions = known.iter().map(|one| one.configuration.version.as_str());
@@ -67,25 +78,25 @@ impl Stops {
         }
     }
 
-    pub(super) fn apply(&mut self, order: &ControlBody) {
+    pub(super) fn apply(&mut self, order: &ControlBody, key: &str) {
         let stop = match order.step {
             ControlStep::Stop => true,
             ControlStep::Resume => false,
             ControlStep::Promote | ControlStep::Rollback | ControlStep::Drop => return,
         };
-        let names = match order.scope {
+        let (names, name) = match order.scope {
             ControlScope::All => {
                 self.all = stop;
                 return;
             }
-            ControlScope::Person => return,
-            ControlScope::Version => &mut self.versions,
-            ControlScope::Arm => &mut self.arms,
+            ControlScope::Person => (&mut self.people, key),
+            ControlScope::Version => (&mut self.versions, order.name.as_str()),
+            ControlScope::Arm => (&mut self.arms, order.name.as_str()),
         };
         if stop {
-            names.insert(order.name.clone());
+            names.insert(name.into());
         } else {
-            names.remove(&order.name);
+            names.remove(name);
         }
     }
 }
