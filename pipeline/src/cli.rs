@@ -24,6 +24,7 @@ mod ingest;
 mod ope;
 mod output;
 mod plot;
+mod policy;
 mod pools;
 mod profile;
 mod recording;
@@ -106,6 +107,7 @@ enum Command {
     Tasks(tasks::Args),
     Agents(agents::Args),
     Pools(pools::Args),
+    Policy(policy::Args),
     Replay(replay::Args),
     Verify(verify::Args),
     Config(config::Args),
@@ -171,6 +173,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Tasks(args) => tasks::run(&args, layers),
         Command::Agents(args) => agents::run(&args, layers),
         Command::Pools(args) => pools::run(&args, layers),
+        Command::Policy(args) => policy::run(&args, layers),
         Command::Replay(args) => replay::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Config(args) => config::run(&args, layers),

@@ -6,6 +6,7 @@
 //! where it stands and the nearest one that does.
 
 mod cql;
+mod decisions;
 mod kafka;
 mod keys;
 mod layers;
@@ -19,11 +20,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use zeitgeber_schemas::{Arm, ConfigurationBody, FeedbackPolicy, Missing, Policy};
+use zeitgeber_schemas::ConfigurationBody;
 
 use crate::state::Memory;
 
 pub use cql::{Cql, Reach};
+pub use decisions::{Decisions, Feedback};
 pub use kafka::{Format, Kafka, Misplaced, Publish, TopicSetting};
 pub use layers::{Origin, Setting};
 pub use pools::PoolSetting;
@@ -126,30 +128,6 @@ pub struct DoorLimits {
     pub max_line_kib: u32,
 }
 
-/// How it is decided what reaches a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Decisions {
-    /// Name of this version, for people.
-    pub version: String,
-    /// How an arm is picked.
-    pub policy: Policy,
-    /// What may reach a person, and how often.
-    pub limits: zeitgeber_schemas::Limits,
-    /// How outcomes are taken in.
-    pub feedback: Feedback,
-    /// The arms, in registration order.
-    pub arms: Vec<Arm>,
-}
-
-/// How outcomes are taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Feedback {
-    /// How long a decision waits for its outcome, h.
-    pub window_h: u32,
-    /// What becomes of it afterwards.
-    pub missing: Missing,
-}
-
 /// Why there is no effective configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -246,6 +224,7 @@ impl Config {
         let mut config: Self = layers.table().try_into()?;
         config.pools.iter_mut().for_each(PoolSetting::settle);
         config.settings = layers.settings();
+        config.decisions.fit(&config.settings)?;
         Ok(config)
     }
 
@@ -256,18 +235,7 @@ impl Config {
 
     /// The decisions as the input that the journal holds.
     pub fn configuration(&self) -> ConfigurationBody {
-        const HOUR_MS: i64 = 3_600_000;
-        let Decisions { version, policy, limits, feedback, arms } = self.decisions.clone();
-        ConfigurationBody {
-            version,
-            policy,
-            limits,
-            feedback: FeedbackPolicy {
-                window_ms: i64::from(feedback.window_h) * HOUR_MS,
-                missing: feedback.missing,
-            },
-            arms,
-        }
+        self.decisions.configuration()
     }
 
     /// How much is kept in memory, and how often snapshots are written.

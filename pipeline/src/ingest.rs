@@ -26,7 +26,7 @@ mod outcomes;
 mod pools;
 
 pub use file::{FileError, FileReport, InputKind, Progress, read_profiles, source_of};
-pub use intake::{Intake, feedback_partition};
+pub use intake::{Intake, Whose, feedback_partition};
 pub use outcomes::{OutcomeLog, OutcomeLogError};
 
 /// Bytes of pending batches at which they are handed over.
@@ -313,7 +313,7 @@ pub(crate) fn open_runtime(
 ) -> Result<Opened, SessionError> {
     let store = Store::write_at(place, settings.partitions, settings.segment_bytes)?;
     let (held, recovered) = store.hold(settings.memory)?;
-    let differs = |held: &&Partition| match &held.state().routing.configuration {
+    let differs = |held: &&Partition| match held.state().routing.versions.entered() {
         None => true,
         Some(known) => configure == Configure::Replace && known != configuration,
     };

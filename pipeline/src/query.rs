@@ -12,6 +12,7 @@ mod moment;
 mod names;
 mod outcomes;
 pub(crate) mod partitions;
+mod policy;
 mod pools;
 mod reading;
 mod replay;
@@ -43,6 +44,7 @@ pub use moment::{
 };
 pub use names::{Names, Subject};
 pub use outcomes::outcomes;
+pub use policy::{PolicyView, VersionView, policies, policy_of};
 pub use pools::{pool, pools};
 pub use replay::{Rebuilt, Until, replay};
 pub use report::{Range, report};

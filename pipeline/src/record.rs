@@ -5,8 +5,8 @@
 
 use zeitgeber_processors::flow::{Body, Input, content_fingerprint};
 use zeitgeber_schemas::{
-    ConfigurationBody, Envelope, Event, FeedbackBody, PersonTickBody, ProfileBody, RawBytes,
-    ReadingBody, SchemaId, TaskInput, Unreadable,
+    ConfigurationBody, ControlBody, Envelope, Event, FeedbackBody, PersonTickBody, ProfileBody,
+    RawBytes, ReadingBody, SchemaId, TaskInput, Unreadable,
     wire::{Malformed, Wire, from_bytes, put_bytes, put_long},
 };
 
@@ -27,6 +27,8 @@ pub enum Parsed<'a> {
     Unreadable(Unreadable),
     /// The time, for a person.
     Tick(PersonTickBody),
+    /// An order about decisions.
+    Control(ControlBody),
     /// An input of a pool of agents.
     Task(TaskInput),
 }
@@ -48,6 +50,7 @@ impl<'a> Parsed<'a> {
             SchemaId::Configuration => Self::Configuration(Box::new(from_bytes(payload)?)),
             SchemaId::Unreadable => Self::Unreadable(from_bytes(payload)?),
             SchemaId::PersonTick => Self::Tick(from_bytes(payload)?),
+            SchemaId::Control => Self::Control(from_bytes(payload)?),
             schema => Self::Task(TaskInput::from_payload(schema, payload)?),
         })
     }
@@ -66,6 +69,7 @@ impl<'a> Parsed<'a> {
             Self::Configuration(body) => (Body::Configuration(body), 0),
             Self::Unreadable(body) => (Body::Unreadable(body), 0),
             Self::Tick(body) => (Body::Tick(body), 0),
+            Self::Control(body) => (Body::Control(body), 0),
             Self::Task(body @ TaskInput::Task(_)) => {
                 (Body::Task(body), content_fingerprint(0, payload))
             }

@@ -204,3 +204,21 @@ fn every_key_has_a_comment_and_stands_in_the_manual() {
         assert!(DEFAULTS.contains(&format!("#   {name} ")), "{name} has no comment");
     }
 }
+
+#[test]
+fn rule_and_model_of_the_decisions_are_taken_and_must_fit_together() {
+    let set = |texts: &[&str]| {
+        let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+        Config::layered(None, [], &texts)
+    };
+    let usual = set(&[]).unwrap().configuration();
+    assert_eq!(usual.rule, zeitgeber_schemas::PolicyRule::linucb());
+    assert_eq!(usual.model, zeitgeber_schemas::LearnerModel::plain());
+    let body = set(&["decisions.rule.kind=fixed", "decisions.rule.order=[\"nap\"]"]).unwrap();
+    assert_eq!(body.configuration().rule.order, ["nap"]);
+    let short = ["decisions.model.forgetting=discount", "decisions.model.bucket_h=1"];
+    let said = set(&short).unwrap_err().to_string();
+    assert!(said.contains("`decisions.model.bucket_h`") && said.contains("at least 23"), "{said}");
+    let said = set(&["decisions.rule.order=[\"nab\"]"]).unwrap_err().to_string();
+    assert!(said.contains("`decisions.rule.order`") && said.contains("nab"), "{said}");
+}

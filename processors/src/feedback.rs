@@ -29,11 +29,11 @@ use alloc::{
 
 use xxhash_rust::xxh3::xxh3_64;
 use zeitgeber_schemas::{
-    ConfigurationBody, DeadLettered, DecisionId, DecisionMade, Envelope, FeedbackBody,
+    ConfigurationBody, ControlBody, DeadLettered, DecisionId, DecisionMade, Envelope, FeedbackBody,
     FeedbackPolicy, FeedbackRecorded, FeedbackStatus, Missing, OutcomeExpired, Reason, Response,
 };
 
-use crate::{exact, ledger::NO_INTERVENTION};
+use crate::{exact, ledger::NO_INTERVENTION, versions::Versions};
 
 /// Most feedback ids remembered for one decision. Later ones count as duplicates, so that none is
 /// ever forgotten and taken twice.
@@ -45,6 +45,7 @@ const CHANGE_SD: f64 = 3.0;
 /// What a partition's people share.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Shared {
+    versions: Versions<()>,
     policy: FeedbackPolicy,
     open: BTreeMap<DecisionId, Open>,
 }
@@ -80,7 +81,7 @@ impl Shared {
     /// No decision is open.
     pub const fn initial() -> Self {
         let policy = FeedbackPolicy { window_ms: 0, missing: Missing::Drop };
-        Self { policy, open: BTreeMap::new() }
+        Self { versions: Versions::none(), policy, open: BTreeMap::new() }
     }
 
     /// Number of open decisions.
@@ -153,6 +154,7 @@ pub fn decide(
         features: open.features.clone(),
         reward,
         replaces,
+        decided_ms: Some(open.at_ms),
     })
 }
 
@@ -222,17 +224,35 @@ pub fn decide_expiry(
                 Missing::ImputeZero if !open.retired => Some(0),
                 Missing::ImputeZero | Missing::Drop => None,
             },
+            decided_ms: Some(open.at_ms),
         }));
     }
 }
 
-/// Takes over a configuration. Open decisions of an arm that it lacks are retired, and stay so if
-/// the name comes back: that is another incarnation.
+/// Takes over a configuration. The active one says how outcomes are taken in, whichever decided.
+/// Open decisions of an arm that neither it nor a candidate has are retired, and stay so if the
+/// name comes back: that is another incarnation.
 pub fn apply_configuration(shared: &mut Shared, configuration: &ConfigurationBody) {
-    shared.policy = configuration.feedback.clone();
-    for open in shared.open.values_mut() {
-        open.retired |= open.arm != NO_INTERVENTION
-            && !configuration.arms.iter().any(|arm| arm.name == open.arm);
+    shared.versions.enter(configuration, |_, _| ());
+    settle(shared);
+}
+
+/// Takes over an order, as [`apply_configuration`] does a configuration.
+pub fn apply_control(shared: &mut Shared, order: &ControlBody) {
+    shared.versions.step(order.step);
+    settle(shared);
+}
+
+fn settle(shared: &mut Shared) {
+    let Shared { versions, policy, open } = shared;
+    if let Some(active) = versions.active() {
+        *policy = active.configuration.feedback.clone();
+    }
+    let in_force = versions.active().into_iter().chain(versions.candidate());
+    let arms = in_force.flat_map(|version| &version.configuration.arms);
+    let names: Vec<&str> = arms.map(|arm| arm.name.as_str()).collect();
+    for open in open.values_mut() {
+        open.retired |= open.arm != NO_INTERVENTION && !names.contains(&open.arm.as_str());
     }
 }
 

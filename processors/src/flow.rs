@@ -8,8 +8,9 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zeitgeber_schemas::{
-    ConfigurationBody, DeadLettered, Envelope, Event, FeedbackBody, PartitionId, PersonTickBody,
-    ProfileBody, ReadingBody, Reason, RhythmAnalysed, SubjectOpened, TaskInput, Unreadable,
+    ConfigurationBody, ControlBody, ControlScope, DeadLettered, Envelope, Event, FeedbackBody,
+    PartitionId, PersonTickBody, ProfileBody, ReadingBody, Reason, RhythmAnalysed, SubjectOpened,
+    TaskInput, Unreadable,
 };
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     validation::{self, Arrival, RefusedMemory, Verdict},
 };
 
+mod control;
 mod fold;
 mod follow;
 mod people;
@@ -42,8 +44,10 @@ pub enum Body<'a> {
     Profile(&'a ProfileBody),
     /// Feedback on a decision.
     Feedback(&'a FeedbackBody),
-    /// The configuration of decisions.
+    /// A configuration of decisions.
     Configuration(&'a ConfigurationBody),
+    /// An order about decisions.
+    Control(&'a ControlBody),
     /// Bytes that a door could not read.
     Unreadable(&'a Unreadable),
     /// The time, for a person.
@@ -122,7 +126,6 @@ pub struct State {
 pub struct Desk {
     tables: rhythm::Tables,
     analyses: rhythm::Analyses,
-    decisions: Vec<zeitgeber_schemas::DecisionMade>,
     expired: Vec<zeitgeber_schemas::OutcomeExpired>,
     tasks: tasks::Draft,
 }
@@ -133,7 +136,6 @@ impl Desk {
         Self {
             tables: rhythm::Tables::new(),
             analyses: rhythm::Analyses::default(),
-            decisions: Vec::new(),
             expired: Vec::new(),
             tasks: tasks::Draft::new(),
         }
@@ -198,6 +200,7 @@ impl State {
                 .subject_of(body.decision_id)
                 .unwrap_or_else(|| self.subject(input.envelope.tenant, input.envelope.user_id)),
             Body::Configuration(_) => 0,
+            Body::Control(order) if order.scope != ControlScope::Person => 0,
             Body::Task(_) => self.pools.number(input.envelope.tenant, input.envelope.user_id),
             _ => self.subject(input.envelope.tenant, input.envelope.user_id),
         }
@@ -234,10 +237,11 @@ impl State {
                 }
             },
             Body::Configuration(body) => {
-                if self.routing.configuration.as_ref() == Some(body) {
-                    return Outcome::Repeated(None);
-                }
-                out.push(Event::ConfigurationSet);
+                let verdict = self.routing.versions.decide(body);
+                return self.stand(verdict, Event::ConfigurationSet, raw_hash, out);
+            }
+            Body::Control(order) => {
+                return self.decide_control(subject, &input.envelope, order, raw_hash, out);
             }
             Body::Feedback(body) if self.feedback.has_seen(body.decision_id, input.envelope.id) => {
                 return Outcome::Repeated(None);

@@ -6,19 +6,22 @@
 use alloc::string::String;
 
 use zeitgeber_schemas::{
-    Arm, ConfigurationBody, DecisionMade, InterventionIssued, InterventionSuppressed, MaskReason,
-    ProfileBody, Suppression,
+    Arm, ConfigurationBody, ControlBody, DecisionMade, InterventionIssued, InterventionSuppressed,
+    MaskReason, ProfileBody, Suppression,
 };
 
-use crate::ledger::{DAY_MIN, Ledger, LocalTime, NO_INTERVENTION};
+use crate::{
+    ledger::{DAY_MIN, Ledger, LocalTime, NO_INTERVENTION},
+    versions::Versions,
+};
 
 const MINUTE_MS: i64 = 60_000;
 
 /// What a partition's people share.
-#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Shared {
-    /// The configuration in force. Without one every arm is unknown.
-    pub configuration: Option<ConfigurationBody>,
+    /// The configurations. Without one every arm is unknown.
+    pub versions: Versions<()>,
 }
 
 /// What this stage knows of one person.
@@ -40,7 +43,7 @@ pub enum Outcome {
 impl Shared {
     /// Nothing configured.
     pub const fn initial() -> Self {
-        Self { configuration: None }
+        Self { versions: Versions::none() }
     }
 }
 
@@ -86,7 +89,8 @@ fn passed<'a>(
     if decision.chosen == NO_INTERVENTION {
         return Err(Suppression::NoIntervention);
     }
-    let configuration = shared.configuration.as_ref().ok_or(Suppression::UnknownArm)?;
+    let version = shared.versions.at(decision.stage).ok_or(Suppression::UnknownArm)?;
+    let configuration = &version.configuration;
     let arm = configuration.arms.iter().find(|arm| arm.name == decision.chosen);
     let arm = arm.ok_or(Suppression::UnknownArm)?;
     let (ledger, at_ms) = (&person.ledger, decision.at_ms);
@@ -127,7 +131,12 @@ fn valid_until_ms(arm: &Arm, profile: &ProfileBody, at_ms: i64) -> i64 {
 
 /// Takes over a configuration.
 pub fn apply_configuration(shared: &mut Shared, configuration: &ConfigurationBody) {
-    shared.configuration = Some(configuration.clone());
+    shared.versions.enter(configuration, |_, _| ());
+}
+
+/// Takes over an order.
+pub fn apply_control(shared: &mut Shared, order: &ControlBody) {
+    shared.versions.step(order.step);
 }
 
 /// Takes in what was issued to the person.

@@ -17,4 +17,5 @@ pub mod rhythm;
 pub mod routing;
 pub mod tasks;
 pub mod validation;
+pub mod versions;
 pub mod whatif;

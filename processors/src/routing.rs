@@ -6,6 +6,8 @@
 //! score and propensity, the draw's seed.
 
 pub mod choice;
+pub mod configured;
+mod decision;
 pub mod features;
 pub mod forgetting;
 pub mod lanes;
@@ -14,25 +16,30 @@ pub mod linucb;
 mod mask;
 pub mod merge;
 pub mod rng;
+mod stops;
 pub mod sums;
 
-use alloc::{borrow::ToOwned, string::ToString, vec::Vec};
+use alloc::string::String;
 
-use xxhash_rust::xxh3::xxh3_128;
 use zeitgeber_schemas::{
-    Arm, ConfigurationBody, DecisionId, DecisionMade, Eligible, FeedbackRecorded, FeedbackStatus,
-    InterventionIssued, Masked, OutcomeExpired, PartitionId, ProfileBody, RhythmAnalysed, Span,
+    Arm, ConfigurationBody, ControlBody, ControlStep, DecisionMade, FeedbackRecorded,
+    FeedbackStatus, InterventionIssued, OutcomeExpired, PartitionId, ProfileBody, RhythmAnalysed,
+    Span,
 };
 
+pub use self::{
+    decision::{Decided, decide},
+    stops::Stops,
+};
 use self::{
-    choice::{Candidate, Choice, Occasion, choose},
-    features::{DIMENSION, FEATURE_VERSION, features},
     forgetting::ALL_TIME,
-    learner::{ArmStatus, Learner, LearnerArm, Observation},
-    mask::Moment,
+    learner::{Learner, Observation},
     sums::Change,
 };
-use crate::ledger::{Ledger, LocalTime, NO_INTERVENTION};
+use crate::{
+    ledger::{Ledger, NO_INTERVENTION},
+    versions::{Verdict, Versions},
+};
 
 /// How far a sealed hour may lie behind the person's clock and still lead to a decision, ms.
 pub const FRESH_MS: i64 = 2 * 3_600_000;
@@ -40,10 +47,10 @@ pub const FRESH_MS: i64 = 2 * 3_600_000;
 /// What a partition's people share.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Shared {
-    /// The configuration in force. Without one there are no decisions.
-    pub configuration: Option<ConfigurationBody>,
-    /// What was learnt.
-    pub learner: Learner,
+    /// The configurations, each with what it makes of every outcome, whichever decided.
+    pub versions: Versions<Learner>,
+    /// What is stopped.
+    pub stops: Stops,
     /// Rewards taken in, corrections and imputed ones included: the model's version.
     pub rewards_taken: u64,
 }
@@ -55,6 +62,8 @@ pub struct Person {
     pub ledger: Ledger,
     /// Decisions made for the person; it numbers their ids.
     pub decisions: u64,
+    /// The arm chosen last.
+    pub last: Option<String>,
     /// End of the newest analysed hour, ms UTC.
     pub last_hour_end_ms: i64,
 }
@@ -77,134 +86,54 @@ pub struct Context<'a> {
 impl Shared {
     /// Nothing configured, nothing learnt.
     pub const fn initial() -> Self {
-        Self { configuration: None, learner: Learner::new(DIMENSION, 1.0), rewards_taken: 0 }
+        Self { versions: Versions::none(), stops: Stops::none(), rewards_taken: 0 }
+    }
+
+    /// What the active version makes of the outcomes.
+    pub fn learner(&self) -> Option<&Learner> {
+        self.versions.active().map(|active| &active.kept)
     }
 }
 
 impl Person {
     /// Nothing issued, nothing decided.
     pub const fn initial() -> Self {
-        Self { ledger: Ledger::initial(), decisions: 0, last_hour_end_ms: i64::MIN }
+        Self { ledger: Ledger::initial(), decisions: 0, last: None, last_hour_end_ms: i64::MIN }
     }
 }
 
-/// Decides for a person, if one of the analyses just made calls for it. `person` may have folded
-/// `analysed` already or not: the first revision of an hour comes once.
-pub fn decide(
-    shared: &Shared,
-    person: &Person,
-    context: &Context<'_>,
-    analysed: &[RhythmAnalysed],
-    out: &mut Vec<DecisionMade>,
-) {
-    let Some(configuration) = shared.configuration.as_ref().filter(|_| !context.backfill) else {
-        return;
-    };
-    let hours = analysed.iter().filter(|analysis| matches!(analysis.span, Span::Hour));
-    let Some(newest) = hours.max_by_key(|analysis| analysis.window_end_ms) else {
-        return;
-    };
-    let behind_ms = context.clock_ms.saturating_sub(newest.window_end_ms);
-    let is_new = newest.revision == 0 && newest.window_end_ms >= person.last_hour_end_ms;
-    if is_new && behind_ms <= FRESH_MS {
-        out.extend(decision(shared, configuration, person, context, newest));
-    }
-}
-
-fn decision(
-    shared: &Shared,
-    configuration: &ConfigurationBody,
-    person: &Person,
-    context: &Context<'_>,
-    analysis: &RhythmAnalysed,
-) -> Option<DecisionMade> {
-    let (profile, at_ms) = (context.profile, context.clock_ms);
-    let local = LocalTime::of(profile, at_ms);
-    let since_last_ms = person.ledger.last_issued_ms().map(|last| at_ms.saturating_sub(last));
-    let x = features(analysis, local, since_last_ms);
-    let moment = Moment {
-        local,
-        kss: analysis.kss,
-        hindrance: person.ledger.hindrance(profile, &configuration.limits, at_ms),
-        profile,
-        ledger: &person.ledger,
-    };
-    let (arms, masked) = eligibility(configuration, &shared.learner, &moment);
-    let candidates: Vec<_> = arms.iter().map(|&arm| Candidate::new(arm, &x)).collect();
-    let decision_id = decision_id(context, person.decisions);
-    let id = decision_id.to_string();
-    let choice =
-        choose(&candidates, &(&configuration.policy).into(), &Occasion::new(id.as_bytes()))?;
-    let chosen = arms[choice.chosen];
-    Some(DecisionMade {
-        decision_id,
-        at_ms,
-        analysis_end_ms: analysis.window_end_ms,
-        feature_version: FEATURE_VERSION,
-        configuration: configuration.version.clone(),
-        model_version: shared.rewards_taken,
-        features: x.to_vec(),
-        eligible: eligible(&arms, &choice),
-        masked,
-        greedy: arms[choice.greedy].name().to_owned(),
-        chosen: chosen.name().to_owned(),
-        incarnation: chosen.incarnation(),
-        propensity: choice.propensity,
-        explore: choice.explore,
-        seed: configuration.policy.seed,
-    })
-}
-
-/// The arms that may be chosen and those that may not, each in registration order.
-fn eligibility<'a>(
-    configuration: &ConfigurationBody,
-    learner: &'a Learner,
-    moment: &Moment<'_>,
-) -> (Vec<&'a LearnerArm>, Vec<Masked>) {
-    let (mut arms, mut masked) = (Vec::new(), Vec::new());
-    // In order of registration, which a later configuration cannot change: ties go to the first.
-    for known in learner.arms().iter().filter(|arm| arm.status() != ArmStatus::Removed) {
-        let configured = configuration.arms.iter().find(|arm| arm.name == known.name());
-        let reason = match configured {
-            Some(arm) if arm.name != NO_INTERVENTION => moment.mask(arm),
-            _ => None,
-        };
-        match reason {
-            Some(reason) => masked.push(Masked { arm: known.name().to_owned(), reason }),
-            None => arms.push(known),
+/// What becomes of an order; `key` is the person whom it concerns, where it is about one.
+pub fn decide_control(shared: &Shared, key: &str, order: &ControlBody) -> Verdict {
+    match order.step {
+        ControlStep::Stop | ControlStep::Resume => {
+            shared.stops.decide(order, key, &shared.versions)
         }
+        step => shared.versions.decide_step(step, &order.name),
     }
-    (arms, masked)
 }
 
-fn eligible(arms: &[&LearnerArm], choice: &Choice) -> Vec<Eligible> {
-    arms.iter()
-        .zip(&choice.scored)
-        .map(|(arm, scored)| Eligible {
-            arm: arm.name().to_owned(),
-            incarnation: arm.incarnation(),
-            mean: scored.mean,
-            width: scored.width,
-            ucb: scored.value,
-            propensity: scored.propensity,
-        })
-        .collect()
-}
-
-/// Partition and hash of key, kind and counter: the same decision has the same id in every run.
-fn decision_id(context: &Context<'_>, counter: u64) -> DecisionId {
-    let parts = [context.key.as_bytes(), b"\0decision", &counter.to_le_bytes()];
-    DecisionId::new(context.partition, xxh3_128(&parts.concat()))
-}
-
-/// Takes over a configuration: arms are registered in its order, doing nothing last where it is
-/// not named.
+/// Takes over a configuration, with what was learnt.
 pub fn apply_configuration(shared: &mut Shared, configuration: &ConfigurationBody) {
+    shared.versions.enter(configuration, |learnt, body| fitted(learnt.cloned(), body));
+}
+
+/// Takes over an order; `key` is the person whom it concerns, where it is about one.
+pub fn apply_control(shared: &mut Shared, key: &str, order: &ControlBody) {
+    shared.versions.step(order.step);
+    shared.stops.apply(order, key);
+}
+
+/// A learner as a configuration wants it: arms are registered in its order, doing nothing last
+/// where it is not named.
+fn fitted(learnt: Option<Learner>, configuration: &ConfigurationBody) -> Learner {
+    let (layout, model) = (configured::layout(configuration), configured::model(configuration));
+    let mut learner = learnt.unwrap_or_else(|| Learner::of(layout, model.clone()));
     let named = configuration.arms.iter().map(registration);
     let absent = !named.clone().any(|(name, _)| name == NO_INTERVENTION);
     let implicit = absent.then_some((NO_INTERVENTION, false));
-    shared.learner.configure(configuration.policy.lambda, named.chain(implicit));
-    shared.configuration = Some(configuration.clone());
+    learner.remodel(layout, model);
+    learner.configure(configuration.policy.lambda, named.chain(implicit));
+    learner
 }
 
 fn registration(arm: &Arm) -> (&str, bool) {
@@ -218,9 +147,11 @@ pub fn apply_analysed(person: &mut Person, event: &RhythmAnalysed) {
     }
 }
 
-/// Takes in a decision for the person.
-pub fn apply_decision(person: &mut Person, _event: &DecisionMade) {
+/// Takes in a decision for the person. Its time passes for every version.
+pub fn apply_decision(shared: &mut Shared, person: &mut Person, event: &DecisionMade) {
     person.decisions = person.decisions.saturating_add(1);
+    person.last = Some(event.chosen.clone());
+    shared.versions.kept_mut().for_each(|learner| learner.advance(event.at_ms));
 }
 
 /// Takes in what was issued to the person.
@@ -238,19 +169,21 @@ pub fn apply_feedback(shared: &mut Shared, event: &FeedbackRecorded) {
             return;
         }
     };
-    absorb(shared, &event.arm, event.incarnation, &event.features, change);
+    let (arm, incarnation, x) = (&event.arm, event.incarnation, &event.features);
+    let at_ms = event.decided_ms.unwrap_or(ALL_TIME);
+    absorb(shared, &Observation { arm, incarnation, at_ms, x, change });
 }
 
 /// Learns the reward that stands in for one that never came, where the policy says so.
 pub fn apply_expired(shared: &mut Shared, event: &OutcomeExpired) {
     if let Some(reward) = event.imputed {
-        let change = Change::Learn(reward);
-        absorb(shared, &event.arm, event.incarnation, &event.features, change);
+        let (arm, incarnation, x) = (&event.arm, event.incarnation, &event.features);
+        let (at_ms, change) = (event.decided_ms.unwrap_or(ALL_TIME), Change::Learn(reward));
+        absorb(shared, &Observation { arm, incarnation, at_ms, x, change });
     }
 }
 
-/// Takes in an outcome. The learner that people share never forgets, so its time does not matter.
-fn absorb(shared: &mut Shared, arm: &str, incarnation: u32, x: &[i32], change: Change) {
-    shared.learner.absorb([Observation { arm, incarnation, at_ms: ALL_TIME, x, change }]);
+fn absorb(shared: &mut Shared, observation: &Observation<'_>) {
+    shared.versions.kept_mut().for_each(|learner| learner.absorb([*observation]));
     shared.rewards_taken = shared.rewards_taken.saturating_add(1);
 }

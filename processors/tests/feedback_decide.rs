@@ -3,8 +3,8 @@
 use zeitgeber_processors::feedback::{self, MOST_SEEN, Person, Shared};
 use zeitgeber_schemas::{
     Arm, ConfigurationBody, Daypart, DeadLettered, DecisionId, DecisionMade, Envelope,
-    FeedbackBody, FeedbackPolicy, FeedbackRecorded, FeedbackStatus, Limits, Missing, Policy,
-    Reason, Response,
+    FeedbackBody, FeedbackPolicy, FeedbackRecorded, FeedbackStatus, LearnerModel, Limits, Missing,
+    Policy, PolicyRule, Reason, Response, Rollout, Stage,
 };
 
 const WINDOW_MS: i64 = 1000;
@@ -26,6 +26,9 @@ fn configuration(missing: Missing, arms: &[&str]) -> ConfigurationBody {
         policy: Policy { alpha: 0.5, lambda: 1.0, epsilon: 0.1, seed: 7 },
         limits: Limits { cooldown_min: 0, daily_budget: 9 },
         feedback: FeedbackPolicy { window_ms: WINDOW_MS, missing },
+        rule: PolicyRule::linucb(),
+        model: LearnerModel::plain(),
+        rollout: Rollout::active(),
         arms: arms.iter().map(arm).collect(),
     }
 }
@@ -47,6 +50,8 @@ fn decision(id: u128, chosen: &str, at_ms: i64) -> DecisionMade {
         propensity: 1.0,
         explore: false,
         seed: 7,
+        stage: Stage::Active,
+        stopped: Vec::new(),
     }
 }
 
@@ -114,6 +119,7 @@ fn an_outcome_is_joined_to_the_logged_features() {
         features: vec![4096, 7],
         reward: 4096,
         replaces: None,
+        decided_ms: Some(0),
     };
     assert_eq!(recorded, wanted);
 }

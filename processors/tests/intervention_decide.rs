@@ -3,7 +3,8 @@
 use zeitgeber_processors::intervention::{self, Outcome, Person, Shared};
 use zeitgeber_schemas::{
     Arm, ConfigurationBody, Daypart, DecisionId, DecisionMade, FeedbackPolicy, InterventionIssued,
-    Limits, Missing, Policy, ProfileBody, Scale, Suppression,
+    LearnerModel, Limits, Missing, Policy, PolicyRule, ProfileBody, Rollout, Scale, Stage,
+    Suppression,
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -43,6 +44,9 @@ fn configured() -> Shared {
         policy: Policy { alpha: 0.5, lambda: 1.0, epsilon: 0.1, seed: 7 },
         limits: Limits { cooldown_min: 60, daily_budget: 2 },
         feedback: FeedbackPolicy { window_ms: HOUR_MS, missing: Missing::Drop },
+        rule: PolicyRule::linucb(),
+        model: LearnerModel::plain(),
+        rollout: Rollout::active(),
         arms: vec![arm("walk", 1), arm("nap", 9), arm("no_intervention", 9)],
     };
     let mut shared = Shared::initial();
@@ -67,6 +71,8 @@ fn decision(chosen: &str, at_ms: i64) -> DecisionMade {
         propensity: 1.0,
         explore: false,
         seed: 7,
+        stage: Stage::Active,
+        stopped: Vec::new(),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use zeitgeber_processors::{
     ledger::LocalTime,
-    routing::{self, Context, Person, Shared, features},
+    routing::{self, Context, Decided, Person, Shared, features},
 };
 use zeitgeber_schemas::{
     Arm, Composite, ConfigurationBody, Daypart, DecisionId, DecisionMade, FeedbackPolicy,
-    FeedbackRecorded, FeedbackStatus, InterventionIssued, Limits, MaskReason, Missing,
-    OutcomeExpired, PartitionId, Policy, ProfileBody, RhythmAnalysed, Scale, Span,
+    FeedbackRecorded, FeedbackStatus, InterventionIssued, LearnerModel, Limits, MaskReason,
+    Missing, OutcomeExpired, PartitionId, Policy, PolicyRule, ProfileBody, RhythmAnalysed, Rollout,
+    Scale, Span,
 };
 
 const MINUTE_MS: i64 = 60_000;
@@ -50,6 +51,9 @@ fn configuration(arms: Vec<Arm>) -> ConfigurationBody {
         policy: Policy { alpha: 0.5, lambda: 1.0, epsilon: 0.1, seed: 7 },
         limits: Limits { cooldown_min: 60, daily_budget: 3 },
         feedback: FeedbackPolicy { window_ms: DAY_MS, missing: Missing::Drop },
+        rule: PolicyRule::linucb(),
+        model: LearnerModel::plain(),
+        rollout: Rollout::active(),
         arms,
     }
 }
@@ -119,10 +123,10 @@ impl Given {
             clock_ms,
             backfill: self.backfill,
         };
-        let mut out = Vec::new();
-        routing::decide(&self.shared, &self.person, &context, analysed, &mut out);
-        assert!(out.len() <= 1);
-        out.pop()
+        match routing::decide(&self.shared, &self.person, &context, analysed)? {
+            Decided::Made(made, None) => Some(*made),
+            other => panic!("nothing is stopped or in the shadow: {other:?}"),
+        }
     }
 
     /// What is masked at an hour of the second day.
@@ -183,7 +187,7 @@ fn each_decision_of_a_person_has_its_own_id() {
     let hour = [analysis(Span::Hour, DAY_MS)];
     let first = given.when(DAY_MS, &hour).expect("a decision");
     assert_eq!(first.decision_id, given.when(DAY_MS, &hour).expect("a decision").decision_id);
-    routing::apply_decision(&mut given.person, &first);
+    routing::apply_decision(&mut given.shared, &mut given.person, &first);
     assert_ne!(first.decision_id, given.when(DAY_MS, &hour).expect("a decision").decision_id);
 }
 
@@ -263,6 +267,7 @@ fn outcomes_reach_the_learner_once_each() {
         features: features.clone(),
         reward,
         replaces,
+        decided_ms: None,
     };
     for status in [FeedbackStatus::Duplicate, FeedbackStatus::Expired, FeedbackStatus::Retired] {
         routing::apply_feedback(&mut shared, &feedback(status, 4096, None));
@@ -270,7 +275,7 @@ fn outcomes_reach_the_learner_once_each() {
     assert_eq!(shared.rewards_taken, 0);
     routing::apply_feedback(&mut shared, &feedback(FeedbackStatus::Applied, 4096, None));
     routing::apply_feedback(&mut shared, &feedback(FeedbackStatus::Corrected, 0, Some(4096)));
-    let sums = shared.learner.current("walk").expect("registered").sums();
+    let sums = shared.learner().expect("configured").current("walk").expect("registered").sums();
     assert_eq!((sums.n, sums.reward_sum, shared.rewards_taken), (1, 0, 2));
     let expired = |imputed| OutcomeExpired {
         decision_id: DecisionId(2),
@@ -278,10 +283,14 @@ fn outcomes_reach_the_learner_once_each() {
         incarnation: 0,
         features: features.clone(),
         imputed,
+        decided_ms: None,
     };
     routing::apply_expired(&mut shared, &expired(None));
     routing::apply_expired(&mut shared, &expired(Some(0)));
-    assert_eq!(shared.learner.current("walk").expect("registered").sums().n, 2);
+    assert_eq!(
+        shared.learner().expect("configured").current("walk").expect("registered").sums().n,
+        2
+    );
     assert_eq!(shared.rewards_taken, 3);
 }
 

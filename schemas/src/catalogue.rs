@@ -37,7 +37,7 @@ texts! {
     Some(SchemaId::Reading), "reading_body", 1;
     Some(SchemaId::Profile), "profile_body", 1;
     Some(SchemaId::Feedback), "feedback_body", 1;
-    Some(SchemaId::Configuration), "configuration_body", 1;
+    Some(SchemaId::Configuration), "configuration_body", 2;
     Some(SchemaId::Unreadable), "unreadable", 1;
     Some(SchemaId::SubjectOpened), "subject_opened", 1;
     Some(SchemaId::ReadingAccepted), "reading_accepted", 1;
@@ -45,11 +45,11 @@ texts! {
     Some(SchemaId::ProfileSet), "profile_set", 1;
     Some(SchemaId::ConfigurationSet), "configuration_set", 1;
     Some(SchemaId::RhythmAnalysed), "rhythm_analysed", 1;
-    Some(SchemaId::DecisionMade), "decision_made", 1;
+    Some(SchemaId::DecisionMade), "decision_made", 2;
     Some(SchemaId::InterventionIssued), "intervention_issued", 1;
     Some(SchemaId::InterventionSuppressed), "intervention_suppressed", 1;
-    Some(SchemaId::FeedbackRecorded), "feedback_recorded", 1;
-    Some(SchemaId::OutcomeExpired), "outcome_expired", 1;
+    Some(SchemaId::FeedbackRecorded), "feedback_recorded", 2;
+    Some(SchemaId::OutcomeExpired), "outcome_expired", 2;
     Some(SchemaId::Agent), "agent_body", 1;
     Some(SchemaId::Task), "task_body", 1;
     Some(SchemaId::TaskCancel), "task_cancel_body", 1;
@@ -74,11 +74,15 @@ texts! {
     Some(SchemaId::TaskDeadLettered), "task_dead_lettered", 1;
     Some(SchemaId::PersonTick), "person_tick_body", 1;
     Some(SchemaId::DayAnalysed), "day_analysed", 1;
+    Some(SchemaId::Control), "control_body", 1;
+    Some(SchemaId::ControlSet), "control_set", 1;
+    Some(SchemaId::ShadowDecided), "shadow_decided", 1;
+    Some(SchemaId::DecisionWithheld), "decision_withheld", 1;
     None, "chunk", 1;
     None, "reading", 1;
     None, "profile", 1;
     None, "feedback", 1;
-    None, "configuration", 1;
+    None, "configuration", 2;
     None, "agent", 1;
     None, "task", 1;
     None, "task_cancel", 1;
@@ -87,6 +91,7 @@ texts! {
     None, "pool", 1;
     None, "tick", 1;
     None, "person_tick", 1;
+    None, "control", 1;
 }
 
 /// The schema of a payload: of an input's body or of an event. JSON text.

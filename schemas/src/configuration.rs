@@ -17,11 +17,130 @@ record! {
         feedback: FeedbackPolicy,
         /// The arms, in registration order (ties go to the first).
         arms: Vec<Arm>,
+        /// Which arm is preferred.
+        rule: PolicyRule = PolicyRule::linucb(),
+        /// What the learner makes of outcomes.
+        model: LearnerModel = LearnerModel::plain(),
+        /// In what part it takes.
+        rollout: Rollout = Rollout::active(),
+    }
+}
+
+symbols! {
+    /// A rule by which an arm is preferred. Of equals it is the first.
+    RuleKind {
+        /// The greatest mean + alpha * width.
+        Linucb = "linucb",
+        /// The greatest mean.
+        Greedy = "greedy",
+        /// The greatest of each arm's draw from its posterior.
+        Thompson = "thompson",
+        /// The first eligible one of a list.
+        Fixed = "fixed",
+        /// The next after the arm that the person got last.
+        RoundRobin = "round_robin",
     }
 }
 
 record! {
-    /// Disjoint LinUCB with an epsilon mix over the eligible arms.
+    /// Which of the eligible arms is preferred.
+    PolicyRule {
+        /// By what.
+        kind: RuleKind,
+        /// Thompson: standard deviation of a unit of width.
+        spread: f64,
+        /// Thompson: draws from the posterior; propensities are multiples of their share.
+        draws: u32,
+        /// Fixed: names, the most preferred first. Arms not named come after them.
+        order: Vec<String>,
+    }
+}
+
+impl PolicyRule {
+    /// LinUCB, the rule of configurations that name none.
+    pub const fn linucb() -> Self {
+        Self { kind: RuleKind::Linucb, spread: 1.0, draws: 64, order: Vec::new() }
+    }
+}
+
+symbols! {
+    /// How outcomes lose weight with age.
+    ForgettingKind {
+        /// Never.
+        None = "none",
+        /// By half in each half-life.
+        Discount = "discount",
+        /// All at once, behind a window.
+        Window = "window",
+    }
+}
+
+record! {
+    /// What the learner makes of outcomes.
+    LearnerModel {
+        /// How outcomes lose weight with age.
+        forgetting: ForgettingKind,
+        /// Length of a step in which they age, h.
+        bucket_h: u32,
+        /// Discount: age at which an outcome weighs half, h.
+        half_life_h: u32,
+        /// Window: age behind which nothing counts, h.
+        window_h: u32,
+        /// Discount: the width is D-LinUCB's, of two matrices.
+        two_matrices: bool,
+        /// Share of the other arms' mean sums that a new arm starts with; 0: nothing.
+        warm_start: f64,
+        /// How many of the features, the last ones, have coefficients that all arms share.
+        shared: u32,
+    }
+}
+
+impl LearnerModel {
+    /// Disjoint, without forgetting: the model of configurations that name none.
+    pub const fn plain() -> Self {
+        Self {
+            forgetting: ForgettingKind::None,
+            bucket_h: 24,
+            half_life_h: 720,
+            window_h: 2160,
+            two_matrices: false,
+            warm_start: 0.0,
+            shared: 0,
+        }
+    }
+}
+
+symbols! {
+    /// What part a configuration takes.
+    Stage {
+        /// It decides.
+        Active = "active",
+        /// It decides beside the active one; nobody hears of it.
+        Shadow = "shadow",
+        /// It decides for a share of the people.
+        Canary = "canary",
+    }
+}
+
+record! {
+    /// What part a configuration takes, and for whom.
+    Rollout {
+        /// The part.
+        stage: Stage,
+        /// Canary: for how many of a hundred people.
+        percent: u32,
+    }
+}
+
+impl Rollout {
+    /// It decides for everybody.
+    pub const fn active() -> Self {
+        Self { stage: Stage::Active, percent: 100 }
+    }
+}
+
+record! {
+    /// How scores and draws are made.
     Policy {
         /// Width of the confidence bound.
         alpha: f64,

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    DecisionId,
+    ControlScope, DecisionId, Stage,
     wire::{record, symbols},
 };
 
@@ -42,7 +42,7 @@ record! {
         mean: f64,
         /// Uncertainty of the prediction, before alpha.
         width: f64,
-        /// mean + alpha * width.
+        /// What the rule compares: under LinUCB mean + alpha * width.
         ucb: f64,
         /// Probability with which it was to be chosen.
         propensity: f64,
@@ -92,6 +92,53 @@ record! {
         explore: bool,
         /// Seed of the counter RNG.
         seed: i64,
+        /// In what part the configuration decided: active, or canary.
+        stage: Stage = Stage::Active,
+        /// Arms that were stopped by hand and would not have been masked otherwise, in registration
+        /// order.
+        stopped: Vec<String> = Vec::new(),
+    }
+}
+
+record! {
+    /// What a candidate in the shadow would have chosen where the active version decided.
+    ShadowDecided {
+        /// The decision beside which it stands.
+        decision_id: DecisionId,
+        /// Version of the candidate.
+        configuration: String,
+        /// Every eligible arm in registration order.
+        eligible: Vec<Eligible>,
+        /// Every masked arm in registration order.
+        masked: Vec<Masked>,
+        /// Arms that were stopped by hand, as in a decision.
+        stopped: Vec<String>,
+        /// The arm of greatest ucb.
+        greedy: String,
+        /// The arm that it would have chosen.
+        chosen: String,
+        /// Its incarnation.
+        incarnation: u32,
+        /// Probability with which it would have been chosen.
+        propensity: f64,
+        /// Whether the coin came up explore. For diagnosis only.
+        explore: bool,
+        /// Seed of the counter RNG.
+        seed: i64,
+    }
+}
+
+record! {
+    /// A decision was due and not made, because of a stop.
+    DecisionWithheld {
+        /// When, on the person's clock, ms UTC.
+        at_ms: i64,
+        /// End of the analysed window that would have led to it, ms UTC.
+        analysis_end_ms: i64,
+        /// Version of the configuration that would have decided.
+        configuration: String,
+        /// What is stopped: all, the person or the version.
+        scope: ControlScope,
     }
 }
 

@@ -4,10 +4,10 @@ use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
     AgentHealthChanged, AgentRegistered, AgentSeen, DayAnalysed, DeadLettered, DecisionMade,
-    FeedbackRecorded, InterventionIssued, InterventionSuppressed, OutcomeExpired, PoolOpened,
-    ReadingAccepted, RhythmAnalysed, SchemaId, SubjectOpened, TaskAssigned, TaskCancelled,
-    TaskCompleted, TaskDeadLettered, TaskEscalated, TaskExpired, TaskFailed, TaskQueued,
-    TaskReleased, TaskStarted,
+    DecisionWithheld, FeedbackRecorded, InterventionIssued, InterventionSuppressed, OutcomeExpired,
+    PoolOpened, ReadingAccepted, RhythmAnalysed, SchemaId, ShadowDecided, SubjectOpened,
+    TaskAssigned, TaskCancelled, TaskCompleted, TaskDeadLettered, TaskEscalated, TaskExpired,
+    TaskFailed, TaskQueued, TaskReleased, TaskStarted,
     wire::{Malformed, Wire, from_bytes},
 };
 
@@ -69,6 +69,12 @@ pub enum Event {
     TaskExpired(TaskExpired),
     /// A task was given up.
     TaskDeadLettered(TaskDeadLettered),
+    /// The input's order stands.
+    ControlSet,
+    /// A candidate would have chosen an arm.
+    ShadowDecided(Box<ShadowDecided>),
+    /// A decision was not made, because of a stop.
+    DecisionWithheld(DecisionWithheld),
 }
 
 impl Event {
@@ -102,6 +108,9 @@ impl Event {
             Self::TaskCancelled(_) => SchemaId::TaskCancelled,
             Self::TaskExpired(_) => SchemaId::TaskExpired,
             Self::TaskDeadLettered(_) => SchemaId::TaskDeadLettered,
+            Self::ControlSet => SchemaId::ControlSet,
+            Self::ShadowDecided(_) => SchemaId::ShadowDecided,
+            Self::DecisionWithheld(_) => SchemaId::DecisionWithheld,
         }
     }
 
@@ -111,7 +120,8 @@ impl Event {
             Self::SubjectOpened(event) => event.put(out),
             Self::ReadingAccepted(event) => event.put(out),
             Self::DeadLettered(event) => event.put(out),
-            Self::ProfileSet | Self::ConfigurationSet | Self::PoolConfigured => {}
+            Self::ProfileSet | Self::ConfigurationSet | Self::PoolConfigured | Self::ControlSet => {
+            }
             Self::RhythmAnalysed(event) => event.put(out),
             Self::DayAnalysed(event) => event.put(out),
             Self::DecisionMade(event) => event.put(out),
@@ -133,6 +143,8 @@ impl Event {
             Self::TaskCancelled(event) => event.put(out),
             Self::TaskExpired(event) => event.put(out),
             Self::TaskDeadLettered(event) => event.put(out),
+            Self::ShadowDecided(event) => event.put(out),
+            Self::DecisionWithheld(event) => event.put(out),
         }
     }
 
@@ -166,6 +178,9 @@ impl Event {
             SchemaId::TaskCancelled => Self::TaskCancelled(from_bytes(payload)?),
             SchemaId::TaskExpired => Self::TaskExpired(from_bytes(payload)?),
             SchemaId::TaskDeadLettered => Self::TaskDeadLettered(from_bytes(payload)?),
+            SchemaId::ControlSet => Self::ControlSet,
+            SchemaId::ShadowDecided => Self::ShadowDecided(Box::new(from_bytes(payload)?)),
+            SchemaId::DecisionWithheld => Self::DecisionWithheld(from_bytes(payload)?),
             SchemaId::Reading
             | SchemaId::Profile
             | SchemaId::Feedback
@@ -178,7 +193,8 @@ impl Event {
             | SchemaId::TaskResult
             | SchemaId::Pool
             | SchemaId::Tick
-            | SchemaId::PersonTick => return Err(Malformed::Range),
+            | SchemaId::PersonTick
+            | SchemaId::Control => return Err(Malformed::Range),
         })
     }
 }

@@ -116,6 +116,8 @@ record! {
         reward: i32,
         /// The reward that stood before, where this one corrects it.
         replaces: Option<i32>,
+        /// When was decided, ms UTC; none: not told.
+        decided_ms: Option<i64> = None,
     }
 }
 
@@ -132,5 +134,7 @@ record! {
         features: alloc::vec::Vec<i32>,
         /// The reward learnt in its place, on the grid 2^-12; none: it was left out.
         imputed: Option<i32>,
+        /// When was decided, ms UTC; none: not told.
+        decided_ms: Option<i64> = None,
     }
 }

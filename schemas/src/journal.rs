@@ -93,6 +93,14 @@ symbols! {
         PersonTick = "person_tick",
         /// Event.
         DayAnalysed = "day_analysed",
+        /// Body of an order about decisions.
+        Control = "control",
+        /// Event without a payload: the order of the input stands from here on.
+        ControlSet = "control_set",
+        /// Event.
+        ShadowDecided = "shadow_decided",
+        /// Event.
+        DecisionWithheld = "decision_withheld",
     }
 }
 
@@ -108,6 +116,7 @@ impl SchemaId {
                     | Self::Configuration
                     | Self::Unreadable
                     | Self::PersonTick
+                    | Self::Control
             )
     }
 

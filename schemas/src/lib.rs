@@ -11,6 +11,7 @@ mod agent;
 #[cfg(any(test, feature = "catalogue"))]
 pub mod catalogue;
 mod configuration;
+mod control;
 mod day;
 mod decision;
 mod envelope;
@@ -32,11 +33,15 @@ pub use agent::{
     AgentBody, AgentCommand, AgentHealthChanged, AgentProfile, AgentRegistered, AgentSeen, Health,
     Label, Resources, Tier,
 };
-pub use configuration::{Arm, ConfigurationBody, Daypart, FeedbackPolicy, Limits, Missing, Policy};
+pub use configuration::{
+    Arm, ConfigurationBody, Daypart, FeedbackPolicy, ForgettingKind, LearnerModel, Limits, Missing,
+    Policy, PolicyRule, Rollout, RuleKind, Stage,
+};
+pub use control::{ControlBody, ControlScope, ControlStep};
 pub use day::{DayAnalysed, Family, FamilyAnalysed, FeatureValue};
 pub use decision::{
-    DecisionMade, Eligible, InterventionIssued, InterventionSuppressed, MaskReason, Masked,
-    Suppression,
+    DecisionMade, DecisionWithheld, Eligible, InterventionIssued, InterventionSuppressed,
+    MaskReason, Masked, ShadowDecided, Suppression,
 };
 pub use envelope::Envelope;
 pub use event::Event;

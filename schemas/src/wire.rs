@@ -4,6 +4,10 @@
 //! fields in schema order, `Option` is the union `["null", T]`, enums are their symbol's index,
 //! arrays are written as one block and read as any number of blocks. `record!` and `symbols!`
 //! derive both directions from one list of fields, which a test holds against the `.avsc` text.
+//!
+//! What a later version adds stands last in a payload, with its default behind `=`: bytes that end
+//! before it were written by an earlier version, and mean the default. Only a payload's own record
+//! may add fields so, not one that stands inside of another.
 
 use alloc::{string::String, vec::Vec};
 
@@ -249,9 +253,19 @@ impl<T: Wire> Wire for Vec<T> {
     }
 }
 
-/// Declares a record and its Avro form from one list of fields, in schema order.
+/// Takes a value that an earlier version's bytes, which end before it, do not have.
+pub(crate) fn get_added<T: Wire>(from: &mut &[u8], default: T) -> Result<T, Malformed> {
+    if from.is_empty() { Ok(default) } else { T::get(from) }
+}
+
+/// Declares a record and its Avro form from one list of fields, in schema order. A field with
+/// `= default` was added by a later version than the first.
 macro_rules! record {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident : $type:ty),* $(,)? }) => {
+    (@get $from:ident) => { $crate::wire::Wire::get($from) };
+    (@get $from:ident $default:expr) => { $crate::wire::get_added($from, $default) };
+    ($(#[$meta:meta])* $name:ident {
+        $($(#[$doc:meta])* $field:ident : $type:ty $(= $default:expr)?),* $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct $name { $($(#[$doc])* pub $field: $type),* }
@@ -268,7 +282,7 @@ macro_rules! record {
             }
             fn get(from: &mut &[u8]) -> Result<Self, $crate::wire::Malformed> {
                 let _ = &from;
-                Ok(Self { $($field: $crate::wire::Wire::get(from)?),* })
+                Ok(Self { $($field: $crate::wire::record!(@get from $($default)?)?),* })
             }
         }
     };

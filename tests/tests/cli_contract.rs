@@ -8,7 +8,7 @@ use zeitgeber_tests::{
     write_lines, zeitgeber,
 };
 
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 31] = [
     "analyze",
     "plot",
     "serve",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 30] = [
     "tasks",
     "agents",
     "pools",
+    "policy",
     "replay",
     "verify",
     "config",

@@ -37,7 +37,7 @@ const MACRO_CRATES: [&str; 6] =
     ["proc-macro2", "quote", "serde_derive", "syn", "thiserror-impl", "unicode-ident"];
 const STAGES: [&str; 5] = ["validation", "rhythm", "routing", "intervention", "feedback"];
 /// What a stage may import besides itself.
-const SHARED: [&str; 2] = ["exact", "ledger"];
+const SHARED: [&str; 3] = ["exact", "ledger", "versions"];
 const FOLDERS: [&str; 7] =
     ["pipeline/", "processors/", "schemas/", "tests/", "docs/", "infra/", ".ci/"];
 

@@ -14,20 +14,24 @@ def day(metric, by="arm"):
 NOW = row(
     "Now",
     stat("Decisions", "cps", DECISIONS, "First analyses of a newest hour that were decided on.",
-         "zero while analyses come: all are revisions or too old.", w=4),
+         "zero while analyses come: all are revisions or too old.", w=3),
     stat("Issued", "percentunit", f"{ISSUED} / clamp_min({DECISIONS}, 1e-9)",
          "Share of decisions that reached somebody.",
-         "the rest were suppressed (below) or chose no intervention.", w=4),
+         "the rest were suppressed (below) or chose no intervention.", w=3),
     stat("Rewards learnt", "cps", REWARDS, "Outcomes joined to their decision and learnt.",
          "none for hours: feedback does not arrive.", w=4, runbook="ZeitgeberNoRewards"),
     stat("Decisions without outcome", "none", last("zeitgeber_open_decisions_count"),
          "Decisions that still wait for feedback; they expire by configuration.",
          "a steady rise: the feedback's way is broken.", w=4, runbook="ZeitgeberNoRewards"),
     stat("Mean reward", "none", "avg(zeitgeber_reward_points{@})",
-         "Mean of the arms' mean rewards, 0 to 1.", "watch its direction, not its level.", w=4),
+         "Mean of the arms' mean rewards, 0 to 1.", "watch its direction, not its level.", w=3),
     stat("Arms in use", "none", last("zeitgeber_learner_arms_count"),
          "Arms that the learner knows, whatever their status.",
-         "should equal the configured arms: `zeitgeber config`.", w=4),
+         "should equal the configured arms: `zeitgeber config`.", w=3),
+    stat("Stops in force", "none", "sum(max by (scope) (zeitgeber_stops_count{@}))",
+         "What is stopped by order: everything, versions, arms, people.",
+         "above zero: `zeitgeber policy status` names them.", w=4,
+         runbook="ZeitgeberDecisionsStopped"),
 )
 
 CHOICE = row(

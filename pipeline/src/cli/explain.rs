@@ -88,6 +88,9 @@ fn arms(out: &mut impl Write, what: &str, decision: &DecisionMade) -> Result<(),
     for masked in &decision.masked {
         writeln!(out, "  {:<20} not eligible: {}", masked.arm, masked.reason)?;
     }
+    for arm in &decision.stopped {
+        writeln!(out, "  {arm:<20} not eligible: stopped")?;
+    }
     Ok(())
 }
 

@@ -1,14 +1,13 @@
 //! Every key, with the type and the bounds of its value.
 
 use toml::{Table, Value};
-use zeitgeber_schemas::{Daypart, Missing};
+use zeitgeber_schemas::Missing;
 
-use super::{kafka, pools};
+use super::{
+    decisions::{self, ARMS_MAX, FORGETTING, NO_INTERVENTION, RULES},
+    kafka, pools,
+};
 
-/// Most arms: each costs every person a few kilobytes of state and every decision a fit.
-const ARMS_MAX: usize = 64;
-/// The arm that is always eligible.
-const NO_INTERVENTION: &str = "no_intervention";
 /// Longest text, bytes.
 const TEXT_BYTES_MAX: usize = 1_000;
 /// Longest path, bytes.
@@ -31,6 +30,8 @@ pub(super) enum Rule {
     /// An address of the web; empty: none.
     Url,
     Name,
+    /// A list of names.
+    Names,
     Arms,
     Pools,
     /// `HOST:PORT`, several with commas; empty: none.
@@ -50,13 +51,6 @@ pub(super) struct Refused {
     /// What it must be; none: no such key.
     pub(super) wanted: Option<String>,
     pub(super) found: String,
-}
-
-/// What an arm has for a key that is not given.
-enum Absent {
-    Error,
-    Nothing,
-    Default(Value),
 }
 
 /// Every key, in the order of the defaults.
@@ -129,6 +123,17 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ("decisions.policy.lambda", Rule::Float(1e-6, 1e6)),
     ("decisions.policy.epsilon", Rule::Float(0.0, 1.0)),
     ("decisions.policy.seed", Rule::Integer(i64::MIN, i64::MAX)),
+    ("decisions.rule.kind", Rule::OneOf(RULES)),
+    ("decisions.rule.spread", Rule::Float(0.0, 100.0)),
+    ("decisions.rule.draws", Rule::Integer(1, 4_096)),
+    ("decisions.rule.order", Rule::Names),
+    ("decisions.model.forgetting", Rule::OneOf(FORGETTING)),
+    ("decisions.model.bucket_h", Rule::Integer(1, 8_760)),
+    ("decisions.model.half_life_h", Rule::Integer(1, 87_660)),
+    ("decisions.model.window_h", Rule::Integer(1, 87_660)),
+    ("decisions.model.two_matrices", Rule::Flag),
+    ("decisions.model.warm_start", Rule::Float(0.0, 1.0)),
+    ("decisions.model.shared", Rule::Integer(0, 10)),
     ("decisions.limits.cooldown_min", Rule::Integer(0, 10_080)),
     ("decisions.limits.daily_budget", Rule::Integer(0, 100)),
     ("decisions.feedback.window_h", Rule::Integer(1, 720)),
@@ -138,25 +143,6 @@ pub(super) const KEYS: &[(&str, Rule)] = &[
     ),
     ("decisions.arms", Rule::Arms),
 ];
-
-const DAYPARTS: &[&str] =
-    &[Daypart::Any.as_str(), Daypart::AfterWake.as_str(), Daypart::BeforeSleep.as_str()];
-
-fn arm_keys() -> [(&'static str, Rule, Absent); 9] {
-    let integer = |value| Absent::Default(Value::Integer(value));
-    let any = Absent::Default(Value::String(Daypart::Any.as_str().into()));
-    [
-        ("name", Rule::Name, Absent::Error),
-        ("message", Rule::Text, Absent::Error),
-        ("daypart", Rule::OneOf(DAYPARTS), any),
-        ("from_min", Rule::Integer(0, 1_440), integer(0)),
-        ("to_min", Rule::Integer(0, 1_440), integer(1_440)),
-        ("min_kss", Rule::Float(1.0, 9.0), Absent::Nothing),
-        ("dose_cap", Rule::Integer(0, 100), integer(1)),
-        ("valid_for_min", Rule::Integer(1, 1_440), integer(60)),
-        ("suspended", Rule::Flag, Absent::Default(Value::Boolean(false))),
-    ]
-}
 
 /// The rule of a key.
 pub(super) fn rule_of(key: &str) -> Option<(&'static str, Rule)> {
@@ -181,10 +167,7 @@ pub(super) fn nearest_part(key: &str, part: &str) -> Option<String> {
     if key == "kafka.topics" {
         return kafka::nearest_topic_key(part);
     }
-    let (item, name) = part.rsplit_once('.')?;
-    let keys = arm_keys();
-    let near = nearest(name, keys.iter().map(|(known, ..)| *known))?;
-    Some(format!("decisions.arms{item}.{near}"))
+    decisions::nearest_key(part)
 }
 
 impl Rule {
@@ -203,13 +186,17 @@ impl Rule {
             (Self::Path, Value::String(found)) => found.len() <= PATH_BYTES_MAX,
             (Self::Url, Value::String(found)) => is_url(found),
             (Self::Name, Value::String(found)) => is_name(found),
+            (Self::Names, Value::Array(items)) => {
+                let names = |item: &Value| item.as_str().is_some_and(is_name);
+                items.len() <= ARMS_MAX && items.iter().all(names)
+            }
             (Self::Brokers, Value::String(found)) => is_brokers(found),
             (Self::Prefix, Value::String(found)) => is_prefix(found),
             (Self::Topics, Value::Table(table)) => return kafka::topics(table).map(Value::Table),
             (Self::Librdkafka, Value::Table(table)) => {
                 return kafka::settings(table).map(Value::Table);
             }
-            (Self::Arms, Value::Array(items)) => return arms(items).map(Value::Array),
+            (Self::Arms, Value::Array(items)) => return decisions::arms(items).map(Value::Array),
             (Self::Pools, Value::Array(items)) => {
                 return pools::check(items).map(Value::Array);
             }
@@ -255,6 +242,7 @@ impl Rule {
             Self::Integer(..)
             | Self::Float(..)
             | Self::Flag
+            | Self::Names
             | Self::Arms
             | Self::Pools
             | Self::Topics
@@ -287,6 +275,7 @@ impl std::fmt::Display for Rule {
             Self::Topics => f.write_str(kafka::TOPICS_WANTED),
             Self::Librdkafka => f.write_str(kafka::SETTINGS_WANTED),
             Self::Name => f.write_str("a name of lower-case letters, digits and `_`"),
+            Self::Names => write!(f, "a list of at most {ARMS_MAX} names of arms"),
             Self::Arms => write!(
                 f,
                 "a list of at most {ARMS_MAX} arms with different names, `{NO_INTERVENTION}` \
@@ -319,58 +308,4 @@ fn is_prefix(text: &str) -> bool {
 fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (1..=64).contains(&text.len()) && text.bytes().all(plain)
-}
-
-fn arms(items: &[Value]) -> Result<Vec<Value>, Refused> {
-    let arms = items.iter().enumerate().map(|(i, item)| arm(i, item));
-    let arms = arms.collect::<Result<Vec<_>, _>>()?;
-    let mut names: Vec<_> = arms.iter().filter_map(|arm| arm.get("name")?.as_str()).collect();
-    let count = names.len();
-    let found = if !names.contains(&NO_INTERVENTION) {
-        format!("a list without `{NO_INTERVENTION}`")
-    } else {
-        names.sort_unstable();
-        names.dedup();
-        if names.len() < count {
-            "a list with a name that stands twice".into()
-        } else if count > ARMS_MAX {
-            format!("a list of {count}")
-        } else {
-            return Ok(arms);
-        }
-    };
-    Err(Refused { part: String::new(), wanted: Some(Rule::Arms.to_string()), found })
-}
-
-fn arm(number: usize, item: &Value) -> Result<Value, Refused> {
-    let refused = |key: &str, wanted: Option<String>, found: &str| Refused {
-        part: format!("[{number}]{key}"),
-        wanted,
-        found: found.into(),
-    };
-    let table = item.as_table().ok_or_else(|| refused("", Some("a table".into()), "none"))?;
-    let mut rest = table.clone();
-    let mut arm = Table::new();
-    for (key, rule, absent) in arm_keys() {
-        let value = match (rest.remove(key), absent) {
-            (Some(value), _) => rule
-                .check(value)
-                .map_err(|fault| Refused { part: format!("[{number}].{key}"), ..fault })?,
-            (None, Absent::Default(value)) => value,
-            (None, Absent::Nothing) => continue,
-            (None, Absent::Error) => {
-                return Err(refused(&format!(".{key}"), Some(rule.to_string()), "missing"));
-            }
-        };
-        arm.insert(key.into(), value);
-    }
-    if let Some(key) = rest.keys().next() {
-        return Err(refused(&format!(".{key}"), None, ""));
-    }
-    let minute = |key: &str| arm.get(key).and_then(Value::as_integer);
-    if minute("from_min") >= minute("to_min") {
-        let wanted = "after from_min".into();
-        return Err(refused(".to_min", Some(wanted), "not"));
-    }
-    Ok(Value::Table(arm))
 }

@@ -344,6 +344,7 @@ fn kind_name(input: &Input<'_>) -> Option<String> {
         Body::Configuration(_) => Some(SchemaId::Configuration.as_str().into()),
         Body::Unreadable(body) => body.kind.clone(),
         Body::Task(body) => Some(body.schema().as_str().into()),
+        Body::Control(_) => Some(SchemaId::Control.as_str().into()),
         Body::Tick(_) => Some(SchemaId::PersonTick.as_str().into()),
     }
 }

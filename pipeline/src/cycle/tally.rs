@@ -48,9 +48,10 @@ pub const fn stage_of(schema: SchemaId) -> Option<&'static str> {
         | SchemaId::ReadingAccepted
         | SchemaId::DeadLettered
         | SchemaId::ProfileSet
-        | SchemaId::ConfigurationSet => STAGES[0],
+        | SchemaId::ConfigurationSet
+        | SchemaId::ControlSet => STAGES[0],
         SchemaId::RhythmAnalysed | SchemaId::DayAnalysed => STAGES[1],
-        SchemaId::DecisionMade => STAGES[2],
+        SchemaId::DecisionMade | SchemaId::ShadowDecided | SchemaId::DecisionWithheld => STAGES[2],
         SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => STAGES[3],
         SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => STAGES[4],
         SchemaId::PoolOpened
@@ -80,7 +81,8 @@ pub const fn stage_of(schema: SchemaId) -> Option<&'static str> {
         | SchemaId::TaskResult
         | SchemaId::Pool
         | SchemaId::Tick
-        | SchemaId::PersonTick => return None,
+        | SchemaId::PersonTick
+        | SchemaId::Control => return None,
     })
 }
 
@@ -178,6 +180,9 @@ impl Tally {
                 | Event::DayAnalysed(_)
                 | Event::ProfileSet
                 | Event::ConfigurationSet
+                | Event::ControlSet
+                | Event::ShadowDecided(_)
+                | Event::DecisionWithheld(_)
                 | Event::OutcomeExpired(_)
                 | Event::PoolOpened(_)
                 | Event::PoolConfigured
@@ -275,7 +280,7 @@ const fn kind_of(input: &Input<'_>) -> usize {
         Body::Reading(body) => body.kind() as usize,
         Body::Profile(_) => 3,
         Body::Feedback(_) => 4,
-        Body::Configuration(_) => 5,
+        Body::Configuration(_) | Body::Control(_) => 5,
         Body::Task(TaskInput::Agent(_)) => 7,
         Body::Task(TaskInput::Tick(_)) | Body::Tick(_) => 8,
         Body::Task(TaskInput::Pool(_)) => 5,

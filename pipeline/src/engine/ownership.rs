@@ -46,7 +46,7 @@ impl Handle {
         configuration: &ConfigurationBody,
     ) -> Result<(), WaitError> {
         let partition = held.state().partition();
-        let is_stale = held.state().routing.configuration.as_ref() != Some(configuration);
+        let is_stale = held.state().routing.versions.entered() != Some(configuration);
         self.0.doors.adopt(held, tail).map_err(|_| NotTaken::Stopped)?;
         self.0.own(partition, true);
         let stale = if is_stale { vec![partition] } else { Vec::new() };

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use zeitgeber_schemas::{
-    ConfigurationBody, Envelope, FeedbackBody, PartitionId, ProfileBody, SchemaId,
+    ConfigurationBody, ControlBody, Envelope, FeedbackBody, PartitionId, ProfileBody, SchemaId,
     murmur2_partition, wire::Wire,
 };
 
@@ -29,6 +29,17 @@ pub struct Intake {
     items: usize,
     encoded: Vec<u8>,
     scratch: json::Scratch,
+}
+
+/// Whom an order concerns, and when it was given.
+#[derive(Debug, Clone, Copy)]
+pub struct Whose<'a> {
+    /// The tenant.
+    pub tenant: &'a str,
+    /// The person; empty: nobody by themselves.
+    pub user_id: &'a str,
+    /// When, ms UTC.
+    pub at_ms: i64,
 }
 
 impl Intake {
@@ -218,8 +229,33 @@ impl Intake {
         self.put(partition, number, SchemaId::Feedback, raw);
     }
 
+    /// Takes an order about decisions for one partition; of a person, for that person's.
+    pub fn control(
+        &mut self,
+        number: u64,
+        partition: PartitionId,
+        whose: Whose<'_>,
+        body: &ControlBody,
+    ) {
+        let Whose { tenant, user_id, at_ms } = whose;
+        let (ts, recv_ts) = (at_ms, Some(at_ms));
+        let envelope = Envelope { tenant, user_id, id: body.step.as_str(), ts, recv_ts };
+        self.encode(&envelope, body);
+        self.put(partition, number, SchemaId::Control, &[]);
+    }
+
     /// Takes a configuration for one partition.
     pub fn configuration(&mut self, partition: PartitionId, body: &ConfigurationBody) {
+        self.numbered_configuration(0, partition, body);
+    }
+
+    /// Takes a configuration for one partition, with a number by which its outcome is told.
+    pub fn numbered_configuration(
+        &mut self,
+        number: u64,
+        partition: PartitionId,
+        body: &ConfigurationBody,
+    ) {
         let envelope = Envelope {
             tenant: DEFAULT_TENANT,
             user_id: "",
@@ -228,7 +264,7 @@ impl Intake {
             recv_ts: None,
         };
         self.encode(&envelope, body);
-        self.put(partition, 0, SchemaId::Configuration, &[]);
+        self.put(partition, number, SchemaId::Configuration, &[]);
     }
 
     fn encode(&mut self, envelope: &Envelope<'_>, body: &impl Wire) {

@@ -106,6 +106,7 @@ pub fn keys_of(header: &ChunkHeader, entry: &EntryRef<'_>, keys: &mut Vec<Key>) 
             SchemaId::PoolOpened => keys.push(Key::openings()),
             // The decision's id is the first field of each.
             SchemaId::DecisionMade
+            | SchemaId::ShadowDecided
             | SchemaId::InterventionIssued
             | SchemaId::InterventionSuppressed
             | SchemaId::FeedbackRecorded

@@ -195,6 +195,7 @@ fn event_value(event: &Event, schema: SchemaId, input: &Parsed<'_>) -> Value {
         Event::ReadingAccepted(_) => Some("reading"),
         Event::ProfileSet => Some("profile"),
         Event::ConfigurationSet | Event::PoolConfigured => Some("configuration"),
+        Event::ControlSet => Some("order"),
         Event::AgentRegistered(_) => Some("registration"),
         Event::TaskQueued(_) if schema == SchemaId::Task => Some("submitted"),
         Event::TaskCompleted(_) => Some("result"),

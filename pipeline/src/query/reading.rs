@@ -14,6 +14,7 @@ pub(super) fn input_value(schema: SchemaId, parsed: &Parsed<'_>) -> Value {
         Parsed::Configuration(body) => serde_json::to_value(body),
         Parsed::Task(body) => serde_json::to_value(body),
         Parsed::Tick(body) => serde_json::to_value(body),
+        Parsed::Control(body) => serde_json::to_value(body),
         Parsed::Unreadable(body) => Ok(json!({
             "reason": body.reason, "detail": body.detail, "kind": body.kind,
         })),

@@ -119,7 +119,7 @@ fn nobody(store: &Store, key: &str) -> Result<QueryError, QueryError> {
 /// Where a person stands by a partition's state, which holds all events before `as_of`, when their
 /// clock was at `clock_ms`.
 pub fn status_of(state: &State, person: &Person, clock_ms: Option<i64>, as_of: Position) -> Status {
-    let limits = state.intervention.configuration.as_ref().map(|body| &body.limits);
+    let limits = state.intervention.versions.active().map(|active| &active.configuration.limits);
     let ledger = &person.intervention.ledger;
     let hindrance = |at_ms| limits.and_then(|l| ledger.hindrance(&person.profile, l, at_ms));
     let steps = |from: i64| {

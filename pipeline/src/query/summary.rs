@@ -1,6 +1,8 @@
 //! Events in one line of text.
 
-use zeitgeber_schemas::{DayAnalysed, Event, FeedbackRecorded, ReadingAccepted, RhythmAnalysed};
+use zeitgeber_schemas::{
+    ControlBody, DayAnalysed, Event, FeedbackRecorded, ReadingAccepted, RhythmAnalysed,
+};
 
 use super::{reading::reading_text, time_text};
 use crate::record::Parsed;
@@ -23,6 +25,17 @@ pub fn summary(event: &Event, input: &Parsed<'_>) -> String {
             }
             _ => "configuration".into(),
         },
+        Event::ControlSet => match input {
+            Parsed::Control(order) => order_text(order),
+            _ => "order".into(),
+        },
+        Event::ShadowDecided(shadow) => format!(
+            "{} would have chosen {} with propensity {:.3} ({})",
+            shadow.configuration, shadow.chosen, shadow.propensity, shadow.decision_id
+        ),
+        Event::DecisionWithheld(withheld) => {
+            format!("not decided by {}: {} stopped", withheld.configuration, withheld.scope)
+        }
         Event::RhythmAnalysed(analysed) => analysed_text(analysed),
         Event::DayAnalysed(day) => day_text(day),
         Event::DecisionMade(made) => format!(
@@ -49,6 +62,13 @@ pub fn summary(event: &Event, input: &Parsed<'_>) -> String {
             format!("no outcome for {} ({}); {learnt}", expired.arm, expired.decision_id)
         }
         other => tasks::summary(other).unwrap_or_else(|| other.schema().to_string()),
+    }
+}
+
+fn order_text(order: &ControlBody) -> String {
+    match order.name.as_str() {
+        "" => format!("{} {}", order.step, order.scope),
+        name => format!("{} {} {name}", order.step, order.scope),
     }
 }
 

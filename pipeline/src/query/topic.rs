@@ -74,7 +74,9 @@ impl Topic {
         match schema {
             SchemaId::ReadingAccepted => Some(Self::ReadingsValidated),
             SchemaId::RhythmAnalysed | SchemaId::DayAnalysed => Some(Self::RhythmAnalysis),
-            SchemaId::DecisionMade => Some(Self::RoutingDecisions),
+            SchemaId::DecisionMade | SchemaId::ShadowDecided | SchemaId::DecisionWithheld => {
+                Some(Self::RoutingDecisions)
+            }
             SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => {
                 Some(Self::Interventions)
             }
@@ -95,6 +97,7 @@ impl Topic {
             SchemaId::SubjectOpened
             | SchemaId::ProfileSet
             | SchemaId::ConfigurationSet
+            | SchemaId::ControlSet
             | SchemaId::PoolOpened
             | SchemaId::PoolConfigured => Some(Self::InputsConfigured),
             SchemaId::Reading
@@ -109,7 +112,8 @@ impl Topic {
             | SchemaId::TaskResult
             | SchemaId::Pool
             | SchemaId::Tick
-            | SchemaId::PersonTick => None,
+            | SchemaId::PersonTick
+            | SchemaId::Control => None,
         }
     }
 }

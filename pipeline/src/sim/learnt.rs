@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use zeitgeber_processors::flow::{Input, State};
+use zeitgeber_processors::{
+    flow::{Input, State},
+    routing::learner::Learner,
+};
 use zeitgeber_schemas::{Event, FeedbackStatus};
 
 use super::violation::{Invariant, Violation, hold};
@@ -46,7 +49,7 @@ impl Learnt {
 
     /// Compares with the learner of a state (SIM-4).
     pub(super) fn check(&self, state: &State) -> Result<(), Violation> {
-        for arm in state.routing.learner.arms() {
+        for arm in state.routing.learner().into_iter().flat_map(Learner::arms) {
             let of = (arm.name().to_owned(), arm.incarnation());
             let none = Vec::new();
             let rewards = self.0.get(&of).unwrap_or(&none);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, unbounded};
-use zeitgeber_processors::routing::learner::ArmStatus;
+use zeitgeber_processors::routing::learner::{ArmStatus, Learner};
 use zeitgeber_schemas::PartitionId;
 
 use super::{
@@ -33,6 +33,8 @@ struct Told {
     newest_ms: Option<i64>,
     waiting_decisions: usize,
     arms: Vec<ToldArm>,
+    /// Stops of everything, of versions, of arms and of people.
+    stops: [usize; 4],
     pools: Vec<ToldPool>,
     people: ToldPeople,
 }
@@ -111,6 +113,12 @@ impl Sampler {
         }
         let waiting: usize = self.told.values().map(|told| told.waiting_decisions).sum();
         registry.gauge(&catalogue::OPEN_DECISIONS, &[]).set(waiting as f64);
+        // A person is in one partition, and what else is stopped is stopped in each.
+        for (place, scope) in ["all", "version", "arm", "person"].into_iter().enumerate() {
+            let counts = self.told.values().map(|told| told.stops[place]);
+            let count = if scope == "person" { counts.sum() } else { counts.max().unwrap_or(0) };
+            registry.gauge(&catalogue::STOPS, &[scope]).set(count as f64);
+        }
     }
 }
 
@@ -127,7 +135,14 @@ fn ask(engine: &Handle) -> Receiver<Told> {
 fn tell(held: &mut Partition, _: u64) -> Told {
     let people = ToldPeople::of(held);
     let state = held.state();
-    let arms = state.routing.learner.arms().iter().map(|arm| ToldArm {
+    let stops = &state.routing.stops;
+    let stops = [
+        usize::from(stops.all()),
+        stops.versions().len(),
+        stops.arms().len(),
+        stops.people().len(),
+    ];
+    let arms = state.routing.learner().into_iter().flat_map(Learner::arms).map(|arm| ToldArm {
         name: arm.name().into(),
         status: arm.status(),
         rewards: arm.sums().n,
@@ -138,6 +153,7 @@ fn tell(held: &mut Partition, _: u64) -> Told {
         newest_ms: state.newest_ms(),
         waiting_decisions: state.feedback.waiting_decisions(),
         arms: arms.collect(),
+        stops,
         pools: state.pools().iter().map(ToldPool::of).collect(),
         people,
     }

@@ -31,6 +31,12 @@ impl State {
                 intervention::apply_configuration(&mut self.intervention, body);
                 feedback::apply_configuration(&mut self.feedback, body);
             }
+            (Event::ControlSet, Body::Control(order)) => {
+                let key = person_key(input.envelope.tenant, input.envelope.user_id);
+                routing::apply_control(&mut self.routing, &key, order);
+                intervention::apply_control(&mut self.intervention, order);
+                feedback::apply_control(&mut self.feedback, order);
+            }
             (Event::DeadLettered(_), _) => self.refused.insert(raw_hash()),
             (Event::FeedbackRecorded(event), _) => {
                 routing::apply_feedback(&mut self.routing, event);
@@ -81,7 +87,7 @@ impl State {
                 rhythm::apply_day(&mut person.rhythm, event);
             }
             (Event::DecisionMade(event), _) => {
-                routing::apply_decision(&mut person.routing, event);
+                routing::apply_decision(&mut self.routing, &mut person.routing, event);
                 feedback::apply_decision(&mut self.feedback, &mut person.feedback, subject, event);
                 person.recent.apply_decision(event);
             }

@@ -5,7 +5,11 @@ use alloc::{boxed::Box, vec::Vec};
 use zeitgeber_schemas::{Event, ReadingAccepted, Span};
 
 use super::{Desk, Outcome, Person, State};
-use crate::{feedback, intervention, rhythm, routing, validation::Arrival};
+use crate::{
+    feedback, intervention, rhythm,
+    routing::{self, Decided},
+    validation::Arrival,
+};
 
 impl State {
     /// What the stages after validation make of an accepted reading.
@@ -63,25 +67,27 @@ impl State {
             clock_ms,
             backfill,
         };
-        desk.decisions.clear();
-        let (analyses, decisions) = (&desk.analyses.windows, &mut desk.decisions);
-        routing::decide(&self.routing, &person.routing, &context, analyses, decisions);
+        let analyses = &desk.analyses.windows;
+        let decided = routing::decide(&self.routing, &person.routing, &context, analyses);
         let (days, windows) = (desk.analyses.days.drain(..), desk.analyses.windows.drain(..));
         out.extend(days.map(|event| Event::DayAnalysed(Box::new(event))));
         out.extend(windows.map(|event| Event::RhythmAnalysed(Box::new(event))));
         out.extend(desk.expired.drain(..).map(Event::OutcomeExpired));
-        for decision in desk.decisions.drain(..) {
-            let outcome = intervention::decide(
-                &self.intervention,
-                &person.intervention,
-                &person.profile,
-                &decision,
-            );
-            out.push(Event::DecisionMade(Box::new(decision)));
-            out.push(match outcome {
-                intervention::Outcome::Issued(issued) => Event::InterventionIssued(issued),
-                intervention::Outcome::Suppressed(event) => Event::InterventionSuppressed(event),
-            });
+        match decided {
+            None => {}
+            Some(Decided::Withheld(withheld)) => out.push(Event::DecisionWithheld(withheld)),
+            Some(Decided::Made(decision, shadow)) => {
+                let (shared, known) = (&self.intervention, &person.intervention);
+                let outcome = intervention::decide(shared, known, &person.profile, &decision);
+                out.push(Event::DecisionMade(decision));
+                out.extend(shadow.map(Event::ShadowDecided));
+                out.push(match outcome {
+                    intervention::Outcome::Issued(issued) => Event::InterventionIssued(issued),
+                    intervention::Outcome::Suppressed(event) => {
+                        Event::InterventionSuppressed(event)
+                    }
+                });
+            }
         }
     }
 }

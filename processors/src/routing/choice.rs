@@ -68,13 +68,6 @@ pub enum Rule {
     },
 }
 
-impl From<&zeitgeber_schemas::Policy> for Policy {
-    fn from(policy: &zeitgeber_schemas::Policy) -> Self {
-        let zeitgeber_schemas::Policy { alpha, epsilon, seed, .. } = *policy;
-        Self { rule: Rule::Linucb { alpha }, epsilon, seed }
-    }
-}
-
 /// What is decided about.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'a> {

@@ -46,6 +46,11 @@ impl Forgetting {
         Self::discounted(bucket_ms, 1.0, buckets, false)
     }
 
+    /// A bucket's length, ms.
+    pub const fn bucket_ms(&self) -> i64 {
+        self.bucket_ms
+    }
+
     /// Whether the width is D-LinUCB's.
     pub const fn two_matrices(&self) -> bool {
         self.two_matrices
@@ -97,6 +102,15 @@ impl Buckets {
             }
         };
         self.0.get_mut(at).map(|(_, sums)| sums)
+    }
+
+    /// Puts all sums into one bucket.
+    pub(super) fn join(&mut self, start_ms: i64) {
+        let mut all = core::mem::take(&mut self.0).into_iter().map(|(_, sums)| sums);
+        if let Some(mut total) = all.next() {
+            all.for_each(|sums| total.merge(&sums));
+            self.0.push((start_ms, total));
+        }
     }
 
     /// Puts every bucket's sums into another form.

@@ -167,6 +167,8 @@ pub struct Learner {
     model: Model,
     /// Newest event time told, ms; weights are as of then.
     now_ms: i64,
+    /// What was decided earlier is in this time's bucket, ms.
+    floor_ms: i64,
     /// Outcomes taken in.
     version: u64,
     arms: Vec<LearnerArm>,
@@ -180,6 +182,7 @@ struct Stored {
     earlier: Vec<Layout>,
     model: Model,
     now_ms: i64,
+    floor_ms: i64,
     version: u64,
     arms: Vec<LearnerArm>,
     others: Others,
@@ -187,8 +190,8 @@ struct Stored {
 
 impl From<Stored> for Learner {
     fn from(stored: Stored) -> Self {
-        let Stored { layout, earlier, model, now_ms, version, arms, others } = stored;
-        let mut learner = Self { layout, earlier, model, now_ms, version, arms, others };
+        let Stored { layout, earlier, model, now_ms, floor_ms, version, arms, others } = stored;
+        let mut learner = Self { layout, earlier, model, now_ms, floor_ms, version, arms, others };
         learner.derive_all();
         learner
     }
@@ -207,6 +210,7 @@ impl Learner {
             earlier: Vec::new(),
             model,
             now_ms: ALL_TIME,
+            floor_ms: ALL_TIME,
             version: 0,
             arms: Vec::new(),
             others: Others::none(),
@@ -313,7 +317,8 @@ impl Learner {
         let past = self.earlier.iter().find(is_past);
         let x = past.map_or(Cow::Borrowed(x), |past| Cow::Owned(past.widen(x, layout)));
         let forgetting = self.model.forgetting.as_ref();
-        if let Some(sums) = self.arms[index].buckets.at(forgetting, at_ms, dimension) {
+        let kept_ms = at_ms.max(self.floor_ms);
+        if let Some(sums) = self.arms[index].buckets.at(forgetting, kept_ms, dimension) {
             sums.change(&x, change);
         }
         self.now_ms = self.now_ms.max(at_ms);

@@ -4,7 +4,7 @@ use alloc::{format, string::ToString, vec::Vec};
 
 use xxhash_rust::xxh3::xxh3_128;
 use zeitgeber_schemas::{
-    AssignmentPolicy, DecisionId, DecisionMade, Eligible, Event, PartitionId, TaskAssigned,
+    AssignmentPolicy, DecisionId, DecisionMade, Eligible, Event, PartitionId, Stage, TaskAssigned,
     TaskBody, TaskInput,
 };
 
@@ -202,6 +202,8 @@ impl Scene<'_> {
             propensity: choice.propensity,
             explore: choice.explore,
             seed: pool.configuration.policy.seed,
+            stage: Stage::Active,
+            stopped: Vec::new(),
         }
     }
 }

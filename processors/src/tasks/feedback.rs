@@ -35,5 +35,6 @@ pub(super) fn recorded(pool: &Pool, task: &Task, attempt: &Attempt, reward: i32)
         features: features(&task.body, dimension(&pool.configuration)),
         reward,
         replaces: None,
+        decided_ms: Some(attempt.at_ms),
     }))
 }

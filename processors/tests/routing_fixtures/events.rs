@@ -7,12 +7,14 @@ use zeitgeber_processors::{
     feedback,
     routing::{
         choice::{Candidate, Choice, Occasion, Scored, choose},
+        configured,
         learner::{ArmStatus, Learner},
     },
 };
 use zeitgeber_schemas::{
     Arm, ConfigurationBody, Daypart, DecisionId, DecisionMade, Envelope, FeedbackBody,
-    FeedbackPolicy, FeedbackStatus, Limits, Missing, Policy, Reason, Response,
+    FeedbackPolicy, FeedbackStatus, LearnerModel, Limits, Missing, Policy, PolicyRule, Reason,
+    Response, Rollout, Stage,
 };
 
 use crate::{
@@ -74,6 +76,9 @@ impl Events {
                 limits: Limits { cooldown_min: 0, daily_budget: u32::MAX },
                 feedback: FeedbackPolicy { window_ms, missing: Missing::Drop },
                 arms: Vec::new(),
+                rule: PolicyRule::linucb(),
+                model: LearnerModel::plain(),
+                rollout: Rollout::active(),
             },
             registered: Vec::new(),
             shared: feedback::Shared::initial(),
@@ -138,7 +143,7 @@ impl Events {
             candidates.push(Candidate::new(arm, x));
         }
         let Some(choice) =
-            choose(&candidates, &(&self.config.policy).into(), &Occasion::new(id.as_bytes()))
+            choose(&candidates, &configured::policy(&self.config), &Occasion::new(id.as_bytes()))
         else {
             return same("chosen", &Value::Null, &expect["chosen"]);
         };
@@ -164,6 +169,8 @@ impl Events {
             propensity: choice.propensity,
             explore: choice.explore,
             seed: self.config.policy.seed,
+            stage: Stage::Active,
+            stopped: Vec::new(),
         };
         feedback::apply_decision(&mut self.shared, &mut self.person, 1, &made);
         Ok(())

@@ -6,3 +6,4 @@ mod merging;
 mod models;
 mod peers;
 mod policies;
+mod remodelling;

@@ -216,9 +216,9 @@ macro_rules! symbols {
 }
 
 symbols! {
-    AgentCommand AssignmentPolicy Daypart EnergyState Family FeedbackStatus Health Kind MaskReason
-    Missing PartName Priority QueueReason Reason Scale SchemaId Setback Signal Span Suppression
-    Tier
+    AgentCommand AssignmentPolicy ControlScope ControlStep Daypart EnergyState Family FeedbackStatus ForgettingKind Health Kind
+    MaskReason Missing PartName Priority QueueReason Reason RuleKind Scale SchemaId Setback Signal
+    Span Stage Suppression Tier
 }
 
 macro_rules! records {
@@ -232,7 +232,10 @@ macro_rules! records {
 }
 
 records! {
-    ConfigurationBody { version, policy, limits, feedback, arms }
+    ConfigurationBody { version, policy, limits, feedback, arms, rule, model, rollout }
+    PolicyRule { kind, spread, draws, order }
+    LearnerModel { forgetting, bucket_h, half_life_h, window_h, two_matrices, warm_start, shared }
+    Rollout { stage, percent }
     Policy { alpha, lambda, epsilon, seed }
     Limits { cooldown_min, daily_budget }
     FeedbackPolicy { window_ms, missing }
@@ -241,13 +244,17 @@ records! {
     Masked { arm, reason }
     DecisionMade { decision_id, at_ms, analysis_end_ms, feature_version, configuration,
         model_version, features, eligible, masked, greedy, chosen, incarnation, propensity, explore,
-        seed }
+        seed, stage, stopped }
+    ControlBody { step, scope, name }
+    ShadowDecided { decision_id, configuration, eligible, masked, stopped, greedy, chosen,
+        incarnation, propensity, explore, seed }
+    DecisionWithheld { at_ms, analysis_end_ms, configuration, scope }
     InterventionIssued { decision_id, arm, channel, message, at_ms, valid_until_ms }
     InterventionSuppressed { decision_id, arm, reason }
     FeedbackBody { decision_id, response, corrects, simulated, user_id }
     FeedbackRecorded { decision_id, feedback_id, status, arm, incarnation, features, reward,
-        replaces }
-    OutcomeExpired { decision_id, arm, incarnation, features, imputed }
+        replaces, decided_ms }
+    OutcomeExpired { decision_id, arm, incarnation, features, imputed, decided_ms }
     Cursor { source, name, line, repeats }
     Repeat { line, reason, user_id, kind }
     ChunkHeader { format, decide_version, partition, number, first_position, events, min_ts,

@@ -52,10 +52,12 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("Pool", input()),
         ("Tick", input()),
         ("PersonTick", input()),
+        ("Control", input()),
         ("Chunk", vec!["header", "entries"]),
         ("ProfileSet", vec![]),
         ("ConfigurationSet", vec![]),
         ("PoolConfigured", vec![]),
+        ("ControlSet", vec![]),
         ("Response", vec!["branch", "value"]),
         ("ResponseBranch", Response::NAMES.to_vec()),
     ]);
@@ -64,17 +66,17 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
         Composite ConfigurationBody Cursor DayAnalysed DeadLettered DecisionMade Eligible Entry Envelope
         Environment FamilyAnalysed FeatureValue FeedbackBody FeedbackPolicy FeedbackRecorded HeartSummary HourlyRhythm
         Imu InterventionIssued InterventionSuppressed Label LightSummary Limits Masked
-        MinuteRhythm OffsetChange OutcomeExpired Part Payload PersonTickBody Policy PoolBody PoolLimits
-        PoolOpened PoolPolicy ProfileBody RawBytes ReadingAccepted ReadingBody Recorded
+        LearnerModel MinuteRhythm OffsetChange OutcomeExpired Part Payload PersonTickBody Policy
+        PolicyRule PoolBody PoolLimits PoolOpened PoolPolicy ProfileBody RawBytes ReadingAccepted ReadingBody Recorded
         Repeat Resources RetryPolicy RewardWeights RhythmAnalysed SubjectOpened TaskAssigned
         TaskBody TaskCancelBody TaskCancelled TaskCompleted TaskDeadLettered TaskEscalated
         TaskExpired TaskFailed TaskQueued TaskReleased TaskResultBody TaskStartBody
-        TaskStarted TickBody Unreadable
+        TaskStarted TickBody Rollout Unreadable ControlBody ShadowDecided DecisionWithheld
     });
     names.extend(symbols! {
-        AgentCommand AssignmentPolicy Daypart EnergyState Family FeedbackStatus Health MaskReason
-        Missing PartName Priority QueueReason Reason Scale Setback Signal Span Suppression
-        Tier
+        AgentCommand AssignmentPolicy ControlScope ControlStep Daypart EnergyState Family FeedbackStatus ForgettingKind Health
+        MaskReason Missing PartName Priority QueueReason Reason RuleKind Scale Setback Signal Span
+        Stage Suppression Tier
     });
     names
 }

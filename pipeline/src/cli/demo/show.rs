@@ -1,7 +1,7 @@
 //! What the demo shows: vitality, a drawn actogram, what was learned, the last decisions.
 
 use zeitgeber::demo::{Days, Decided};
-use zeitgeber_processors::{exact::FEATURE_ONE, flow::State};
+use zeitgeber_processors::{exact::FEATURE_ONE, flow::State, routing::learner::Learner};
 use zeitgeber_schemas::PartName;
 
 use crate::cli::output::{self, number, right};
@@ -79,7 +79,7 @@ fn bar(half: Option<f64>, most: f64) -> char {
 /// Rewards by arm, all partitions together.
 pub(super) fn learned(states: &[State]) -> String {
     let mut arms: Vec<(String, u64, i64)> = Vec::new();
-    for arm in states.iter().flat_map(|state| state.routing.learner.arms()) {
+    for arm in states.iter().filter_map(|state| state.routing.learner()).flat_map(Learner::arms) {
         let (n, sum) = (arm.sums().n, arm.sums().reward_sum);
         match arms.iter_mut().find(|(name, ..)| name == arm.name()) {
             Some(known) => {

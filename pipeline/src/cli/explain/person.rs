@@ -98,8 +98,8 @@ fn choice(out: &mut impl Write, explanation: &PersonDecision) -> Result<(), Fail
     });
     writeln!(
         out,
-        "configuration {}{policy}, {} rewards taken before",
-        decision.configuration, decision.model_version
+        "configuration {} as {}{policy}, {} rewards taken before",
+        decision.configuration, decision.stage, decision.model_version
     )?;
     Ok(())
 }

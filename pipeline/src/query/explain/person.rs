@@ -56,7 +56,7 @@ pub struct PersonDecision {
     pub analysis: Option<RhythmAnalysed>,
     /// The context as the policy saw it.
     pub features: Vec<Feature>,
-    /// The policy in force.
+    /// The policy of the version that decided.
     pub policy: Option<Policy>,
     /// What went to the person.
     pub issued: Option<InterventionIssued>,
@@ -178,7 +178,9 @@ impl PersonDecision {
             SchemaId::Reading if is_before && met.entry.subject == subject => self.reading(met)?,
             SchemaId::Configuration if is_before => {
                 let parsed = Parsed::from_payload(met.entry.schema, met.entry.payload);
-                if let Parsed::Configuration(body) = parsed.map_err(|error| met.fault(error))? {
+                if let Parsed::Configuration(body) = parsed.map_err(|error| met.fault(error))?
+                    && body.version == self.decision.configuration
+                {
                     self.policy = Some(body.policy);
                 }
             }

@@ -61,4 +61,7 @@ metrics! { LEARNING_METRICS:
         "Arms of the partition that knows most of them, by status", by "sampler, from the states";
     OPEN_DECISIONS = Gauge, "zeitgeber_open_decisions_count", [],
         "Decisions that wait for their outcome", by "sampler, from the states";
+    STOPS = Gauge, "zeitgeber_stops_count",
+        [of("scope", || vec!["all", "version", "arm", "person"])],
+        "Stops of decisions in force, by what they stop", by "sampler, from the states";
 }

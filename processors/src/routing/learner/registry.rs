@@ -3,7 +3,11 @@
 use alloc::{borrow::ToOwned, vec::Vec};
 
 use super::{ArmStatus, Layout, Learner, LearnerArm, Model};
-use crate::routing::{forgetting::Buckets, linucb::Derived, sums::ArmSums};
+use crate::routing::{
+    forgetting::{ALL_TIME, Buckets, Forgetting},
+    linucb::Derived,
+    sums::ArmSums,
+};
 
 impl Learner {
     /// Takes over the prior and the arms in force, each with whether it is suspended. An arm not
@@ -71,13 +75,25 @@ impl Learner {
         }
     }
 
-    /// Takes over another model. Sums stay as they are: under another length of buckets those kept
-    /// so far keep their starts, and what was learnt before times were kept has no weight.
-    pub fn set_model(&mut self, model: Model) {
-        if self.model != model {
-            self.model = model;
-            self.derive_all();
+    /// Takes over another model and another division of the same features, and derives anew from
+    /// the sums. Under another length of buckets all that was learnt stays, in one bucket: that of
+    /// the newest time told, to which whatever was decided earlier belongs from then on. A layout
+    /// with another number of features is not taken.
+    pub fn remodel(&mut self, layout: Layout, model: Model) {
+        let layout = if layout.dimension() == self.dimension() { layout } else { self.layout };
+        if self.model == model && self.layout == layout {
+            return;
         }
+        let length = |model: &Model| model.forgetting.as_ref().map(Forgetting::bucket_ms);
+        if length(&self.model) != length(&model) {
+            self.floor_ms = if model.forgetting.is_some() { self.now_ms } else { ALL_TIME };
+            let forgetting = model.forgetting.as_ref();
+            let start_ms = forgetting.map_or(ALL_TIME, |one| one.start(self.floor_ms));
+            self.arms.iter_mut().for_each(|arm| arm.buckets.join(start_ms));
+        }
+        self.model = model;
+        self.layout = layout;
+        self.derive_all();
     }
 
     /// Adds features, which have been 0 in every outcome so far. A layout with fewer features of

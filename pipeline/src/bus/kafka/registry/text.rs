@@ -16,6 +16,7 @@ pub(in super::super) const fn carries(event: SchemaId) -> Option<SchemaId> {
         SchemaId::ReadingAccepted => Some(SchemaId::Reading),
         SchemaId::ProfileSet => Some(SchemaId::Profile),
         SchemaId::ConfigurationSet => Some(SchemaId::Configuration),
+        SchemaId::ControlSet => Some(SchemaId::Control),
         SchemaId::PoolConfigured => Some(SchemaId::Pool),
         SchemaId::AgentRegistered => Some(SchemaId::Agent),
         SchemaId::TaskQueued => Some(SchemaId::Task),
