@@ -6,6 +6,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use core::cmp::Reverse;
 
 use zeitgeber_schemas::{DecisionId, DecisionMade};
 
@@ -190,7 +191,7 @@ impl Flips {
             examples: turns.examples.clone(),
         };
         let mut all: Vec<Turn> = self.turns.iter().map(turn).collect();
-        all.sort_by(|one, other| other.count.cmp(&one.count));
+        all.sort_by_key(|turn| Reverse(turn.count));
         all
     }
 
@@ -215,7 +216,7 @@ impl Flips {
     pub fn people(&self, most: usize) -> Vec<PersonFlips> {
         let mut all: Vec<(&String, &(u64, u64))> =
             self.people.iter().filter(|(_, (_, flips))| *flips > 0).collect();
-        all.sort_by(|one, other| other.1.1.cmp(&one.1.1));
+        all.sort_by_key(|(_, (_, flips))| Reverse(*flips));
         let person = |(key, &(decisions, flips)): (&String, &(u64, u64))| PersonFlips {
             person: key.clone(),
             decisions,

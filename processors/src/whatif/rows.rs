@@ -112,9 +112,7 @@ impl Rows {
         let mut x = [0; DIMENSION];
         x.iter_mut().zip(&candidate.features).for_each(|(own, x)| *own = *x);
         self.x.push(x);
-        if !self.people.contains_key(&pair.subject) {
-            self.people.insert(pair.subject, pair.key.to_owned());
-        }
+        self.people.entry(pair.subject).or_insert_with(|| pair.key.to_owned());
         self.places.insert(logged.decision_id, self.rows.len() as u32);
         let chosen = self.number(&logged.chosen);
         self.rows.push(Stored {
