@@ -24,13 +24,13 @@ use core::{mem, slice};
 pub use flips::{Cause, Example, Flips, Hour, PersonFlips, Turn};
 pub use rows::{Evaluated, Rows, RowsFault, evaluate};
 use zeitgeber_schemas::{
-    ConfigurationBody, DecisionMade, Event, FeedbackRecorded, OutcomeExpired, PartitionId,
-    ProfileBody, RhythmAnalysed, Span,
+    ConfigurationBody, ControlBody, ControlScope, DecisionMade, Event, FeedbackRecorded,
+    OutcomeExpired, PartitionId, ProfileBody, RhythmAnalysed, Span,
 };
 
 use crate::{
     ledger::LocalTime,
-    routing::{self, Context},
+    routing::{self, Context, Decided},
 };
 
 /// One partition of a log, decided again.
@@ -40,7 +40,7 @@ pub struct Replay {
     shared: routing::Shared,
     /// By subject number, from 1.
     people: Vec<Option<Person>>,
-    decided: Vec<DecisionMade>,
+    decided: Option<Box<DecisionMade>>,
 }
 
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Replay {
     pub fn new(partition: PartitionId, candidate: &ConfigurationBody) -> Self {
         let mut shared = routing::Shared::initial();
         routing::apply_configuration(&mut shared, candidate);
-        Self { partition, shared, people: Vec::new(), decided: Vec::new() }
+        Self { partition, shared, people: Vec::new(), decided: None }
     }
 
     /// Takes over a person's profile; `key` names whoever is new.
@@ -112,10 +112,10 @@ impl Replay {
             backfill: false,
         };
         let analysis = events.iter().find_map(|event| analysis_of(logged, event))?;
-        self.decided.clear();
-        let (analysed, decided) = (slice::from_ref(analysis), &mut self.decided);
-        routing::decide(&self.shared, &person.routing, &context, analysed, decided);
-        let candidate = self.decided.first()?;
+        let analysed = slice::from_ref(analysis);
+        let decided = routing::decide(&self.shared, &person.routing, &context, analysed)?;
+        let Decided::Made(made, _) = decided else { return None };
+        let candidate = &**self.decided.insert(made);
         (candidate.decision_id == logged.decision_id).then_some(Pair {
             subject,
             key: &person.key,
@@ -123,6 +123,14 @@ impl Replay {
             logged,
             candidate,
         })
+    }
+
+    /// Takes over an order that stood: arms that were stopped are so for the candidate, too. Which
+    /// version decided, and for whom nothing did, is the log's.
+    pub fn order(&mut self, order: &ControlBody) {
+        if order.scope == ControlScope::Arm {
+            routing::apply_control(&mut self.shared, "", order);
+        }
     }
 
     /// Folds an input's events.
@@ -154,7 +162,9 @@ impl Replay {
         let Some(Some(person)) = index.and_then(|index| self.people.get_mut(index)) else { return };
         match event {
             Event::RhythmAnalysed(event) => routing::apply_analysed(&mut person.routing, event),
-            Event::DecisionMade(event) => routing::apply_decision(&mut person.routing, event),
+            Event::DecisionMade(event) => {
+                routing::apply_decision(&mut self.shared, &mut person.routing, event);
+            }
             Event::InterventionIssued(event) => {
                 routing::apply_issued(&mut person.routing, &person.profile, event);
             }

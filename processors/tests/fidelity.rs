@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use zeitgeber_processors::fidelity::{Fidelity, Level, Monitor, Sign, What};
 use zeitgeber_schemas::{
-    DecisionId, DecisionMade, Eligible, FeedbackRecorded, FeedbackStatus, OutcomeExpired,
+    DecisionId, DecisionMade, Eligible, FeedbackRecorded, FeedbackStatus, OutcomeExpired, Stage,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -42,6 +42,8 @@ fn decision(n: u64, walks: bool) -> DecisionMade {
         propensity: if walks { 0.7 } else { 0.3 },
         explore: false,
         seed: 1,
+        stage: Stage::Active,
+        stopped: Vec::new(),
     }
 }
 
@@ -59,6 +61,7 @@ fn feedback(made: &DecisionMade) -> FeedbackRecorded {
         features: made.features.clone(),
         reward: 0,
         replaces: None,
+        decided_ms: Some(made.at_ms),
     }
 }
 
@@ -69,6 +72,7 @@ fn expired(made: &DecisionMade) -> OutcomeExpired {
         incarnation: 0,
         features: made.features.clone(),
         imputed: None,
+        decided_ms: Some(made.at_ms),
     }
 }
 

@@ -13,7 +13,7 @@ use zeitgeber_processors::{
     flow::DECIDE_VERSION,
     intervention,
     ledger::NO_INTERVENTION,
-    routing::{self, Context, rng::mix},
+    routing::{self, Context, Decided, rng::mix},
 };
 use zeitgeber_schemas::{
     Composite, ConfigurationBody, Daypart, DecisionMade, Envelope, Event, FeedbackBody,
@@ -265,14 +265,13 @@ impl<'a> World<'a> {
         };
         let draw = draws(self.partition, index, end_ms);
         let analysed = analysis(end_ms, &draw);
-        let mut decided = Vec::new();
         let analyses = std::slice::from_ref(&analysed);
-        routing::decide(&self.routing, routing, &context, analyses, &mut decided);
-        let Some(decision) = decided.pop() else { return Ok(()) };
+        let decided = routing::decide(&self.routing, routing, &context, analyses);
+        let Some(Decided::Made(decision, _)) = decided else { return Ok(()) };
         let issued =
             intervention::decide(&self.intervention, intervention, &self.profile, &decision);
         routing::apply_analysed(routing, &analysed);
-        routing::apply_decision(routing, &decision);
+        routing::apply_decision(&mut self.routing, routing, &decision);
         let became = match issued {
             intervention::Outcome::Issued(event) => {
                 routing::apply_issued(routing, &self.profile, &event);
@@ -282,11 +281,8 @@ impl<'a> World<'a> {
             intervention::Outcome::Suppressed(event) => Event::InterventionSuppressed(event),
         };
         let answer = answer(&decision, analysed.kss, &draw);
-        let events = [
-            Event::RhythmAnalysed(Box::new(analysed)),
-            Event::DecisionMade(Box::new(decision)),
-            became,
-        ];
+        let events =
+            [Event::RhythmAnalysed(Box::new(analysed)), Event::DecisionMade(decision), became];
         let (subject, tick) = (index as u64 + 1, to_bytes(&PersonTickBody { at_ms }));
         self.put(subject, SchemaId::PersonTick, "", at_ms, &tick, &events)?;
         let Some(answer) = answer else { return Ok(()) };
@@ -391,5 +387,6 @@ fn answer(
         features: decision.features.clone(),
         reward: exact::feature(if draw(5) < liking { 1.0 } else { 0.0 }),
         replaces: None,
+        decided_ms: Some(decision.at_ms),
     })
 }

@@ -87,7 +87,10 @@ pub(crate) struct Home {
     /// A writer's, held as long as it is at work.
     #[cfg_attr(
         not(feature = "cluster"),
-        expect(dead_code, reason = "only beside a log in a database is it asked whether it is held")
+        expect(
+            dead_code,
+            reason = "only beside a log in a database is it asked whether it is held"
+        )
     )]
     pub(crate) desk: Option<Desk>,
 }

@@ -2,9 +2,13 @@
 
 use std::{collections::BTreeMap, mem};
 
-use zeitgeber_processors::whatif::{Flips, Replay, Rows};
+use zeitgeber_processors::{
+    versions::Versions,
+    whatif::{Flips, Replay, Rows},
+};
 use zeitgeber_schemas::{
-    ConfigurationBody, DecisionMade, Event, PartitionId, SchemaId, person_key, wire::from_bytes,
+    ConfigurationBody, ControlBody, DecisionMade, Event, PartitionId, SchemaId, person_key,
+    wire::from_bytes,
 };
 
 use super::{Question, Watch};
@@ -28,6 +32,7 @@ pub(super) struct Reading {
     pub(super) versions: BTreeMap<String, u64>,
     /// When the first and the last decision compared were made, ms UTC.
     pub(super) span: Option<(i64, i64)>,
+    standing: Versions<()>,
     replay: Replay,
     events: Vec<Event>,
 }
@@ -42,6 +47,7 @@ impl Reading {
             configuration: None,
             versions: BTreeMap::new(),
             span: None,
+            standing: Versions::none(),
             replay: Replay::new(partition, &question.candidate),
             events: Vec::new(),
         }
@@ -71,12 +77,29 @@ impl Reading {
         match entry.schema {
             schema if schema.is_task_input() => Ok(()),
             SchemaId::Profile if entry.seal == 0 => self.profile(entry),
-            SchemaId::Configuration if entry.seal == 0 => {
-                self.configuration = Some((entry.ts, from_bytes(entry.payload)?));
-                Ok(())
-            }
+            SchemaId::Configuration | SchemaId::Control if entry.seal == 0 => self.order(entry),
             _ => self.decisions(entry, question),
         }
+    }
+
+    /// A configuration or an order: which version is active from here on, which arms are stopped.
+    fn order(&mut self, entry: &EntryRef<'_>) -> Result<(), FoldError> {
+        let stands = |schema| matches!(schema, SchemaId::ConfigurationSet | SchemaId::ControlSet);
+        if !entry.events.clone().any(|event| stands(event.schema)) {
+            return Ok(());
+        }
+        if entry.schema == SchemaId::Configuration {
+            self.standing.enter(&from_bytes(entry.payload)?, |_, _| ());
+        } else {
+            let order: ControlBody = from_bytes(entry.payload)?;
+            self.standing.step(order.step);
+            self.replay.order(&order);
+        }
+        let active = self.standing.active().map(|version| &version.configuration);
+        if active != self.configuration.as_ref().map(|(_, body)| body) {
+            self.configuration = active.map(|body| (entry.ts, body.clone()));
+        }
+        Ok(())
     }
 
     fn profile(&mut self, entry: &EntryRef<'_>) -> Result<(), FoldError> {
