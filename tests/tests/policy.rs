@@ -15,7 +15,7 @@ fn policy(log: &Path, args: &[&str]) -> Value {
 
 /// Takes in a sixth of the sample; the decisions, shadows and withheld ones that came of it.
 fn next(log: &Path, part: usize) -> Vec<Value> {
-    let seen = routing(log).len();
+    let seen = if log.exists() { routing(log).len() } else { 0 };
     let lines = sample_lines();
     let length = lines.len() / 6;
     let input = log.with_file_name(format!("part-{part}.jsonl"));
