@@ -211,14 +211,15 @@ fn rule_and_model_of_the_decisions_are_taken_and_must_fit_together() {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
         Config::layered(None, [], &texts)
     };
-    let usual = set(&[]).unwrap().configuration();
+    let usual = set(&[]).expect("it is sound").configuration();
     assert_eq!(usual.rule, zeitgeber_schemas::PolicyRule::linucb());
     assert_eq!(usual.model, zeitgeber_schemas::LearnerModel::plain());
-    let body = set(&["decisions.rule.kind=fixed", "decisions.rule.order=[\"nap\"]"]).unwrap();
+    let body =
+        set(&["decisions.rule.kind=fixed", "decisions.rule.order=[\"nap\"]"]).expect("it is sound");
     assert_eq!(body.configuration().rule.order, ["nap"]);
     let short = ["decisions.model.forgetting=discount", "decisions.model.bucket_h=1"];
-    let said = set(&short).unwrap_err().to_string();
+    let said = set(&short).expect_err("it is refused").to_string();
     assert!(said.contains("`decisions.model.bucket_h`") && said.contains("at least 23"), "{said}");
-    let said = set(&["decisions.rule.order=[\"nab\"]"]).unwrap_err().to_string();
+    let said = set(&["decisions.rule.order=[\"nab\"]"]).expect_err("it is refused").to_string();
     assert!(said.contains("`decisions.rule.order`") && said.contains("nab"), "{said}");
 }
