@@ -1,7 +1,8 @@
 //! What if: the decisions of a log made again by a candidate configuration, compared and valued.
 //!
-//! The log is read once, its partitions side by side; each is a [`Replay`](zeitgeber_processors::whatif::Replay) of its own, as learners
-//! belong to partitions. What is compared is added up while it is read. What is valued off policy
+//! The log is read once, its partitions side by side; each is a
+//! [`Replay`](zeitgeber_processors::whatif::Replay) of its own, as learners belong to partitions.
+//! What is compared is added up while it is read. What is valued off policy
 //! needs every outcome, so decisions are kept, packed, until the log ends: some 400 bytes a decision
 //! at the height of it. The rules are in `processors/src/whatif`; `docs/whatif.md` says what is held
 //! fixed.
