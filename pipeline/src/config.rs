@@ -221,6 +221,22 @@ impl Config {
         }
         layers.environment(environment)?;
         layers.flags(set)?;
+        Self::of(layers)
+    }
+
+    /// The configuration of a TOML text over the defaults; `name` is what errors call the text.
+    ///
+    /// # Errors
+    ///
+    /// It is not TOML, or a key or a value is not one.
+    pub fn of_text(name: &str, text: &str) -> Result<Self, ConfigError> {
+        let mut layers = layers::Layers::default();
+        layers.toml(DEFAULTS, |_| Origin::Default)?;
+        layers.toml(text, |line| Origin::File { file: name.into(), line })?;
+        Self::of(layers)
+    }
+
+    fn of(layers: layers::Layers) -> Result<Self, ConfigError> {
         let mut config: Self = layers.table().try_into()?;
         config.pools.iter_mut().for_each(PoolSetting::settle);
         config.settings = layers.settings();

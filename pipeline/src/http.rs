@@ -46,6 +46,7 @@ mod onward;
 mod openapi;
 mod outcomes;
 mod people;
+mod policy;
 mod pools;
 mod problem;
 mod reading_off;
@@ -339,7 +340,8 @@ pub fn router(app: App) -> Router {
         .merge(task_views::routes(&app))
         .merge(agents::routes(&app))
         .merge(assignments::routes(&app))
-        .merge(pools::routes(&app));
+        .merge(pools::routes(&app))
+        .merge(policy::routes(&app));
     #[cfg(feature = "cluster")]
     let routes = routes.merge(registry::routes(&app));
     routes

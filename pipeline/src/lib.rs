@@ -26,6 +26,7 @@ pub mod journal;
 pub mod measure;
 pub mod ope;
 pub mod plot;
+pub mod policy;
 pub mod query;
 pub mod record;
 pub mod runtime;

@@ -8,3 +8,5 @@ mod doors;
 mod ending;
 #[path = "http/inputs.rs"]
 mod inputs;
+#[path = "http/policy.rs"]
+mod policy;

@@ -1,19 +1,19 @@
 //! `zeitgeber policy`: versions of the decisions go forward and back, and what must stop stops.
 
-use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use serde_json::json;
 use zeitgeber::{
     config::Config,
-    cycle::{LineOutcome, OutcomeDetail},
+    cycle::OutcomeDetail,
     engine::{Engine, EngineSettings},
-    ingest::{Configure, Intake, Whose, now_ms, partition_of},
+    ingest::{Configure, now_ms},
+    policy::{Fates, Order as Given},
     query::{self, PolicyView, VersionView},
     store::{LogPlace, Store},
 };
 use zeitgeber_schemas::{
-    ConfigurationBody, ControlBody, ControlScope, ControlStep, Envelope, PartitionId, Rollout,
-    Stage,
+    ConfigurationBody, ControlBody, ControlScope, ControlStep, Rollout, Stage,
 };
 
 use super::{
@@ -24,15 +24,15 @@ use super::{
 /// Show which version of the decisions stands, try another one, and stop what must stop
 ///
 /// A version is a configuration under `decisions`. Each change is an input of the log, in force at
-/// the next decision, so a replay decides as the live run did. Works on the log itself: stop a
-/// service that writes it first.
+/// the next decision, so a replay decides as the live run did. With `--to`, a running service
+/// takes it; otherwise no service may be writing the log.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     zeitgeber policy status --data-dir data\n  \
     zeitgeber policy shadow candidate.toml --data-dir data\n  \
     zeitgeber policy canary candidate.toml --percent 10 --data-dir data\n  \
     zeitgeber policy promote --data-dir data\n  \
-    zeitgeber policy stop --arm nap --data-dir data")]
+    zeitgeber policy stop --arm nap --to http://127.0.0.1:8787")]
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,
@@ -127,21 +127,18 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The log that is meant; a service is not asked.
-fn place(log: &Log) -> Result<LogPlace, Failure> {
-    match log.target.place()? {
-        Place::Log(place) => Ok(place),
+fn views(log: &Log) -> Result<Vec<PolicyView>, Failure> {
+    Ok(match log.target.place()? {
+        Place::Log(place) => query::policies(&Store::read_at(&place)?)?,
         #[cfg(feature = "service")]
-        Place::Service(_) => Err("this works on the log itself: name it with --data-dir or \
-                                  --journal, while no service writes it"
-            .into()),
+        Place::Service(client) => client.policies()?,
         #[cfg(not(feature = "service"))]
         Place::Service(none) => match none {},
-    }
+    })
 }
 
 fn status(log: &Log) -> Result<ExitCode, Failure> {
-    let views = query::policies(&Store::read_at(&place(log)?)?)?;
+    let views = views(log)?;
     if log.json {
         say::json(&json!({ "partitions": views }))?;
         return Ok(ExitCode::SUCCESS);
@@ -191,120 +188,96 @@ fn enter(
     layers: &Layers,
 ) -> Result<ExitCode, Failure> {
     let named = Config::load(Some(&candidate.file), &layers.set)?;
-    let rollout = Rollout { stage, percent };
-    let body = ConfigurationBody { rollout, ..named.configuration() };
     let log = &candidate.log;
-    let put = |intake: &mut Intake, partition, number| {
-        intake.numbered_configuration(number, partition, &body);
+    let fates = match log.target.place()? {
+        Place::Log(place) => {
+            let rollout = Rollout { stage, percent };
+            let body = ConfigurationBody { rollout, ..named.configuration() };
+            give(place, layers, &Given::Enter(Box::new(body)))?
+        }
+        #[cfg(feature = "service")]
+        Place::Service(client) => client.put_candidate(stage, percent, &named.decisions)?,
+        #[cfg(not(feature = "service"))]
+        Place::Service(none) => match none {},
     };
-    let what = format!("version {} as {stage}", body.version);
-    give(log, layers, &what, None, put)
+    tell(log, &fates)
 }
 
 fn step(log: &Log, step: ControlStep, layers: &Layers) -> Result<ExitCode, Failure> {
-    let views = query::policies(&Store::read_at(&place(log)?)?)?;
-    let from = |view: &PolicyView| match step {
-        ControlStep::Rollback => view.previous.clone(),
-        _ => view.candidate.clone(),
+    let fates = match log.target.place()? {
+        Place::Log(place) => give(place, layers, &Given::step(step, &views(log)?)?)?,
+        #[cfg(feature = "service")]
+        Place::Service(client) => client.order(&json!({ "step": step }))?,
+        #[cfg(not(feature = "service"))]
+        Place::Service(none) => match none {},
     };
-    let names: BTreeSet<String> =
-        views.iter().filter_map(from).map(|version| version.version).collect();
-    let mut names = names.into_iter();
-    let name = match (names.next(), names.next()) {
-        (Some(name), None) => name,
-        (None, _) if step == ControlStep::Rollback => {
-            return Err("there is no version before the active one".into());
-        }
-        (None, _) => {
-            return Err("there is no candidate: `policy shadow` or `canary` makes one".into());
-        }
-        (Some(one), Some(other)) => {
-            return Err(format!(
-                "partitions differ ({one}, {other}): see `zeitgeber policy status`"
-            )
-            .into());
-        }
-    };
-    let body = ControlBody { step, scope: ControlScope::Version, name };
-    let what = format!("{step} of version {}", body.name);
-    give(log, layers, &what, None, order("", "", &body))
+    tell(log, &fates)
 }
 
 fn stop(args: &Order, step: ControlStep, layers: &Layers) -> Result<ExitCode, Failure> {
     let Scope { arm, user, version, .. } = &args.scope;
     let (scope, name) = match (arm, user, version) {
         (Some(arm), ..) => (ControlScope::Arm, arm.clone()),
-        (_, Some(_), _) => (ControlScope::Person, String::new()),
+        (_, Some(user), _) => (ControlScope::Person, user.clone()),
         (.., Some(version)) => (ControlScope::Version, version.clone()),
         (None, None, None) => (ControlScope::All, String::new()),
     };
-    let person = user.as_deref().map(|user| (args.tenant.as_str(), user));
-    let body = ControlBody { step, scope, name };
-    let of = user.as_deref().unwrap_or(&body.name);
-    let what = format!("{step} {scope} {of}").trim_end().to_owned();
-    let (tenant, user_id) = person.unwrap_or_default();
-    give(&args.log, layers, &what, person, order(tenant, user_id, &body))
+    let fates = match args.log.target.place()? {
+        Place::Log(place) => {
+            let order = match scope {
+                ControlScope::Person => {
+                    Given::Person { step, tenant: args.tenant.clone(), user_id: name }
+                }
+                scope => Given::Step(ControlBody { step, scope, name }),
+            };
+            give(place, layers, &order)?
+        }
+        #[cfg(feature = "service")]
+        Place::Service(client) => {
+            let mut order = json!({ "step": step, "scope": scope });
+            if scope != ControlScope::All {
+                order["name"] = name.into();
+            }
+            if scope == ControlScope::Person {
+                order["tenant"] = args.tenant.clone().into();
+            }
+            client.order(&order)?
+        }
+        #[cfg(not(feature = "service"))]
+        Place::Service(none) => match none {},
+    };
+    tell(&args.log, &fates)
 }
 
-fn order<'a>(
-    tenant: &'a str,
-    user_id: &'a str,
-    body: &'a ControlBody,
-) -> impl Fn(&mut Intake, PartitionId, u64) + 'a {
-    let at_ms = now_ms();
-    let tenant = if tenant.is_empty() { "default" } else { tenant };
-    move |intake, partition, number| {
-        intake.control(number, partition, Whose { tenant, user_id, at_ms }, body);
-    }
-}
-
-/// Gives every partition its input, or only that of a person, and says what became of it. Each
-/// partition stands by itself: where one fails in between, the same command again is enough.
-fn give(
-    log: &Log,
-    layers: &Layers,
-    what: &str,
-    person: Option<(&str, &str)>,
-    put: impl Fn(&mut Intake, PartitionId, u64),
-) -> Result<ExitCode, Failure> {
+/// Gives every partition of a log its input, and says what became of it.
+fn give(place: LogPlace, layers: &Layers, order: &Given) -> Result<Fates, Failure> {
     let config = session::config(layers)?;
     let settings = session::settings(&config, OutcomeDetail::Counts);
     let bounds = EngineSettings { pending_bytes: 64 << 20, pending_requests: 4 };
     let body = config.configuration();
-    let engine = Engine::open(place(log)?, &settings, bounds, &body, Configure::Keep, ())?;
+    let engine = Engine::open(place, &settings, bounds, &body, Configure::Keep, ())?;
     let handle = engine.handle();
     let mut intake = handle.intake();
-    let all = handle.store().partitions();
     let count = handle.store().layout().partitions;
-    let only = person.map(|(tenant, user_id)| {
-        partition_of(&Envelope { tenant, user_id, id: "", ts: 0, recv_ts: None }, count)
-    });
-    for partition in all.filter(|partition| only.is_none_or(|only| only == *partition)) {
-        put(&mut intake, partition, u64::from(partition.0) + 1);
-    }
+    order.put(&mut intake, handle.store().partitions(), count, now_ms());
     let told = handle.settle(intake);
     engine.close()?;
-    tell(log, what, &told?.lines)
+    Ok(order.fates(&told?.lines))
 }
 
-fn tell(log: &Log, what: &str, lines: &[LineOutcome]) -> Result<ExitCode, Failure> {
-    let refused = lines.iter().find(|line| line.outcome == "rejected");
-    let changed = lines.iter().filter(|line| line.outcome == "accepted").count();
+fn tell(log: &Log, fates: &Fates) -> Result<ExitCode, Failure> {
+    let refused = fates.refused();
     if log.json {
-        let rows = lines.iter().map(|line| {
-            json!({ "partition": line.line.saturating_sub(1), "outcome": line.outcome,
-                    "reason": line.reason, "detail": line.detail })
-        });
-        say::json(&json!({ "order": what, "partitions": rows.collect::<Vec<_>>() }))?;
+        say::json(fates)?;
     } else {
-        let fate = match refused {
-            Some(line) => {
-                format!("refused: {}", line.detail.as_deref().unwrap_or("no reason told"))
+        let fate = match (refused, fates.changed()) {
+            (Some(why), _) => format!("refused: {why}"),
+            (None, 0) => "stands already".into(),
+            (None, changed) => {
+                format!("in force from the next decision on, in {changed} partition(s)")
             }
-            None if changed == 0 => "stands already".into(),
-            None => format!("in force from the next decision on, in {changed} partition(s)"),
         };
-        say::text(&format!("{}\n", output::cell(&format!("{what}: {fate}"))))?;
+        say::text(&format!("{}\n", output::cell(&format!("{}: {fate}", fates.order))))?;
     }
     Ok(if refused.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -3,6 +3,7 @@
 use std::{io::Write, process::ExitCode};
 
 use zeitgeber::query::{Status, time_text};
+use zeitgeber_schemas::ControlScope;
 
 use super::{
     Failure,
@@ -117,6 +118,14 @@ fn next(out: &mut impl Write, status: &Status) -> Result<(), Failure> {
         (Some(reason), Some(at_ms)) => format!("from {} ({reason} now)", time_text(at_ms)),
         (Some(reason), None) => format!("not in sight ({reason})"),
         (None, None) => "no configuration decides yet".into(),
+    };
+    let next = match status.stopped {
+        Some(ControlScope::All) => tone(Tone::Bad, "stopped: nothing is decided for anybody"),
+        Some(ControlScope::Person) => {
+            tone(Tone::Bad, "stopped: nothing is decided for this person")
+        }
+        Some(scope) => tone(Tone::Bad, &format!("stopped: nothing is decided by this {scope}")),
+        None => next,
     };
     writeln!(out, "next        {next}")?;
     Ok(())

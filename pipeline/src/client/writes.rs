@@ -2,10 +2,11 @@
 
 use http::Method;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use zeitgeber_schemas::Stage;
 
 use super::{ANSWER, Answered, Call, Client, ClientError, Format};
-use crate::cycle::Counts;
+use crate::{config::Decisions, cycle::Counts, policy::Fates, query::PolicyView};
 
 /// What became of a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -52,6 +53,49 @@ impl Client {
             method: Method::PUT,
             path: &["v1", "users", user_id, "profile"],
             query: &[("tenant", tenant.into())],
+            body: Some(("application/json", body.as_bytes())),
+            wait: ANSWER,
+        })
+    }
+
+    /// How decisions are made in each partition.
+    pub fn policies(&self) -> Result<Vec<PolicyView>, ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            partitions: Vec<PolicyView>,
+        }
+        let answer: Answer = self.ask(&Call::get(&["v1", "policy"], &[]))?;
+        Ok(answer.partitions)
+    }
+
+    /// Gives an order about decisions.
+    pub fn order(&self, order: &Value) -> Result<Fates, ClientError> {
+        let body = order.to_string();
+        self.ask(&Call {
+            method: Method::POST,
+            path: &["v1", "policy", "orders"],
+            query: &[],
+            body: Some(("application/json", body.as_bytes())),
+            wait: ANSWER,
+        })
+    }
+
+    /// Lets a version of the decisions come as a candidate.
+    pub fn put_candidate(
+        &self,
+        stage: Stage,
+        percent: u32,
+        decisions: &Decisions,
+    ) -> Result<Fates, ClientError> {
+        let mut body = json!({ "stage": stage, "decisions": decisions });
+        if stage == Stage::Canary {
+            body["percent"] = percent.into();
+        }
+        let body = body.to_string();
+        self.ask(&Call {
+            method: Method::PUT,
+            path: &["v1", "policy", "candidate"],
+            query: &[],
             body: Some(("application/json", body.as_bytes())),
             wait: ANSWER,
         })

@@ -21,7 +21,7 @@ use zeitgeber_schemas::{Reason, SchemaId};
 
 use super::{
     ProblemBody, agents, assignments, audits, data, health, letter_counts, log, metrics, people,
-    pools, readings, stream, task_views, tasks,
+    policy, pools, readings, stream, task_views, tasks,
 };
 use crate::query::{self, Topic};
 
@@ -58,6 +58,7 @@ pub fn document() -> Document {
         agents::Api::openapi(),
         assignments::Api::openapi(),
         pools::Api::openapi(),
+        policy::Api::openapi(),
         health::Api::openapi(),
         metrics::Api::openapi(),
     ] {

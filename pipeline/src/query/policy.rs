@@ -9,8 +9,10 @@ use crate::store::Store;
 
 /// How decisions are made in a partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct PolicyView {
     /// The partition.
+    #[cfg_attr(feature = "service", schema(value_type = u16))]
     pub partition: PartitionId,
     /// The version that decides.
     pub active: Option<VersionView>,
@@ -30,10 +32,12 @@ pub struct PolicyView {
 
 /// A version of the decisions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct VersionView {
     /// Its name.
     pub version: String,
     /// Its part.
+    #[cfg_attr(feature = "service", schema(value_type = String, pattern = "^(active|shadow|canary)$"))]
     pub stage: Stage,
     /// Canary: for how many of a hundred people it decides.
     pub percent: u32,

@@ -8,7 +8,8 @@ use zeitgeber_processors::{
     ledger::LocalTime,
 };
 use zeitgeber_schemas::{
-    Composite, DecisionId, InterventionIssued, MaskReason, murmur2_partition, partition_key,
+    Composite, ControlScope, DecisionId, InterventionIssued, MaskReason, murmur2_partition,
+    partition_key, person_key,
 };
 
 use super::{Position, QueryError, Walk, summary::reward_value, unknown_user};
@@ -43,6 +44,9 @@ pub struct Status {
     pub last_intervention: Option<InterventionIssued>,
     /// What keeps interventions from the person now.
     pub hindrance: Option<MaskReason>,
+    /// What an operator's stop that holds for the person is about; null: none does.
+    #[serde(default)]
+    pub stopped: Option<ControlScope>,
     /// When the next intervention may reach the person, ms UTC; none within two days.
     pub next_possible_ms: Option<i64>,
 }
@@ -146,6 +150,7 @@ pub fn status_of(state: &State, person: &Person, clock_ms: Option<i64>, as_of: P
         open_feedback: person.feedback.waiting(&state.feedback) as u64,
         last_intervention: person.recent.issued().cloned(),
         hindrance: clock_ms.and_then(hindrance),
+        stopped: state.routing.stopped_for(&person_key(&person.tenant, &person.user_id)),
         next_possible_ms: possible
             .and_then(|at_ms| steps(at_ms).find(|at_ms| hindrance(*at_ms).is_none())),
     }

@@ -67,6 +67,15 @@ pub fn decide(
     Some(Decided::Made(Box::new(made), shadow.and_then(|shadow| occasion.shadow(shadow))))
 }
 
+impl Shared {
+    /// What an operator's stop is about that stands against any decision for a person; `key` is
+    /// the person's.
+    pub fn stopped_for(&self, key: &str) -> Option<ControlScope> {
+        let (version, _) = self.versions.deciding_for(key)?;
+        stopped(self, key, version)
+    }
+}
+
 /// What stands against any decision of a version for a person: everything is stopped, the person
 /// is, or the version.
 fn stopped(shared: &Shared, key: &str, version: &Version<Learner>) -> Option<ControlScope> {
