@@ -3,7 +3,10 @@
 use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json as value};
-use zeitgeber_tests::{Dir, command, dir, json, refused, run};
+use zeitgeber_tests::{
+    Dir, command, dir, json, json_lines, refused, run, sample_dir, sample_lines, write_lines,
+    zeitgeber,
+};
 
 /// A log made by the demo, and candidates beside it.
 fn demo() -> Dir {
@@ -57,6 +60,34 @@ fn the_incumbent_as_its_own_candidate_turns_nothing_and_differs_by_nothing() {
     assert_eq!(report["value"]["verdict"], "hold");
     let verified = json(command("verify", dir.path()).arg("--json"));
     assert_eq!(report["log"]["head"], verified["head"]);
+}
+
+#[test]
+fn arms_that_operators_stopped_are_so_for_the_candidate() {
+    let dir = dir();
+    let log = dir.path().join("log");
+    let same = dir.path().join("same.toml");
+    fs::write(&same, "[decisions]\nversion = \"same\"\n").expect("there is room");
+    let lines = sample_lines();
+    for (part, order) in [(0, "stop"), (1, "resume"), (2, "stop")] {
+        let input = dir.path().join(format!("{part}.jsonl"));
+        let length = lines.len() / 6;
+        write_lines(&input, &lines[part * length..(part + 1) * length]);
+        let mut ingest = command("ingest", &log);
+        run(ingest.arg(&input).arg("--profiles").arg(sample_dir().join("users.json")));
+        let arm = ["policy", order, "--arm", "movement_break", "--data-dir"];
+        run(zeitgeber().args(arm).arg(&log));
+    }
+    let rows = json_lines(command("events", &log).args(["--topic", "routing.decisions", "--json"]));
+    let stopped = |row: &&Value| row["event"]["stopped"] == value!(["movement_break"]);
+    assert!(rows.iter().any(|row| stopped(&row)), "the stop changed decisions");
+    let mut asked_for = command("whatif", &log);
+    let report = asked(asked_for.arg("--policy").arg(&same));
+    let flips = &report["flips"];
+    assert_eq!(flips["decisions"].as_u64(), Some(rows.len() as u64));
+    for key in ["not_remade", "flips", "eligibility", "changed"] {
+        assert_eq!(flips[key], 0, "{key}: {flips}");
+    }
 }
 
 #[test]
