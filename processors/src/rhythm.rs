@@ -78,7 +78,8 @@ pub struct Person {
     /// Local hours with a reading of any kind, by their first minute.
     present: VecDeque<i64>,
     sealed: Option<Sealed>,
-    /// Earliest minute that changed after it was sealed.
+    /// Start of the earliest local hour that changed after a part of it was sealed. What is kept by
+    /// the hour reaches beyond an end that lies within an hour, as where an offset changes by half of one.
     dirty: Option<i64>,
     /// When the clock next seals something that holds data, ms UTC.
     due_ms: Option<i64>,
@@ -247,7 +248,8 @@ pub fn apply_reading(person: &mut Person, profile: &ProfileBody, input: &Accepte
     changed |= person.mark_present(local::hour_start(profile, last));
     person.first_minute = Some(person.first_minute.map_or(first, |known| known.min(first)));
     if person.sealed.is_some_and(|sealed| sealed.holds(first)) {
-        person.dirty = Some(person.dirty.map_or(first, |known| known.min(first)));
+        let hour = local::hour_start(profile, first);
+        person.dirty = Some(person.dirty.map_or(hour, |known| known.min(hour)));
     }
     if changed {
         person.due_ms = sealing::due_ms(person, profile);

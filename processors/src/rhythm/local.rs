@@ -47,6 +47,20 @@ pub(crate) fn midnight(profile: &ProfileBody, day: i64) -> i64 {
     instant(profile, day * DAY_MIN)
 }
 
+/// The last instant up to a minute at which a local day began. Where clocks went back over a
+/// midnight, as at the date line, that of the day that they had reached already.
+pub(crate) fn last_midnight(profile: &ProfileBody, minute: i64) -> i64 {
+    let mut last = midnight(profile, day(profile, minute));
+    for later in day(profile, minute) + 1.. {
+        let next = midnight(profile, later);
+        if next > minute {
+            break;
+        }
+        last = next;
+    }
+    last
+}
+
 /// The first instant at which local clocks show this minute or a later one, counted like instants.
 pub(crate) fn instant(profile: &ProfileBody, local: i64) -> i64 {
     // No clock is further ahead, so that the instant is not before this one.

@@ -57,7 +57,7 @@ impl Sealed {
         let now = local::minute_of(clock_ms);
         Self {
             hour: local::hour_start(profile, now - HOUR_GRACE_MIN),
-            midnight: local::midnight(profile, local::day(profile, now - DAY_SEALED_MIN)),
+            midnight: local::last_midnight(profile, now - DAY_SEALED_MIN),
         }
     }
 
