@@ -31,9 +31,9 @@ pub use recent::{DECISIONS_TOLD, Decided, Fate, Recent};
 use people::People;
 
 /// Version of the deciding code. It changes when the same inputs would cause other events.
-pub const DECIDE_VERSION: u32 = 3;
+pub const DECIDE_VERSION: u32 = 4;
 /// Version of the fold. A snapshot of another version is ignored.
-pub const FOLD_VERSION: u32 = 8;
+pub const FOLD_VERSION: u32 = 9;
 
 /// An input's body.
 #[derive(Debug, Clone, Copy)]

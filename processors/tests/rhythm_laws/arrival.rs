@@ -2,7 +2,7 @@
 //! delays in which the readings of 48 hours arrive, what is sealed is the same bits.
 
 use proptest::{prelude::*, test_runner::RngSeed};
-use zeitgeber_schemas::{Environment, Family, ProfileBody};
+use zeitgeber_schemas::{Environment, ProfileBody};
 
 use super::{
     person::{DAY_MS, HOUR_MS, MINUTE_MS, Noise, Reading, START, Value, World, profile},
@@ -47,8 +47,8 @@ fn recording(seed: u64) -> Vec<Reading> {
             readings.push(room(&mut noise, start));
         }
         if minute % 97 == 5 {
-            // Shorter records make windows only as far as they come in order.
-            readings.extend(still(&mut noise, start, 20));
+            let record_s = [1, 5, 20][noise.below(3) as usize];
+            readings.extend(still(&mut noise, start, record_s));
         }
         if noise.below(700) == 0 {
             let raw = (0..3 * 30).map(|_| noise.share()).collect();
@@ -109,11 +109,7 @@ fn sealed(profile: &ProfileBody, arriving: &[Reading]) -> Vec<String> {
     let mut world = World::new(profile);
     world.feed(arriving);
     world.feed(&closing());
-    let mut days = world.sealed_days();
-    // Still windows of short records are put together as they arrive: decision 0004.
-    for day in &mut days {
-        day.families.retain(|family| family.family != Family::Acceleration);
-    }
+    let days = world.sealed_days();
     let days = days.iter().map(|event| format!("{event:?}"));
     world.sealed().iter().map(|event| format!("{event:?}")).chain(days).collect()
 }

@@ -69,7 +69,8 @@ pub const FEATURES: &[Feature] = &[
         formula: "still windows of 10 s (SD below 13 mg) fitted to the unit sphere; weights \
                   1/distance up to 100; ends when the residual changes by less than 1e-10",
         window: "one window for each 10 degrees of posture and 2 degC, at most 600; a day: the mean \
-                 window of each posture in the 7 whole days of UTC before its end",
+                 window of each posture in the 7 whole days of UTC before its end, of 10 s within a \
+                 record or of a whole shorter record",
         source: "van Hees 2014",
         reference: "GGIR 3.3-7 on the same windows",
         tolerance: "1e-6",

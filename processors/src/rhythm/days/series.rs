@@ -45,7 +45,7 @@ impl DaySeries {
                 // Another sensor has other errors.
                 if source != Source::Other && !imu.acc_g.is_empty() {
                     let still = self.still.get_or_insert_default();
-                    still.feed(input.envelope.ts, input.body.device_id, imu);
+                    still.feed(input.envelope.ts, imu);
                 }
             }
             Values::Hrv(rr_ms) => {

@@ -1,16 +1,15 @@
-//! Still windows of a wrist across records: what autocalibration stands on.
+//! Still windows of a wrist: what autocalibration stands on.
 //!
-//! Raw samples come in records of some seconds. A window of 10 s of the clock is added up second by
-//! second, in integers, so that the order of its records changes no bit. Windows that are not complete
-//! wait for the rest, as many as 10 minutes hold: records may overtake each other by that much, and
-//! those that come later than that are left out. A complete window in which the wrist was still is
-//! added to the cell of its posture; of a day of UTC at most [`CELLS_MAX`] cells are kept, always the
-//! same ones whatever came first.
+//! A record of raw samples is cut into windows of 10 s from its beginning; what is left at its end, or
+//! a record that is shorter, is a window of its own. So a window is all of one record, and nothing waits
+//! for others: records count in whatever order they arrive. Whether the wrist was still in it is told by
+//! sums of integers. The mean of a still window is added to the cell of its posture, weighed by its
+//! seconds; of a day of UTC at most [`CELLS_MAX`] cells are kept, always the same ones whatever came
+//! first.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 use zeitgeber_schemas::Imu;
 
 use super::super::{
@@ -19,8 +18,6 @@ use super::super::{
     window::Window,
 };
 
-/// Windows that may wait for the rest of their samples.
-const WAITING_MAX: usize = 64;
 /// Cells of a day.
 const CELLS_MAX: usize = 48;
 /// Cells by which a day's list grows.
@@ -31,24 +28,23 @@ const DAYS_KEPT: i64 = 11;
 const FIT_DAYS: i64 = 7;
 /// Steps of the sample grid in one g.
 const SAMPLE_ONE: f64 = 65_536.0;
-/// Steps of the grid of means in one g: a day of windows of at most 2 g fits into 31 bits.
-const MEAN_ONE: f64 = 16_384.0;
+/// Steps of the grid of means in one g: three whole days of 2 g fit into 31 bits.
+const MEAN_ONE: f64 = 4_096.0;
 /// Greatest mean of an axis, g.
 const MEAN_MAX_G: f64 = 2.0;
 /// Greatest acceleration of a sample, g. It bounds the sums.
 const SAMPLE_MAX_G: f64 = 100.0;
+/// Fewer samples tell nothing of stillness.
+const SAMPLES_MIN: i64 = 10;
 /// Seconds of a record at most.
 const RECORD_S_MAX: f64 = 4_096.0;
-/// A bit for each second of a window.
-const FULL: u16 = (1 << WINDOW_S) - 1;
-/// Windows of a day.
-const WINDOWS_OF_DAY: i64 = 86_400 / WINDOW_S as i64;
+/// Seconds of a day.
+const DAY_S: i64 = 86_400;
 
 /// Still windows by day and posture.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Still {
     days: VecDeque<StillDay>,
-    waiting: Vec<Waiting>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,24 +60,13 @@ struct StillDay {
 struct Cell {
     /// Which posture: see [`rank`].
     rank: u16,
-    n: u16,
-    /// Sum of the windows' means on the grid of means.
+    seconds: u32,
+    /// Sum of the windows' means on the grid of means, each times its seconds.
     sum: [i32; 3],
 }
 
-/// A window of one device that is not complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Waiting {
-    /// Windows since 1970.
-    number: i64,
-    device: u64,
-    moments: Moments,
-    /// Those of its seconds that are known.
-    seconds: u16,
-}
-
 /// Sums over samples on the sample grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Moments {
     n: i64,
     sum: [i64; 3],
@@ -90,32 +75,33 @@ struct Moments {
 
 impl Still {
     /// Takes in a record that ended at an instant, where its samples make whole seconds. Its beginning
-    /// is taken to the nearest second, and a second that its device covered before is left out.
-    pub(crate) fn feed(&mut self, ts: i64, device: &str, imu: &Imu<'_>) {
-        let Some(rate_hz) = imu.fs_hz.filter(|rate| *rate >= 2.0) else { return };
+    /// is taken to the nearest second.
+    pub(crate) fn feed(&mut self, ts: i64, imu: &Imu<'_>) {
+        let Some(rate_hz) = imu.fs_hz.filter(|rate| *rate >= 1.0) else { return };
         let n = imu.acc_g.len() / 3;
         let seconds = libm::rint(n as f64 / rate_hz);
         let whole = libm::fabs(seconds * rate_hz - n as f64) < 0.5;
         if !whole || !(1.0..=RECORD_S_MAX).contains(&seconds) {
             return;
         }
-        let start_s = ts.saturating_sub(1000 * seconds as i64).saturating_add(500).div_euclid(1000);
-        let device = xxh3_64(device.as_bytes());
+        let seconds = seconds as i64;
+        let start_s = ts.saturating_sub(1000 * seconds).saturating_add(500).div_euclid(1000);
         let (mut axes, mut taken) = (imu.acc_g.iter(), 0);
-        for second in 0..seconds as i64 {
-            let (mut moments, until) =
-                (Moments::default(), libm::rint((second + 1) as f64 * rate_hz) as usize);
-            while taken < until.min(n) {
-                let sample = core::array::from_fn(|_| axes.next().unwrap_or(0.0));
-                moments.feed(sample);
+        for from in (0..seconds).step_by(WINDOW_S as usize) {
+            let to = seconds.min(from + i64::from(WINDOW_S));
+            let (mut moments, until) = (Moments::default(), libm::rint(to as f64 * rate_hz));
+            while taken < n.min(until as usize) {
+                moments.feed(core::array::from_fn(|_| axes.next().unwrap_or(0.0)));
                 taken += 1;
             }
-            self.add(start_s + second, device, &moments);
+            if let Some(mean_g) = moments.still() {
+                self.keep((start_s + from).div_euclid(DAY_S), (to - from) as u32, mean_g);
+            }
         }
     }
 
-    /// The windows of the seven whole days of UTC before the end of a local day, a posture each, and
-    /// the days' bounds.
+    /// The mean windows of the seven whole days of UTC before the end of a local day, a posture each,
+    /// the seconds that are in them, and the days' bounds.
     pub(crate) fn windows(&self, day_end: i64) -> (Vec<StillWindow>, u32, Window) {
         let last = day_end.div_euclid(DAY_MIN);
         let days = self.days.iter().filter(|day| (last - FIT_DAYS..last).contains(&day.number));
@@ -125,57 +111,26 @@ impl Still {
                 cells.insert(at, (cell.rank, 0, [0; 3]));
                 at
             });
-            cells[at].1 += i64::from(cell.n);
+            cells[at].1 += i64::from(cell.seconds);
             cells[at].2.iter_mut().zip(cell.sum).for_each(|(sum, new)| *sum += i64::from(new));
         }
-        let mean = |(_, n, sum): &(u16, i64, [i64; 3])| StillWindow {
-            mean_g: sum.map(|sum| sum as f64 / MEAN_ONE / *n as f64),
+        let mean = |(_, seconds, sum): &(u16, i64, [i64; 3])| StillWindow {
+            mean_g: sum.map(|sum| sum as f64 / MEAN_ONE / *seconds as f64),
             temperature_c: None,
         };
-        let n = cells.iter().map(|cell| cell.1 as u32).sum();
+        let seconds = cells.iter().map(|cell| cell.1 as u32).sum();
         let window = Window { start: (last - FIT_DAYS) * DAY_MIN, end: last * DAY_MIN };
-        (cells.iter().map(mean).collect(), n, window)
+        (cells.iter().map(mean).collect(), seconds, window)
     }
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         let cells: usize = self.days.iter().map(|day| day.cells.capacity()).sum();
-        self.days.capacity() * size_of::<StillDay>()
-            + self.waiting.capacity() * size_of::<Waiting>()
-            + cells * size_of::<Cell>()
+        self.days.capacity() * size_of::<StillDay>() + cells * size_of::<Cell>()
     }
 
-    fn add(&mut self, second: i64, device: u64, moments: &Moments) {
-        let number = second.div_euclid(i64::from(WINDOW_S));
-        let bit = 1 << second.rem_euclid(i64::from(WINDOW_S));
-        let key = (number, device);
-        let at = self.waiting.partition_point(|known| (known.number, known.device) < key);
-        match self.waiting.get_mut(at).filter(|known| (known.number, known.device) == key) {
-            None => {
-                let new = Waiting { number, device, moments: *moments, seconds: bit };
-                if self.waiting.len() < WAITING_MAX {
-                    self.waiting.insert(at, new);
-                } else {
-                    self.waiting.remove(0);
-                    self.waiting.insert(at.saturating_sub(1), new);
-                }
-            }
-            Some(known) if known.seconds & bit != 0 => {}
-            Some(known) => {
-                known.seconds |= bit;
-                known.moments.add(moments);
-                if known.seconds == FULL {
-                    let whole = self.waiting.remove(at);
-                    self.keep(number, &whole.moments);
-                }
-            }
-        }
-    }
-
-    /// Adds a complete window to its cell, if the wrist was still.
-    fn keep(&mut self, number: i64, moments: &Moments) {
-        let Some(mean_g) = moments.still() else { return };
-        let day = number.div_euclid(WINDOWS_OF_DAY);
+    /// Adds a still window to its cell.
+    fn keep(&mut self, day: i64, seconds: u32, mean_g: [f64; 3]) {
         let newest = self.days.back().map_or(day, |newest| newest.number.max(day));
         if day <= newest - DAYS_KEPT {
             return;
@@ -187,8 +142,8 @@ impl Still {
         if self.days.get(at).is_none_or(|known| known.number != day) {
             self.days.insert(at, StillDay { number: day, cells: Vec::new() });
         }
-        let sum = mean_g.map(|mean| libm::rint(mean * MEAN_ONE) as i32);
-        self.days[at].add(Cell { rank: rank(mean_g), n: 1, sum });
+        let sum = mean_g.map(|mean| libm::rint(mean * MEAN_ONE) as i32 * seconds as i32);
+        self.days[at].add(Cell { rank: rank(mean_g), seconds, sum });
     }
 }
 
@@ -197,9 +152,10 @@ impl StillDay {
         match self.cells.binary_search_by_key(&new.rank, |known| known.rank) {
             Ok(at) => {
                 let known = &mut self.cells[at];
-                known.n = known.n.saturating_add(new.n);
+                // Even without end they add up to the same in every order.
+                known.seconds = known.seconds.wrapping_add(new.seconds);
                 let sums = known.sum.iter_mut().zip(new.sum);
-                sums.for_each(|(sum, new)| *sum = sum.saturating_add(new));
+                sums.for_each(|(sum, new)| *sum = sum.wrapping_add(new));
             }
             // A cell that has to go stays away: those before it do not become fewer.
             Err(at) if at == CELLS_MAX => {}
@@ -224,16 +180,11 @@ impl Moments {
         }
     }
 
-    fn add(&mut self, other: &Self) {
-        self.n += other.n;
-        for axis in 0..3 {
-            self.sum[axis] += other.sum[axis];
-            self.squares[axis] += other.squares[axis];
-        }
-    }
-
     /// The mean of each axis, g, where the wrist was still.
     fn still(&self) -> Option<[f64; 3]> {
+        if self.n < SAMPLES_MIN {
+            return None;
+        }
         let n = i128::from(self.n);
         let variance_g2 = |axis: usize| {
             let (sum, squares) = (i128::from(self.sum[axis]), i128::from(self.squares[axis]));
@@ -266,24 +217,27 @@ mod tests {
     const GAIN: f64 = 1.03;
     const OFFSET_G: f64 = 0.02;
 
-    /// A second of samples at 20 Hz in the posture of a window, where it ended.
-    fn record(window: i64, second: i64) -> (i64, Vec<u8>) {
+    /// Seconds of samples at 20 Hz in the posture of a window, where it ended.
+    fn record(window: i64, from: i64, seconds: i64) -> (i64, Vec<u8>) {
         let (around, up) = (window as f64 * 2.399_963, (window * 7 % 19 - 9) as f64 / 9.5);
         let flat = libm::sqrt(1.0 - up * up);
         let truth = [flat * libm::cos(around), flat * libm::sin(around), up];
-        let shiver = |at: i64| 0.004 * libm::sin((at * 7 + second) as f64);
-        let samples = (0..20).flat_map(|at| truth.map(|g| g * GAIN + OFFSET_G + shiver(at)));
+        let shiver = |at: i64| 0.004 * libm::sin((at * 7 + from) as f64);
+        let samples =
+            (0..20 * seconds).flat_map(|at| truth.map(|g| g * GAIN + OFFSET_G + shiver(at)));
         let bytes = samples.flat_map(f64::to_le_bytes).collect();
-        (1000 * (START_S + window * 10 + second + 1), bytes)
+        (1000 * (START_S + window * 10 + from + seconds), bytes)
     }
 
-    fn records(windows: i64) -> Vec<(i64, Vec<u8>)> {
-        (0..windows).flat_map(|window| (0..10).map(move |s| record(window, s))).collect()
+    /// Windows of 10 s in records of some seconds.
+    fn records(windows: i64, seconds: i64) -> Vec<(i64, Vec<u8>)> {
+        let of = |window| (0..10 / seconds).map(move |n| record(window, n * seconds, seconds));
+        (0..windows).flat_map(of).collect()
     }
 
     fn feed(still: &mut Still, (ts, bytes): &(i64, Vec<u8>)) {
         let acc_g = Doubles::from_le_bytes(bytes);
-        still.feed(*ts, "watch", &Imu { fs_hz: Some(20.0), acc_g, ..Imu::default() });
+        still.feed(*ts, &Imu { fs_hz: Some(20.0), acc_g, ..Imu::default() });
     }
 
     fn of(records: &[(i64, Vec<u8>)]) -> Still {
@@ -293,30 +247,42 @@ mod tests {
     }
 
     #[test]
-    fn the_errors_of_a_sensor_are_found_from_records_of_a_second() {
-        let still = of(&records(400));
-        assert!(still.waiting.is_empty(), "every window is complete");
-        let (windows, n, days) = still.windows(START_S / 60 + 1440 + 330);
-        assert_eq!((days.start, days.end), (START_S / 60 - 6 * 1440, START_S / 60 + 1440));
-        assert!(windows.len() == CELLS_MAX && n > CELLS_MAX as u32, "{} of {n}", windows.len());
-        let found = fit(&windows).expect("it was still in every direction");
-        for axis in 0..3 {
-            // A scaled offset is taken away before the gain.
-            assert!((found.scale[axis] - 1.0 / GAIN).abs() < 2e-3, "{found:?}");
-            assert!((found.offset_g[axis] + OFFSET_G).abs() < 2e-3, "{found:?}");
+    fn the_errors_of_a_sensor_are_found_from_records_of_any_length() {
+        for seconds in [1, 5, 10] {
+            let still = of(&records(400, seconds));
+            let (windows, covered, days) = still.windows(START_S / 60 + 1440 + 330);
+            assert_eq!((days.start, days.end), (START_S / 60 - 6 * 1440, START_S / 60 + 1440));
+            assert_eq!(windows.len(), CELLS_MAX);
+            assert!((10 * CELLS_MAX as u32..4000).contains(&covered), "{covered} s");
+            let found = fit(&windows).expect("it was still in every direction");
+            for axis in 0..3 {
+                // A scaled offset is taken away before the gain.
+                assert!((found.scale[axis] - 1.0 / GAIN).abs() < 2e-3, "{found:?}");
+                assert!((found.offset_g[axis] + OFFSET_G).abs() < 2e-3, "{found:?}");
+            }
+            assert!(found.error_end_g < 0.002 && found.error_start_g > 0.01, "{found:?}");
+            assert_eq!(still.windows(START_S / 60 + 1439).1, 0, "the day is not over");
         }
-        assert!(found.error_end_g < 0.002 && found.error_start_g > 0.01, "{found:?}");
-        assert_eq!(still.windows(START_S / 60 + 1439).1, 0, "the day is not over");
+    }
+
+    #[test]
+    fn a_long_record_is_cut_and_its_last_part_counts_for_its_seconds() {
+        let still = of(&[record(3, 0, 24)]);
+        assert_eq!(still.windows(START_S / 60 + 1440).1, 24);
+        // The second window moves.
+        let (ts, mut bytes) = record(3, 0, 24);
+        bytes[24 * 20 * 12..][..8].copy_from_slice(&1.5_f64.to_le_bytes());
+        assert_eq!(of(&[(ts, bytes)]).windows(START_S / 60 + 1440).1, 14);
     }
 
     #[test]
     fn a_hand_that_moves_and_a_record_of_no_whole_seconds_count_for_nothing() {
         let mut still = Still::default();
-        for (ts, mut bytes) in records(3) {
+        for (ts, mut bytes) in records(3, 1) {
             bytes[..8].copy_from_slice(&1.5_f64.to_le_bytes());
             feed(&mut still, &(ts, bytes));
         }
-        for (ts, bytes) in records(3) {
+        for (ts, bytes) in records(3, 1) {
             feed(&mut still, &(ts, bytes[..24 * 13].to_vec()));
         }
         assert_eq!(still.days.len(), 0);
@@ -326,13 +292,10 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let mut still = Still::default();
         for day in 0..40 {
-            for (ts, bytes) in records(150) {
+            for (ts, bytes) in records(150, 1) {
                 feed(&mut still, &(ts + day * 86_400_000, bytes));
             }
-            // One second of each of many windows: the rest never comes.
-            (0..90).for_each(|window| feed(&mut still, &record(5_000 + window + day * 8_640, 3)));
         }
-        assert_eq!(still.waiting.len(), WAITING_MAX);
         assert_eq!(still.days.len() as i64, DAYS_KEPT);
         let bytes = still.heap_bytes();
         assert!(bytes < 30_000, "{bytes}");
@@ -342,21 +305,16 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(8))]
 
         #[test]
-        fn records_that_overtake_each_other_within_ten_minutes_change_no_bit(seed in any::<u64>()) {
-            let records = records(240);
+        fn the_order_of_records_changes_no_bit(seed in any::<u64>(), length in 0..3_usize) {
+            let records = records(240, [1, 2, 10][length]);
             let mut mixed = records.clone();
             let mut state = seed;
             let mut below = |n: usize| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 (state >> 33) as usize % n
             };
-            for chunk in mixed.chunks_mut(600) {
-                (1..chunk.len()).rev().for_each(|at| chunk.swap(at, below(at + 1)));
-            }
-            let in_order = of(&records);
-            prop_assert!(of(&mixed) == in_order, "mixed");
-            let backwards: Vec<_> = records.iter().rev().cloned().collect();
-            prop_assert!(of(&backwards) == in_order, "backwards");
+            (1..mixed.len()).rev().for_each(|at| mixed.swap(at, below(at + 1)));
+            prop_assert!(of(&mixed) == of(&records));
         }
     }
 }

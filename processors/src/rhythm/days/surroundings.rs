@@ -8,10 +8,7 @@ use super::{
     analysis::DayAnalysis,
     draft::{Draft, Head},
 };
-use crate::rhythm::acceleration::{
-    EPOCH_S,
-    calibration::{WINDOW_S, fit},
-};
+use crate::rhythm::acceleration::{EPOCH_S, calibration::fit};
 
 /// The axes as they are named in values.
 const AXES: [&str; 3] = ["x", "y", "z"];
@@ -19,8 +16,8 @@ const AXES: [&str; 3] = ["x", "y", "z"];
 /// Minutes that one reading of noise stands for.
 const READING_MIN: f64 = 5.0;
 
-/// Still windows that a fit should stand on: half an hour.
-const STILL_MIN: u32 = 180;
+/// Seconds of still windows that a fit should stand on.
+const STILL_MIN_S: u32 = 1800;
 /// Error that a fit should come below, g (van Hees 2014).
 const ERROR_MAX_G: f64 = 0.01;
 
@@ -56,18 +53,19 @@ impl DayAnalysis<'_> {
 
     /// The sensor's errors, from the still windows of a week.
     pub(super) fn calibration(&self) -> Option<FamilyAnalysed> {
-        let (windows, n, window) = self.kept.still.as_deref()?.windows(self.day.end);
+        let (windows, seconds, window) = self.kept.still.as_deref()?.windows(self.day.end);
         let found = fit(&windows)?;
-        let covered = f64::from(WINDOW_S * n) / (60 * (window.end - window.start)) as f64;
+        // Two devices may rest at a time.
+        let covered = f64::from(seconds) / (60 * (window.end - window.start)) as f64;
         let mut draft = Draft::new(&Head {
             family: Family::Acceleration,
             signal: "acc",
             algorithm: "autocalibration on the mean still window of each posture",
-            version: 1,
+            version: 2,
             window,
-            coverage: covered,
+            coverage: covered.min(1.0),
         });
-        draft.flag(n < STILL_MIN, "fewer than 180 still windows");
+        draft.flag(seconds < STILL_MIN_S, "fewer than 30 min of still windows");
         draft.flag(found.error_end_g > ERROR_MAX_G, "an error of more than 10 mg is left");
         for (axis, (gain, offset)) in AXES.iter().zip(found.scale.iter().zip(found.offset_g)) {
             draft.put(&format!("{axis}.gain.calibration"), "1", *gain);
