@@ -18,6 +18,7 @@ mod context;
 mod decode;
 mod door;
 mod feed;
+mod forgotten;
 mod group;
 mod inputs;
 mod lane;
@@ -34,6 +35,7 @@ use rdkafka::ClientConfig;
 
 pub use door::Door;
 pub use feed::Feeder;
+pub(crate) use forgotten::tell_again;
 pub(crate) use group::own_name;
 pub use group::{Members, Membership};
 pub(crate) use inputs::source;
@@ -147,6 +149,7 @@ impl Kafka {
             // Brokers come back within seconds; the default waits up to ten more.
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "1000")
+            // They also tell of a client that forgot its brokers.
             .set("statistics.interval.ms", "1000")
             .set("topic.metadata.propagation.max.ms", "60000");
         self.passed_through(config)

@@ -14,7 +14,7 @@ use zeitgeber_schemas::PartitionId;
 
 use super::group::TIME_OUT;
 use crate::{
-    bus::kafka::{BusError, PARTITIONS},
+    bus::kafka::{BusError, PARTITIONS, tell_again},
     config::Kafka,
 };
 
@@ -71,6 +71,10 @@ impl Notes {
             list.add_partition(&self.topic, i32::from(number));
         });
         let noted = self.consumer.committed_offsets(list, TIME_OUT);
+        if noted.is_err() {
+            // It has no statistics that would tell whether it forgot its brokers.
+            tell_again(self.consumer.client(), &settings.brokers);
+        }
         let noted = noted.map_err(settings.fault("read how far standbys are"))?;
         let of = |one: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
             let Offset::Offset(position) = one.offset() else { return None };

@@ -28,6 +28,7 @@ const OWN: &[&str] = &[
     "message.timeout.ms",
     "partition.assignment.strategy",
     "partitioner",
+    "statistics.interval.ms",
     "transactional.id",
 ];
 

@@ -1,7 +1,10 @@
 //! What librdkafka's clients tell: their log goes to ours, their statistics to the meter, failed
 //! deliveries to whoever published.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use crossbeam_channel::Sender;
 use rdkafka::{
@@ -12,7 +15,7 @@ use rdkafka::{
     producer::{DeliveryResult, ProducerContext},
 };
 
-use super::Meter;
+use super::{Meter, forgotten};
 
 /// The ears of a client.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub(super) struct Context {
     meter: Arc<Meter>,
     /// Who hears of records that were not delivered.
     failed: Option<Sender<Failed>>,
+    /// Its last statistics had no broker that it could ask.
+    forgotten: Arc<AtomicBool>,
 }
 
 /// A record that was not delivered.
@@ -34,12 +39,17 @@ pub(super) struct Failed {
 }
 
 impl Context {
-    pub(super) const fn new(meter: Arc<Meter>) -> Self {
-        Self { meter, failed: None }
+    pub(super) fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, failed: None, forgotten: Arc::default() }
     }
 
-    pub(super) const fn telling(meter: Arc<Meter>, failed: Sender<Failed>) -> Self {
-        Self { meter, failed: Some(failed) }
+    pub(super) fn telling(meter: Arc<Meter>, failed: Sender<Failed>) -> Self {
+        Self { failed: Some(failed), ..Self::new(meter) }
+    }
+
+    /// Whether the client has forgotten its brokers since this was last asked.
+    pub(super) fn takes_forgotten(&self) -> bool {
+        self.forgotten.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -59,6 +69,7 @@ impl ClientContext for Context {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.forgotten.store(forgotten::has_none(&statistics), Ordering::Relaxed);
         self.meter.statistics(&statistics);
     }
 

@@ -9,9 +9,10 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::{Builder, JoinHandle},
+    time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use zeitgeber_schemas::{Envelope, PartitionId, SchemaId, partition_key};
 
 use super::{
@@ -28,6 +29,8 @@ use crate::{
 
 /// Requests whose records are sent before the brokers are waited for.
 const TOGETHER: usize = 256;
+/// How often an idle client is looked after.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// A door that produces.
 pub struct Door {
@@ -113,7 +116,15 @@ struct Sending {
 
 impl Sending {
     fn run(mut self, queue: &Receiver<Order>) {
-        while let Ok(first) = queue.recv() {
+        loop {
+            let first = match queue.recv_timeout(IDLE) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.producer.idle();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let mut kept = Ok(());
             let mut told = Vec::new();
             for order in std::iter::once(first).chain(queue.try_iter()).take(TOGETHER) {

@@ -26,7 +26,7 @@ use rdkafka::{
 };
 use zeitgeber_schemas::PartitionId;
 
-use super::{BusError, Meter, PARTITIONS, context::Context};
+use super::{BusError, Meter, PARTITIONS, context::Context, forgotten};
 use crate::config::Kafka;
 
 /// How long one look at the group takes.
@@ -80,7 +80,8 @@ impl Members {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let patience = Duration::from_millis(settings.session_ms.into());
-        let run = move || run(&consumer, patience, &stopped);
+        let brokers = settings.brokers.clone();
+        let run = move || run(&consumer, (patience, &brokers), &stopped);
         let thread = Builder::new().name("group".into()).spawn(run)?;
         Ok(Self { events, stop, thread: Some(thread) })
     }
@@ -106,12 +107,13 @@ pub(crate) fn own_name() -> String {
     format!("{}:{}", host.trim(), std::process::id())
 }
 
-fn run(consumer: &BaseConsumer<Seat>, patience: Duration, stop: &AtomicBool) {
+fn run(consumer: &BaseConsumer<Seat>, (patience, brokers): (Duration, &str), stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         if let Some(Err(error)) = consumer.poll(LOOK) {
             tracing::debug!(%error, "the group");
         }
         consumer.context().give_up_after(patience);
+        forgotten::look_after(consumer.client(), &consumer.context().inner, brokers);
     }
 }
 

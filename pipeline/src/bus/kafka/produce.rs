@@ -19,7 +19,7 @@ use zeitgeber_schemas::PartitionId;
 use super::{
     BusError, Input, Meter,
     context::{Context, Failed},
-    number,
+    forgotten, number,
     outputs::HEADER_CONTENT_TYPE,
 };
 use crate::config::Kafka;
@@ -27,6 +27,8 @@ use crate::config::Kafka;
 /// Pause between two looks at the deliveries. It is slept: librdkafka counts in milliseconds, and
 /// asked to wait for less does not wait at all.
 const LOOK: Duration = Duration::from_micros(500);
+/// How long what an idle client tells is taken at a time.
+const IDLE: Duration = Duration::from_millis(1);
 /// How long a full queue is waited for before the caller hears of it.
 const FULL_WAIT: Duration = Duration::from_millis(200);
 /// How long the broker may take to take an id over, or to end a transaction.
@@ -62,6 +64,7 @@ pub(super) struct Outgoing<'a> {
 /// A producer and its transaction.
 pub(super) struct Press {
     producer: BaseProducer<Context>,
+    brokers: String,
     failed: Receiver<Failed>,
     transactional: bool,
     open: Option<Transaction>,
@@ -106,7 +109,8 @@ impl Press {
             producer.init_transactions(TRANSACTION_TIME_OUT).map_err(settings.fault(what))?;
         }
         let transactional = transactional_id.is_some();
-        Ok(Self { producer, failed, transactional, open: None })
+        let brokers = settings.brokers.clone();
+        Ok(Self { producer, brokers, failed, transactional, open: None })
     }
 
     /// Sends a record; begins a transaction where there should be one.
@@ -144,6 +148,14 @@ impl Press {
     /// Looks at deliveries.
     pub(super) fn poll(&self) {
         self.producer.poll(Duration::ZERO);
+        forgotten::look_after(self.producer.client(), self.producer.context(), &self.brokers);
+    }
+
+    /// Takes what a client tells that is not used just now: a report a second is all of it, as long
+    /// as the brokers are there.
+    pub(super) fn idle(&self) {
+        self.producer.poll(IDLE);
+        self.poll();
     }
 
     fn look(&self) {
@@ -266,6 +278,11 @@ impl Producer {
         }
         self.sent += 1;
         Ok(())
+    }
+
+    /// Takes what the client tells while there is nothing to send.
+    pub(super) fn idle(&self) {
+        self.press.idle();
     }
 
     /// Waits until everything sent is with the brokers; how much that is.

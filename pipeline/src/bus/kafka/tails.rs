@@ -20,7 +20,7 @@ use rdkafka::{
 };
 use zeitgeber_schemas::PartitionId;
 
-use super::{BusError, HEADER_ID, Meter, PARTITIONS, context::Context, number};
+use super::{BusError, HEADER_ID, Meter, PARTITIONS, context::Context, number, tell_again};
 use crate::{config::Kafka, query::Topic};
 
 /// How long a broker may take to answer.
@@ -58,6 +58,12 @@ impl Tails {
 
     /// Where publishing of a partition goes on.
     pub(super) fn read(&self, partition: PartitionId) -> Result<Next, BusError> {
+        // It has no statistics that would tell whether it forgot its brokers.
+        let client = self.consumer.client();
+        self.find(partition).inspect_err(|_| tell_again(client, &self.settings.brokers))
+    }
+
+    fn find(&self, partition: PartitionId) -> Result<Next, BusError> {
         let noted = self.noted(partition)?;
         let mut next: Next = Topic::ALL.into_iter().map(|topic| (topic, noted)).collect();
         let mut back = LAST_RECORDS;

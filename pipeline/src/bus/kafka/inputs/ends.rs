@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer;
 
 use super::reader::{Open, Place, Reader};
-use crate::bus::kafka::number;
+use crate::bus::kafka::{forgotten, number};
 
 /// How long a broker may take to tell the ends of a topic.
 const ENDS_TIME_OUT: Duration = Duration::from_secs(5);
@@ -79,8 +79,11 @@ impl Reader {
         self.assign(place, next);
     }
 
-    /// Looks at what the ends of topics tell now and then.
-    pub(super) fn look_at_ends(&mut self) {
+    /// Looks after the clients, and now and then at what the ends of topics tell.
+    pub(super) fn look_around(&mut self) {
+        self.forward.idle();
+        let consumer = &self.consumer;
+        forgotten::look_after(consumer.client(), consumer.context(), &self.kafka.brokers);
         let partitions = self.handle.layout().partitions;
         for (topic, found) in self.meter.unread(&self.names, partitions) {
             tracing::error!(

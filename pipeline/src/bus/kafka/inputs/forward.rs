@@ -34,6 +34,13 @@ impl Forwarder {
         Self { kafka: kafka.clone(), meter: Arc::clone(meter), press: None }
     }
 
+    /// Takes what its client tells while nothing is forwarded.
+    pub(super) fn idle(&self) {
+        if let Some(press) = &self.press {
+            press.poll();
+        }
+    }
+
     /// Waits until everything forwarded is with the brokers, or `stop` says to wait no more.
     pub(super) fn drain(&self, stop: impl Fn() -> bool) -> bool {
         let Some(press) = &self.press else { return true };

@@ -71,13 +71,13 @@ pub(super) struct Open {
 }
 
 pub(super) struct Reader {
-    kafka: Kafka,
+    pub(super) kafka: Kafka,
     clock: ClockMode,
     pub(super) handle: Handle,
     pub(super) meter: Arc<Meter>,
     pub(super) consumer: BaseConsumer<Context>,
     door: Door,
-    forward: Forwarder,
+    pub(super) forward: Forwarder,
     pub(super) names: [String; Input::ALL.len()],
     orders: Receiver<Order>,
     events: Sender<InputEvent>,
@@ -150,7 +150,7 @@ impl Reader {
             } else {
                 std::thread::sleep(BUSY_PAUSE);
             }
-            self.look_at_ends();
+            self.look_around();
             if self.committed.elapsed() > EVERY {
                 self.commit(CommitMode::Async);
             }
