@@ -29,6 +29,8 @@ export ZEITGEBER_TEST_BINARY
 services="$target/services"
 trap '[ ! -d "$services" ] || bash infra/services/down.sh "$services" --wipe' EXIT
 cargo test --workspace --no-fail-fast
+step "same bits on newer CPUs"
+bash infra/same_bits.sh "$target/cpu"
 step "fuzz"
 bash tests/fuzz/run.sh -n 20000 -t 20
 step "fixtures"

@@ -27,6 +27,7 @@ pub mod http;
 mod latency;
 mod load;
 pub mod rhythm;
+pub mod routing;
 #[cfg(feature = "service")]
 mod server;
 pub mod tasks;

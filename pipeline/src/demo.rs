@@ -8,7 +8,7 @@
 use std::{io::Read, sync::atomic::AtomicBool};
 
 use xxhash_rust::xxh3::xxh3_64;
-use zeitgeber_schemas::{DecisionMade, FeedbackBody, Response};
+use zeitgeber_schemas::{DecisionMade, FeedbackBody, FeedbackClaim, Response};
 
 use crate::{
     cycle::{Announced, Counts, Source},
@@ -125,6 +125,7 @@ fn give(
         corrects: None,
         simulated: true,
         user_id: Some(announced.user_id.clone()),
+        claim: FeedbackClaim::Outcome,
     };
     let feedback = Feedback {
         tenant: announced.tenant.clone(),

@@ -100,7 +100,10 @@ fn take(monitor: &mut Monitor, entry: &EntryRef<'_>) -> Result<(), FoldError> {
     for stored in entry.events.clone().filter(|event| event.seal == 0) {
         let wanted = matches!(
             stored.schema,
-            SchemaId::DecisionMade | SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired
+            SchemaId::DecisionMade
+                | SchemaId::FeedbackRecorded
+                | SchemaId::FeedbackNoted
+                | SchemaId::OutcomeExpired
         );
         if !wanted {
             continue;
@@ -109,6 +112,9 @@ fn take(monitor: &mut Monitor, entry: &EntryRef<'_>) -> Result<(), FoldError> {
             Event::DecisionMade(event) => monitor.decision(&event),
             Event::FeedbackRecorded(event) => {
                 monitor.feedback(&event, entry.recv_ts.unwrap_or(entry.ts));
+            }
+            Event::FeedbackNoted(event) => {
+                monitor.noted(&event, entry.recv_ts.unwrap_or(entry.ts));
             }
             Event::OutcomeExpired(event) => monitor.expired(&event),
             _ => {}

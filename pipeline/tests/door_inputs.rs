@@ -4,7 +4,7 @@ use zeitgeber::door::{
     feedback::feedback,
     profile::{Profile, TZDB_VERSION, profile, profiles},
 };
-use zeitgeber_schemas::{Reason, Response, Scale};
+use zeitgeber_schemas::{FeedbackClaim, Reason, Response, Scale};
 
 fn reason(json: &str) -> (Reason, String) {
     let refusal = profile(json.as_bytes()).expect_err("refused");
@@ -140,6 +140,15 @@ fn feedback_has_an_outcome_and_a_value_where_the_outcome_asks_for_one() {
     assert_eq!(change.response, Response::MeasuredChange(-0.5));
     let reward = read(r#""reward", "value": 1"#).expect("feedback").body;
     assert_eq!(reward.response, Response::Reward(1.0));
+    for (tail, claim) in [
+        (r#""retracted", "corrects": "e""#, FeedbackClaim::Retracted),
+        (r#""shown""#, FeedbackClaim::Shown),
+        (r#""not_shown""#, FeedbackClaim::NotShown),
+    ] {
+        assert_eq!(read(tail).expect("feedback").body.claim, claim);
+    }
+    assert_eq!(read("\"retracted\"").expect_err("of what").0, Reason::MissingField);
+    assert_eq!(read("\"outcome\"").expect_err("which").0, Reason::WrongType);
     assert_eq!(read("\"rating\"").expect_err("no value").0, Reason::MissingField);
     assert_eq!(read(r#""rating", "value": 6"#).expect_err("stars").0, Reason::OutOfRange);
     assert_eq!(read(r#""reward", "value": "1""#).expect_err("text").0, Reason::WrongType);

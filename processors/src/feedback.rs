@@ -6,19 +6,28 @@
 //!
 //! | | result |
 //! |---|---|
-//! | the decision is not open (any more) | dead letter, `orphan` |
 //! | the response is not a number in its range | dead letter, `out_of_range` |
+//! | the decision is not open (not yet, or not any more) | `FeedbackParked` |
+//! | the same, and [`MOST_PARKED`] or [`MOST_SEEN`] on it wait already | dead letter, `orphan` |
 //! | this feedback id was seen, or [`MOST_SEEN`] were | `Duplicate` |
-//! | the window is over and a reward was imputed | `Corrected`, replacing the imputed one |
-//! | it arrived after the window | `Expired` |
-//! | the arm was removed since | `Retired` |
-//! | a reward was learnt and nothing is corrected | `Duplicate` |
-//! | a reward was learnt and is corrected | `Corrected`, replacing the reward that stands |
-//! | else | `Applied` |
+//! | an outcome that corrects none came after the window, and none was imputed | `Expired` |
+//! | an outcome, and the arm was removed since | `Retired` |
+//! | it is what stands from now on, and nothing stood | `Applied` |
+//! | it is what stands from now on | `Corrected`, replacing the reward that stood |
+//! | an outcome, and another reward stands as before | `Duplicate` |
+//! | else | `FeedbackNoted`, with what is taken back and what stands |
+//!
+//! What stands for a decision does not depend on the order in which reports came: see `account.rs`.
 //!
 //! Windows close at sealed hours: at each one the caller runs [`decide_expiry`], folds its events,
 //! and then folds [`apply_clock`] with the same instant, live and in replay. The clock's fold drops
 //! every decision two windows old. An `OutcomeExpired` may be folded before or after it.
+//!
+//! Feedback that was parked is joined where its decision is made ([`decide_arrivals`]), or given up
+//! at a sealed hour ([`decide_orphans`]).
+
+mod account;
+mod parking;
 
 use alloc::{
     collections::{BTreeMap, VecDeque},
@@ -27,17 +36,22 @@ use alloc::{
     vec::Vec,
 };
 
-use xxhash_rust::xxh3::xxh3_64;
 use zeitgeber_schemas::{
-    ConfigurationBody, ControlBody, DeadLettered, DecisionId, DecisionMade, Envelope, FeedbackBody,
-    FeedbackPolicy, FeedbackRecorded, FeedbackStatus, Missing, OutcomeExpired, Reason, Response,
+    ConfigurationBody, ControlBody, DeadLettered, DecisionId, DecisionMade, Envelope, Event,
+    FeedbackBody, FeedbackClaim, FeedbackNoted, FeedbackOrphaned, FeedbackParked, FeedbackPolicy,
+    FeedbackRecorded, InterventionSuppressed, Missing, OutcomeExpired, Reason, Response,
+    Suppression,
 };
 
+pub use self::{
+    account::MOST_SEEN,
+    parking::{MOST_ORPHANED_AT_ONCE, MOST_PARKED},
+};
+use self::{
+    account::{Account, Incoming},
+    parking::Parking,
+};
 use crate::{exact, ledger::NO_INTERVENTION, versions::Versions};
-
-/// Most feedback ids remembered for one decision. Later ones count as duplicates, so that none is
-/// ever forgotten and taken twice.
-pub const MOST_SEEN: usize = 32;
 
 /// A measured change of this many standard deviations earns reward 1, its opposite 0.
 const CHANGE_SD: f64 = 3.0;
@@ -47,25 +61,8 @@ const CHANGE_SD: f64 = 3.0;
 pub struct Shared {
     versions: Versions<()>,
     policy: FeedbackPolicy,
-    open: BTreeMap<DecisionId, Open>,
-}
-
-/// A decision that waits for its outcome, or whose outcome may still be corrected.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-struct Open {
-    subject: u64,
-    arm: String,
-    incarnation: u32,
-    features: Vec<i32>,
-    at_ms: i64,
-    /// The reward that stands.
-    learnt: Option<i32>,
-    /// The arm was removed after the decision.
-    retired: bool,
-    /// The window passed without an outcome.
-    expired: bool,
-    /// Hashes of the feedback ids that were taken in.
-    seen: Vec<u64>,
+    open: BTreeMap<DecisionId, Account>,
+    parking: Parking,
 }
 
 /// What this stage knows of one person.
@@ -81,7 +78,12 @@ impl Shared {
     /// No decision is open.
     pub const fn initial() -> Self {
         let policy = FeedbackPolicy { window_ms: 0, missing: Missing::Drop };
-        Self { versions: Versions::none(), policy, open: BTreeMap::new() }
+        Self {
+            versions: Versions::none(),
+            policy,
+            open: BTreeMap::new(),
+            parking: Parking::empty(),
+        }
     }
 
     /// Number of open decisions.
@@ -105,10 +107,18 @@ impl Shared {
         open.is_some_and(|open| open.learnt.is_none() && !open.expired)
     }
 
-    /// Whether a decision that is still open has had this very feedback: it then causes nothing.
+    /// Whether a decision that is still open has had this very feedback, or it waits for that
+    /// decision: it then causes nothing.
     pub fn has_seen(&self, decision_id: DecisionId, feedback_id: &str) -> bool {
-        let open = self.open.get(&decision_id);
-        open.is_some_and(|open| open.seen.contains(&hash(feedback_id)))
+        match self.open.get(&decision_id) {
+            Some(open) => open.has_seen(feedback_id),
+            None => self.parking.holds(decision_id, feedback_id),
+        }
+    }
+
+    /// How much feedback waits for its decision.
+    pub const fn parked(&self) -> usize {
+        self.parking.len()
     }
 
     fn is_past(&self, at_ms: i64, clock_ms: i64) -> bool {
@@ -128,60 +138,91 @@ impl Person {
     }
 }
 
-/// Joins feedback to its decision. Its arrival counts against the window, its envelope's id is
-/// the feedback id.
+/// Joins feedback to its decision: `FeedbackRecorded`, `FeedbackNoted` or `FeedbackParked`. Its
+/// arrival counts against the window, its envelope's id is the feedback id. `newest_ms` is the
+/// partition's newest arrival: what is parked waits for a window from there, so that old data
+/// that is fed again has its time, too.
 ///
 /// # Errors
 ///
-/// A dead letter where the decision is not open, or the response is out of range.
+/// A dead letter where the response is out of range, or too much feedback waits for decisions.
 pub fn decide(
     shared: &Shared,
     envelope: &Envelope<'_>,
     body: &FeedbackBody,
-) -> Result<FeedbackRecorded, DeadLettered> {
-    let Some(open) = shared.open.get(&body.decision_id) else {
-        return Err(dead(Reason::Orphan, format!("decision {} is not open", body.decision_id)));
-    };
-    let reward = reward(&body.response)?;
-    let is_late = shared.is_past(open.at_ms, envelope.received());
-    let (status, replaces) = join(open, envelope.id, body.corrects.is_some(), is_late);
-    Ok(FeedbackRecorded {
-        decision_id: body.decision_id,
-        feedback_id: envelope.id.to_string(),
-        status,
-        arm: open.arm.clone(),
-        incarnation: open.incarnation,
-        features: open.features.clone(),
-        reward,
-        replaces,
-        decided_ms: Some(open.at_ms),
-    })
+    newest_ms: Option<i64>,
+) -> Result<Event, DeadLettered> {
+    let (id, decision_id) = (envelope.id, body.decision_id);
+    let reward = reward(body)?;
+    if let Some(open) = shared.open.get(&decision_id) {
+        let is_late = shared.is_past(open.at_ms, envelope.received());
+        return Ok(open.join(&Incoming { id, given_ms: envelope.ts, body, reward, is_late }));
+    }
+    if !shared.parking.has_room(decision_id) {
+        let detail = format!("decision {decision_id} is not open, and too much waits already");
+        return Err(dead(Reason::Orphan, detail));
+    }
+    let from_ms = newest_ms.map_or(envelope.received(), |newest| newest.max(envelope.received()));
+    let until_ms = from_ms.saturating_add(shared.policy.window_ms);
+    Ok(Event::FeedbackParked(FeedbackParked { decision_id, feedback_id: id.to_string(), until_ms }))
 }
 
-fn join(
-    open: &Open,
-    feedback_id: &str,
-    corrects: bool,
-    is_late: bool,
-) -> (FeedbackStatus, Option<i32>) {
-    let seen = open.seen.contains(&hash(feedback_id)) || open.seen.len() >= MOST_SEEN;
-    let status = match open.learnt {
-        _ if seen => FeedbackStatus::Duplicate,
-        Some(imputed) if open.expired && !open.retired => {
-            return (FeedbackStatus::Corrected, Some(imputed));
+/// What the feedback that waited for a decision does once it is made for a person: each is joined
+/// as if it came now, or given up where it claims to be somebody else's.
+pub fn decide_arrivals(
+    shared: &Shared,
+    (tenant, user_id): (&str, &str),
+    decision: &DecisionMade,
+    suppressed: Option<&InterventionSuppressed>,
+    out: &mut Vec<Event>,
+) {
+    let mut account = Account::open(0, decision);
+    if suppressed.is_some_and(withholds) {
+        account.withhold();
+    }
+    for parked in shared.parking.of(decision.decision_id) {
+        let claimed = parked.body.user_id.as_deref();
+        if claimed.is_some_and(|claimed| claimed != user_id || parked.tenant != tenant) {
+            let detail = "the decision concerns somebody else than the feedback's person";
+            out.push(Event::FeedbackOrphaned(parked.orphaned(detail)));
+            continue;
         }
-        _ if is_late => FeedbackStatus::Expired,
-        _ if open.retired => FeedbackStatus::Retired,
-        Some(_) if !corrects => FeedbackStatus::Duplicate,
-        Some(old) => return (FeedbackStatus::Corrected, Some(old)),
-        None => FeedbackStatus::Applied,
-    };
-    (status, None)
+        // What could not be told as a reward was never parked.
+        let reward = reward(&parked.body).unwrap_or_default();
+        let is_late = shared.is_past(decision.at_ms, parked.received_ms);
+        let (id, given_ms, body) = (&*parked.id, parked.given_ms, &parked.body);
+        let event = account.join(&Incoming { id, given_ms, body, reward, is_late });
+        match &event {
+            Event::FeedbackRecorded(event) => account.fold_recorded(event),
+            Event::FeedbackNoted(event) => account.fold_noted(event),
+            _ => {}
+        }
+        out.push(event);
+    }
 }
 
-/// The reward of a response on the grid 2^-12.
-fn reward(response: &Response) -> Result<i32, DeadLettered> {
-    let value = match *response {
+/// The feedback that has waited for its decision long enough by `clock_ms`, at most
+/// [`MOST_ORPHANED_AT_ONCE`]. `made` is the decision that the same input makes: what waits for that
+/// is joined.
+pub fn decide_orphans(
+    shared: &Shared,
+    clock_ms: i64,
+    made: Option<DecisionId>,
+    out: &mut Vec<Event>,
+) {
+    let orphaned = shared.parking.overdue(clock_ms, made).map(|parked| {
+        let detail = format!("decision {} did not come within a window", parked.body.decision_id);
+        Event::FeedbackOrphaned(parked.orphaned(&detail))
+    });
+    out.extend(orphaned);
+}
+
+/// The reward of an outcome on the grid 2^-12; 0 of what is none.
+fn reward(body: &FeedbackBody) -> Result<i32, DeadLettered> {
+    if body.claim != FeedbackClaim::Outcome {
+        return Ok(0);
+    }
+    let value = match body.response {
         Response::Accepted => 1.0,
         Response::Dismissed => 0.0,
         Response::Rating(stars) if (1.0..=5.0).contains(&stars) => (stars - 1.0) / 4.0,
@@ -190,7 +231,7 @@ fn reward(response: &Response) -> Result<i32, DeadLettered> {
         }
         Response::Reward(value) if value.is_finite() => value,
         Response::Rating(value) | Response::MeasuredChange(value) | Response::Reward(value) => {
-            let name = response.name();
+            let name = body.response.name();
             let bound = if name == "rating" { "1 to 5" } else { "a finite number" };
             return Err(dead(Reason::OutOfRange, format!("{name} is {value}, not {bound}")));
         }
@@ -198,8 +239,8 @@ fn reward(response: &Response) -> Result<i32, DeadLettered> {
     Ok(exact::feature(value))
 }
 
-/// The decisions of a person whose outcome has not come by `clock_ms`. An arm removed since learns
-/// nothing in place of the outcome.
+/// The decisions of a person whose outcome has not come by `clock_ms`. Nothing is learnt in place
+/// of the outcome where the arm was removed since, or the intervention was never shown.
 pub fn decide_expiry(
     shared: &Shared,
     person: &Person,
@@ -210,22 +251,12 @@ pub fn decide_expiry(
         if !shared.is_past(*at_ms, clock_ms) {
             return;
         }
-        let waits = |open: &&Open| {
-            let answered = open.learnt.is_some() || (open.retired && !open.seen.is_empty());
-            !open.expired && !answered
+        let open = shared.open.get(decision_id).filter(|open| open.is_unanswered());
+        let imputed = match shared.policy.missing {
+            Missing::ImputeZero => Some(0),
+            Missing::Drop => None,
         };
-        let open = shared.open.get(decision_id).filter(waits);
-        out.extend(open.map(|open| OutcomeExpired {
-            decision_id: *decision_id,
-            arm: open.arm.clone(),
-            incarnation: open.incarnation,
-            features: open.features.clone(),
-            imputed: match shared.policy.missing {
-                Missing::ImputeZero if !open.retired => Some(0),
-                Missing::ImputeZero | Missing::Drop => None,
-            },
-            decided_ms: Some(open.at_ms),
-        }));
+        out.extend(open.map(|open| open.expire(*decision_id, imputed)));
     }
 }
 
@@ -244,7 +275,7 @@ pub fn apply_control(shared: &mut Shared, order: &ControlBody) {
 }
 
 fn settle(shared: &mut Shared) {
-    let Shared { versions, policy, open } = shared;
+    let Shared { versions, policy, open, parking: _ } = shared;
     if let Some(active) = versions.active() {
         *policy = active.configuration.feedback.clone();
     }
@@ -265,38 +296,56 @@ pub fn apply_decision(
     event: &DecisionMade,
 ) {
     person.open.push_back((event.at_ms, event.decision_id));
-    let open = Open {
-        subject,
-        arm: event.chosen.clone(),
-        incarnation: event.incarnation,
-        features: event.features.clone(),
-        at_ms: event.at_ms,
-        learnt: None,
-        retired: false,
-        expired: false,
-        seen: Vec::new(),
-    };
-    shared.open.insert(event.decision_id, open);
+    shared.open.insert(event.decision_id, Account::open(subject, event));
+}
+
+/// Notes that an intervention did not go out.
+pub fn apply_suppressed(shared: &mut Shared, event: &InterventionSuppressed) {
+    if let Some(open) = shared.open.get_mut(&event.decision_id).filter(|_| withholds(event)) {
+        open.withhold();
+    }
+}
+
+/// Doing nothing is what was to be seen of it.
+fn withholds(event: &InterventionSuppressed) -> bool {
+    event.reason != Suppression::NoIntervention
 }
 
 /// Takes in what feedback did.
 pub fn apply_recorded(shared: &mut Shared, event: &FeedbackRecorded) {
-    let Some(open) = shared.open.get_mut(&event.decision_id) else {
-        return;
-    };
-    match event.status {
-        FeedbackStatus::Applied | FeedbackStatus::Corrected => open.learnt = Some(event.reward),
-        FeedbackStatus::Retired | FeedbackStatus::Expired => {}
-        FeedbackStatus::Duplicate => return,
+    shared.parking.remove(event.decision_id, &event.feedback_id);
+    if let Some(open) = shared.open.get_mut(&event.decision_id) {
+        open.fold_recorded(event);
     }
-    open.seen.push(hash(&event.feedback_id));
+}
+
+/// Takes in what feedback did other than by its own reward.
+pub fn apply_noted(shared: &mut Shared, event: &FeedbackNoted) {
+    shared.parking.remove(event.decision_id, &event.feedback_id);
+    if let Some(open) = shared.open.get_mut(&event.decision_id) {
+        open.fold_noted(event);
+    }
+}
+
+/// Lets feedback wait for its decision.
+pub fn apply_parked(
+    shared: &mut Shared,
+    envelope: &Envelope<'_>,
+    body: &FeedbackBody,
+    event: &FeedbackParked,
+) {
+    shared.parking.put(envelope, body, event);
+}
+
+/// Forgets feedback that was given up.
+pub fn apply_orphaned(shared: &mut Shared, event: &FeedbackOrphaned) {
+    shared.parking.remove(event.decision_id, &event.feedback_id);
 }
 
 /// Notes that a decision's outcome did not come in time, and what was learnt in its place.
 pub fn apply_expired(shared: &mut Shared, event: &OutcomeExpired) {
     if let Some(open) = shared.open.get_mut(&event.decision_id) {
-        open.expired = true;
-        open.learnt = event.imputed;
+        open.fold_expired(event);
     }
 }
 
@@ -312,10 +361,6 @@ pub fn apply_clock(shared: &mut Shared, person: &mut Person, clock_ms: i64) {
     let settled = |(at_ms, _): &&(i64, DecisionId)| shared.is_past(*at_ms, clock_ms);
     let from = person.settled.min(person.open.len());
     person.settled = from + person.open.range(from..).take_while(settled).count();
-}
-
-fn hash(feedback_id: &str) -> u64 {
-    xxh3_64(feedback_id.as_bytes())
 }
 
 const fn dead(reason: Reason, detail: String) -> DeadLettered {

@@ -20,7 +20,8 @@ pub use drift::FeatureDrift;
 pub use judge::{ArmSign, Fidelity, Level, Quantiles, Sign, VersionSigns, What};
 use version::Version;
 use zeitgeber_schemas::{
-    ConfigurationBody, DecisionId, DecisionMade, FeedbackRecorded, FeedbackStatus, OutcomeExpired,
+    ConfigurationBody, DecisionId, DecisionMade, FeedbackNoted, FeedbackRecorded, FeedbackStatus,
+    OutcomeExpired,
 };
 
 /// What is counted of one partition, or of several.
@@ -62,10 +63,21 @@ impl Monitor {
 
     /// Takes in feedback that arrived at an instant, ms UTC.
     pub fn feedback(&mut self, event: &FeedbackRecorded, received_ms: i64) {
-        if event.status != FeedbackStatus::Applied {
-            return;
+        if event.status == FeedbackStatus::Applied {
+            self.answered(event.decision_id, received_ms);
         }
-        if let Some(open) = self.open.remove(&event.decision_id) {
+    }
+
+    /// Takes in other feedback that arrived at an instant, ms UTC: an outcome that stands by it has
+    /// come. One that is taken back later has come all the same.
+    pub fn noted(&mut self, event: &FeedbackNoted, received_ms: i64) {
+        if event.replaces.is_none() && event.stands.is_some() {
+            self.answered(event.decision_id, received_ms);
+        }
+    }
+
+    fn answered(&mut self, decision_id: DecisionId, received_ms: i64) {
+        if let Some(open) = self.open.remove(&decision_id) {
             let delay_ms = received_ms.saturating_sub(open.at_ms);
             let version = self.versions.entry(open.version).or_default();
             version.answered(&open.arm, delay_ms);
@@ -75,7 +87,8 @@ impl Monitor {
     /// Takes in that an outcome did not come.
     pub fn expired(&mut self, event: &OutcomeExpired) {
         if let Some(open) = self.open.remove(&event.decision_id) {
-            self.versions.entry(open.version).or_default().missed(&open.arm);
+            let version = self.versions.entry(open.version).or_default();
+            version.missed(&open.arm, event.unshown);
         }
     }
 

@@ -127,6 +127,8 @@ pub struct Desk {
     tables: rhythm::Tables,
     analyses: rhythm::Analyses,
     expired: Vec<zeitgeber_schemas::OutcomeExpired>,
+    /// What feedback does that waited for the decision just made.
+    arrived: Vec<Event>,
     tasks: tasks::Draft,
 }
 
@@ -137,6 +139,7 @@ impl Desk {
             tables: rhythm::Tables::new(),
             analyses: rhythm::Analyses::default(),
             expired: Vec::new(),
+            arrived: Vec::new(),
             tasks: tasks::Draft::new(),
         }
     }
@@ -248,11 +251,10 @@ impl State {
             }
             Body::Feedback(body) if self.is_anothers(subject, &input.envelope, body) => {
                 let detail = "the decision concerns somebody else than the feedback's person";
-                let refusal = DeadLettered { reason: Reason::Orphan, detail: detail.into() };
-                return self.refuse(refusal, raw_hash, out);
+                return self.refuse(orphan(detail), raw_hash, out);
             }
-            Body::Feedback(body) => match feedback::decide(&self.feedback, &input.envelope, body) {
-                Ok(recorded) => out.push(Event::FeedbackRecorded(recorded)),
+            Body::Feedback(body) => match self.decide_feedback(&input.envelope, body) {
+                Ok(event) => out.push(event),
                 Err(refusal) => return self.refuse(refusal, raw_hash, out),
             },
             Body::Task(body) => {
@@ -274,6 +276,18 @@ impl State {
         };
         self.feedback.subject_of(body.decision_id).is_some()
             && (person.tenant != envelope.tenant || person.user_id != *claimed)
+    }
+
+    /// What feedback does. A decision that another partition would make is never waited for.
+    fn decide_feedback(
+        &self,
+        envelope: &Envelope<'_>,
+        body: &FeedbackBody,
+    ) -> Result<Event, DeadLettered> {
+        if body.decision_id.partition() != self.partition {
+            return Err(orphan("no partition of this log makes such a decision"));
+        }
+        feedback::decide(&self.feedback, envelope, body, self.newest_ms())
     }
 
     fn refuse(
@@ -325,6 +339,10 @@ impl State {
             }
         }
     }
+}
+
+fn orphan(detail: &str) -> DeadLettered {
+    DeadLettered { reason: Reason::Orphan, detail: detail.into() }
 }
 
 /// An input of a pool as that flow takes it.

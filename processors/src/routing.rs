@@ -22,9 +22,9 @@ pub mod sums;
 use alloc::string::String;
 
 use zeitgeber_schemas::{
-    Arm, ConfigurationBody, ControlBody, ControlStep, DecisionMade, FeedbackRecorded,
-    FeedbackStatus, InterventionIssued, OutcomeExpired, PartitionId, ProfileBody, RhythmAnalysed,
-    Span,
+    Arm, ConfigurationBody, ControlBody, ControlStep, DecisionMade, FeedbackNoted,
+    FeedbackRecorded, FeedbackStatus, InterventionIssued, OutcomeExpired, PartitionId, ProfileBody,
+    RhythmAnalysed, Span,
 };
 
 pub use self::{
@@ -172,6 +172,18 @@ pub fn apply_feedback(shared: &mut Shared, event: &FeedbackRecorded) {
     let (arm, incarnation, x) = (&event.arm, event.incarnation, &event.features);
     let at_ms = event.decided_ms.unwrap_or(ALL_TIME);
     absorb(shared, &Observation { arm, incarnation, at_ms, x, change });
+}
+
+/// Learns, and takes back, what stands and stood by other feedback than the last.
+pub fn apply_noted(shared: &mut Shared, event: &FeedbackNoted) {
+    let change = match (event.replaces, event.stands) {
+        (None, Some(new)) => Change::Learn(new),
+        (Some(old), Some(new)) => Change::Correct { old, new },
+        (Some(old), None) => Change::Retract(old),
+        (None, None) => return,
+    };
+    let (arm, incarnation, x) = (&event.arm, event.incarnation, &event.features);
+    absorb(shared, &Observation { arm, incarnation, at_ms: event.decided_ms, x, change });
 }
 
 /// Learns the reward that stands in for one that never came, where the policy says so.

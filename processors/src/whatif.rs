@@ -24,8 +24,8 @@ use core::{mem, slice};
 pub use flips::{Cause, Example, Flips, Hour, PersonFlips, Turn};
 pub use rows::{Evaluated, Rows, RowsFault, evaluate};
 use zeitgeber_schemas::{
-    ConfigurationBody, ControlBody, ControlScope, DecisionMade, Event, FeedbackRecorded,
-    OutcomeExpired, PartitionId, ProfileBody, RhythmAnalysed, Span,
+    ConfigurationBody, ControlBody, ControlScope, DecisionMade, Event, FeedbackNoted,
+    FeedbackRecorded, OutcomeExpired, PartitionId, ProfileBody, RhythmAnalysed, Span,
 };
 
 use crate::{
@@ -138,6 +138,7 @@ impl Replay {
         for event in events {
             match event {
                 Event::FeedbackRecorded(event) => self.learn(event),
+                Event::FeedbackNoted(event) => self.note(event),
                 Event::OutcomeExpired(event) => self.impute(event),
                 _ => self.apply_to_person(subject, event),
             }
@@ -148,6 +149,12 @@ impl Replay {
     fn learn(&mut self, event: &mut FeedbackRecorded) {
         let incarnation = mem::take(&mut event.incarnation);
         routing::apply_feedback(&mut self.shared, event);
+        event.incarnation = incarnation;
+    }
+
+    fn note(&mut self, event: &mut FeedbackNoted) {
+        let incarnation = mem::take(&mut event.incarnation);
+        routing::apply_noted(&mut self.shared, event);
         event.incarnation = incarnation;
     }
 

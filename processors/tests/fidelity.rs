@@ -62,6 +62,9 @@ fn feedback(made: &DecisionMade) -> FeedbackRecorded {
         reward: 0,
         replaces: None,
         decided_ms: Some(made.at_ms),
+        corrects: None,
+        given_ms: None,
+        shows: false,
     }
 }
 
@@ -73,6 +76,7 @@ fn expired(made: &DecisionMade) -> OutcomeExpired {
         features: made.features.clone(),
         imputed: None,
         decided_ms: Some(made.at_ms),
+        unshown: false,
     }
 }
 

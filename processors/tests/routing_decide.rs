@@ -268,6 +268,9 @@ fn outcomes_reach_the_learner_once_each() {
         reward,
         replaces,
         decided_ms: None,
+        corrects: None,
+        given_ms: None,
+        shows: false,
     };
     for status in [FeedbackStatus::Duplicate, FeedbackStatus::Expired, FeedbackStatus::Retired] {
         routing::apply_feedback(&mut shared, &feedback(status, 4096, None));
@@ -284,6 +287,7 @@ fn outcomes_reach_the_learner_once_each() {
         features: features.clone(),
         imputed,
         decided_ms: None,
+        unshown: false,
     };
     routing::apply_expired(&mut shared, &expired(None));
     routing::apply_expired(&mut shared, &expired(Some(0)));

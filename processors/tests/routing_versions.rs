@@ -182,6 +182,9 @@ fn feedback(n: i32) -> FeedbackRecorded {
         reward: (n * 613) % 4096,
         replaces: None,
         decided_ms: Some(i64::from(n % 90) * HOUR_MS),
+        corrects: None,
+        given_ms: None,
+        shows: false,
     }
 }
 

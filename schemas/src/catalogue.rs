@@ -36,7 +36,7 @@ macro_rules! texts {
 texts! {
     Some(SchemaId::Reading), "reading_body", 1;
     Some(SchemaId::Profile), "profile_body", 1;
-    Some(SchemaId::Feedback), "feedback_body", 1;
+    Some(SchemaId::Feedback), "feedback_body", 2;
     Some(SchemaId::Configuration), "configuration_body", 2;
     Some(SchemaId::Unreadable), "unreadable", 1;
     Some(SchemaId::SubjectOpened), "subject_opened", 1;
@@ -48,8 +48,8 @@ texts! {
     Some(SchemaId::DecisionMade), "decision_made", 2;
     Some(SchemaId::InterventionIssued), "intervention_issued", 1;
     Some(SchemaId::InterventionSuppressed), "intervention_suppressed", 1;
-    Some(SchemaId::FeedbackRecorded), "feedback_recorded", 2;
-    Some(SchemaId::OutcomeExpired), "outcome_expired", 2;
+    Some(SchemaId::FeedbackRecorded), "feedback_recorded", 3;
+    Some(SchemaId::OutcomeExpired), "outcome_expired", 3;
     Some(SchemaId::Agent), "agent_body", 1;
     Some(SchemaId::Task), "task_body", 1;
     Some(SchemaId::TaskCancel), "task_cancel_body", 1;
@@ -78,10 +78,13 @@ texts! {
     Some(SchemaId::ControlSet), "control_set", 1;
     Some(SchemaId::ShadowDecided), "shadow_decided", 1;
     Some(SchemaId::DecisionWithheld), "decision_withheld", 1;
+    Some(SchemaId::FeedbackNoted), "feedback_noted", 1;
+    Some(SchemaId::FeedbackParked), "feedback_parked", 1;
+    Some(SchemaId::FeedbackOrphaned), "feedback_orphaned", 1;
     None, "chunk", 1;
     None, "reading", 1;
     None, "profile", 1;
-    None, "feedback", 1;
+    None, "feedback", 2;
     None, "configuration", 2;
     None, "agent", 1;
     None, "task", 1;

@@ -4,10 +4,11 @@ use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
     AgentHealthChanged, AgentRegistered, AgentSeen, DayAnalysed, DeadLettered, DecisionMade,
-    DecisionWithheld, FeedbackRecorded, InterventionIssued, InterventionSuppressed, OutcomeExpired,
-    PoolOpened, ReadingAccepted, RhythmAnalysed, SchemaId, ShadowDecided, SubjectOpened,
-    TaskAssigned, TaskCancelled, TaskCompleted, TaskDeadLettered, TaskEscalated, TaskExpired,
-    TaskFailed, TaskQueued, TaskReleased, TaskStarted,
+    DecisionWithheld, FeedbackNoted, FeedbackOrphaned, FeedbackParked, FeedbackRecorded,
+    InterventionIssued, InterventionSuppressed, OutcomeExpired, PoolOpened, ReadingAccepted,
+    RhythmAnalysed, SchemaId, ShadowDecided, SubjectOpened, TaskAssigned, TaskCancelled,
+    TaskCompleted, TaskDeadLettered, TaskEscalated, TaskExpired, TaskFailed, TaskQueued,
+    TaskReleased, TaskStarted,
     wire::{Malformed, Wire, from_bytes},
 };
 
@@ -75,6 +76,12 @@ pub enum Event {
     ShadowDecided(Box<ShadowDecided>),
     /// A decision was not made, because of a stop.
     DecisionWithheld(DecisionWithheld),
+    /// Feedback was joined to its decision, and what stands is not its own reward.
+    FeedbackNoted(FeedbackNoted),
+    /// The input's feedback waits for its decision.
+    FeedbackParked(FeedbackParked),
+    /// Feedback that waited for its decision is given up.
+    FeedbackOrphaned(FeedbackOrphaned),
 }
 
 impl Event {
@@ -111,6 +118,9 @@ impl Event {
             Self::ControlSet => SchemaId::ControlSet,
             Self::ShadowDecided(_) => SchemaId::ShadowDecided,
             Self::DecisionWithheld(_) => SchemaId::DecisionWithheld,
+            Self::FeedbackNoted(_) => SchemaId::FeedbackNoted,
+            Self::FeedbackParked(_) => SchemaId::FeedbackParked,
+            Self::FeedbackOrphaned(_) => SchemaId::FeedbackOrphaned,
         }
     }
 
@@ -145,6 +155,9 @@ impl Event {
             Self::TaskDeadLettered(event) => event.put(out),
             Self::ShadowDecided(event) => event.put(out),
             Self::DecisionWithheld(event) => event.put(out),
+            Self::FeedbackNoted(event) => event.put(out),
+            Self::FeedbackParked(event) => event.put(out),
+            Self::FeedbackOrphaned(event) => event.put(out),
         }
     }
 
@@ -181,6 +194,9 @@ impl Event {
             SchemaId::ControlSet => Self::ControlSet,
             SchemaId::ShadowDecided => Self::ShadowDecided(Box::new(from_bytes(payload)?)),
             SchemaId::DecisionWithheld => Self::DecisionWithheld(from_bytes(payload)?),
+            SchemaId::FeedbackNoted => Self::FeedbackNoted(from_bytes(payload)?),
+            SchemaId::FeedbackParked => Self::FeedbackParked(from_bytes(payload)?),
+            SchemaId::FeedbackOrphaned => Self::FeedbackOrphaned(from_bytes(payload)?),
             SchemaId::Reading
             | SchemaId::Profile
             | SchemaId::Feedback

@@ -65,6 +65,20 @@ impl Wire for Response {
     }
 }
 
+symbols! {
+    /// What feedback says.
+    FeedbackClaim {
+        /// What became of the decision.
+        Outcome = "outcome",
+        /// The feedback that it names does not count any more.
+        Retracted = "retracted",
+        /// The intervention was shown to the person.
+        Shown = "shown",
+        /// It was not.
+        NotShown = "not_shown",
+    }
+}
+
 record! {
     /// What became of a decision. The envelope's id is the feedback's id.
     FeedbackBody {
@@ -78,6 +92,8 @@ record! {
         simulated: bool,
         /// Whose feedback it claims to be, where it says so: it must be the decision's person.
         user_id: Option<String>,
+        /// What it says; the response has a meaning in an outcome alone.
+        claim: FeedbackClaim = FeedbackClaim::Outcome,
     }
 }
 
@@ -118,6 +134,76 @@ record! {
         replaces: Option<i32>,
         /// When was decided, ms UTC; none: not told.
         decided_ms: Option<i64> = None,
+        /// The feedback id that this one corrects: that one counts no more.
+        corrects: Option<String> = None,
+        /// When the feedback was given, ms UTC; none: not told.
+        given_ms: Option<i64> = None,
+        /// It tells that the intervention was shown.
+        shows: bool = false,
+    }
+}
+
+record! {
+    /// Feedback was joined to its decision, and what stands is not its own reward: a retraction, a
+    /// word on whether the intervention was shown, an outcome that waits for that word or that lets
+    /// another stand.
+    FeedbackNoted {
+        /// The decision.
+        decision_id: DecisionId,
+        /// The feedback.
+        feedback_id: String,
+        /// What it says.
+        claim: FeedbackClaim,
+        /// The feedback id that it names: that one counts no more.
+        corrects: Option<String>,
+        /// When it was given, ms UTC.
+        given_ms: i64,
+        /// It tells that the intervention was shown.
+        shows: bool,
+        /// Its own reward, on the grid 2^-12; none: it has none.
+        reward: Option<i32>,
+        /// The arm.
+        arm: String,
+        /// Its incarnation.
+        incarnation: u32,
+        /// The decision's features, on the grid 2^-12.
+        features: alloc::vec::Vec<i32>,
+        /// The reward that was learnt and is taken back; none: none is.
+        replaces: Option<i32>,
+        /// The reward that is learnt now; none: none is.
+        stands: Option<i32>,
+        /// When was decided, ms UTC.
+        decided_ms: i64,
+    }
+}
+
+record! {
+    /// The input's feedback is about a decision that is not known, and waits for it.
+    FeedbackParked {
+        /// The decision.
+        decision_id: DecisionId,
+        /// The feedback.
+        feedback_id: String,
+        /// How long it waits, ms UTC.
+        until_ms: i64,
+    }
+}
+
+record! {
+    /// Feedback that waited for its decision is given up: a dead letter of an earlier input.
+    FeedbackOrphaned {
+        /// The decision.
+        decision_id: DecisionId,
+        /// The feedback.
+        feedback_id: String,
+        /// Its tenant.
+        tenant: String,
+        /// Whose feedback it claims to be, where it says so.
+        user_id: Option<String>,
+        /// When it was given, ms UTC.
+        given_ms: i64,
+        /// Why, in words.
+        detail: String,
     }
 }
 
@@ -136,5 +222,7 @@ record! {
         imputed: Option<i32>,
         /// When was decided, ms UTC; none: not told.
         decided_ms: Option<i64> = None,
+        /// It was left out because the intervention was never shown.
+        unshown: bool = false,
     }
 }

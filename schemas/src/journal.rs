@@ -101,6 +101,12 @@ symbols! {
         ShadowDecided = "shadow_decided",
         /// Event.
         DecisionWithheld = "decision_withheld",
+        /// Event.
+        FeedbackNoted = "feedback_noted",
+        /// Event.
+        FeedbackParked = "feedback_parked",
+        /// Event.
+        FeedbackOrphaned = "feedback_orphaned",
     }
 }
 

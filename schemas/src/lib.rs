@@ -45,7 +45,10 @@ pub use decision::{
 };
 pub use envelope::Envelope;
 pub use event::Event;
-pub use feedback::{FeedbackBody, FeedbackRecorded, FeedbackStatus, OutcomeExpired, Response};
+pub use feedback::{
+    FeedbackBody, FeedbackClaim, FeedbackNoted, FeedbackOrphaned, FeedbackParked, FeedbackRecorded,
+    FeedbackStatus, OutcomeExpired, Response,
+};
 pub use ids::{
     DecisionId, ParseDecisionIdError, PartitionId, murmur2_partition, partition_key, person_key,
 };

@@ -56,7 +56,7 @@ fn the_same_file_read_as_something_else_is_another_source() {
     let log = dir.path().join("log");
     let file = dir.path().join("feedback.jsonl");
     let line =
-        value!({ "id": "f1", "decision_id": "0".repeat(32), "ts": 1, "outcome": "accepted" });
+        value!({ "id": "f1", "decision_id": "f".repeat(32), "ts": 1, "outcome": "accepted" });
     write_lines(&file, &[line.to_string()]);
     assert_eq!(ingest(&log, &file, &[])["refused"], 1);
     let told = ingest(&log, &file, &["--as", "feedback"]);

@@ -17,8 +17,8 @@ use zeitgeber_processors::{
 };
 use zeitgeber_schemas::{
     Composite, ConfigurationBody, Daypart, DecisionMade, Envelope, Event, FeedbackBody,
-    FeedbackRecorded, FeedbackStatus, PartitionId, PersonTickBody, ProfileBody, Response,
-    RhythmAnalysed, Scale, SchemaId, Span, SubjectOpened, catalogue, wire::to_bytes,
+    FeedbackClaim, FeedbackRecorded, FeedbackStatus, PartitionId, PersonTickBody, ProfileBody,
+    Response, RhythmAnalysed, Scale, SchemaId, Span, SubjectOpened, catalogue, wire::to_bytes,
 };
 
 use super::peak_rss_mib;
@@ -293,6 +293,7 @@ impl<'a> World<'a> {
             corrects: None,
             simulated: true,
             user_id: None,
+            claim: FeedbackClaim::Outcome,
         });
         let (id, at_ms) = (answer.feedback_id.clone(), at_ms + ANSWER_MS);
         let events = [Event::FeedbackRecorded(answer)];
@@ -388,5 +389,8 @@ fn answer(
         reward: exact::feature(if draw(5) < liking { 1.0 } else { 0.0 }),
         replaces: None,
         decided_ms: Some(decision.at_ms),
+        corrects: None,
+        given_ms: Some(decision.at_ms + ANSWER_MS),
+        shows: false,
     })
 }

@@ -117,11 +117,11 @@ fn profile() -> ProfileBody {
 }
 
 /// A small generator.
-struct Noise(u64);
+pub(super) struct Noise(pub(super) u64);
 
 impl Noise {
     /// From 0 to 1.
-    fn share(&mut self) -> f64 {
+    pub(super) fn share(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }

@@ -13,8 +13,8 @@ use zeitgeber::bench::{
 use zeitgeber::{
     bench::{
         self, Figures, Latency, Plan, RunCounts,
-        decisions::{self, DecisionsPlan, WhatIfFigures},
-        rhythm,
+        decisions::{self, DecisionsPlan},
+        rhythm, routing,
     },
     cycle::OutcomeDetail,
     query,
@@ -42,6 +42,7 @@ mod tasks;
     zeitgeber bench --kafka --journal scylla://127.0.0.1:9042/zeitgeber --workers\n  \
     zeitgeber bench --tasks --agents 1000\n  \
     zeitgeber bench --rhythm\n  \
+    zeitgeber bench --routing\n  \
     zeitgeber bench --whatif --decisions 1000000")]
 pub(super) struct Args {
     /// People
@@ -78,8 +79,11 @@ pub(super) struct Args {
     /// Measure the rhythm stage instead, in memory: each family of features, and all of them live
     #[arg(long, conflicts_with_all = ["people", "readings", "tasks", "threads", "dir"])]
     rhythm: bool,
+    /// Measure the learner instead, in memory and on one core: decisions, feedback, refactoring
+    #[arg(long, conflicts_with_all = ["people", "readings", "tasks", "rhythm", "threads", "dir"])]
+    routing: bool,
     /// Measure what-if instead, on a made-up log of as many people's decisions
-    #[arg(long, conflicts_with_all = ["readings", "tasks", "rhythm", "threads"])]
+    #[arg(long, conflicts_with_all = ["readings", "tasks", "rhythm", "routing", "threads"])]
     whatif: bool,
     /// With --whatif: decisions
     #[arg(long, default_value_t = 1_000_000, requires = "whatif")]
@@ -95,12 +99,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     if args.rhythm {
         let figures = rhythm::run(say::note);
-        if args.json {
-            say::json(&figures)?;
-        } else {
-            say::text(&figures.table())?;
-        }
-        return Ok(ExitCode::SUCCESS);
+        return show(args, &figures, &figures.table());
+    }
+    if args.routing {
+        let figures = routing::run(say::note);
+        let shown = show(args, &figures, &figures.table())?;
+        return Ok(if figures.ok() { shown } else { ExitCode::FAILURE });
     }
     let mut config = session::config(layers)?;
     if let Some(threads) = args.threads {
@@ -123,7 +127,8 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         let dir = dir.join("whatif");
         let figures = decisions::run(&dir, plan, &config.configuration(), say::note);
         remove_unless_kept(args, &temporary)?;
-        return show_whatif(args, &figures?);
+        let figures = figures?;
+        return show(args, &figures, &figures.table());
     }
     let plan = Plan { people: args.people, readings: args.readings };
     #[cfg(feature = "service")]
@@ -159,11 +164,11 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
     Ok(if figures.verified { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn show_whatif(args: &Args, figures: &WhatIfFigures) -> Result<ExitCode, Failure> {
+fn show(args: &Args, figures: &impl serde::Serialize, table: &str) -> Result<ExitCode, Failure> {
     if args.json {
         say::json(figures)?;
     } else {
-        say::text(&figures.table())?;
+        say::text(table)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,13 +8,13 @@ use serde_json::json;
 use zeitgeber::client::{Answered, Client};
 use zeitgeber::{
     cycle::{Counts, OutcomeDetail},
-    door::feedback::Feedback,
+    door::feedback::{Feedback, WITHOUT_MEANING},
     ingest::{Configure, now_ms},
     query::Explanation,
 };
 #[cfg(feature = "service")]
 use zeitgeber_schemas::FeedbackStatus;
-use zeitgeber_schemas::{DecisionId, FeedbackBody, Response};
+use zeitgeber_schemas::{DecisionId, FeedbackBody, FeedbackClaim, Response};
 
 use super::{
     Failure, Layers, say, session,
@@ -24,7 +24,8 @@ use super::{
 /// Tell what became of a decision
 ///
 /// The outcome becomes a reward that the learner takes in. Feedback ids are idempotency keys:
-/// the same id twice changes nothing. `--corrects` replaces a reward that was learnt before.
+/// the same id twice changes nothing. `--corrects` replaces a reward that was learnt before, or
+/// with the outcome `retracted` takes it back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     zeitgeber feedback 000c61f9… --outcome accepted --data-dir data\n  \
@@ -67,10 +68,16 @@ enum Outcome {
     MeasuredChange,
     /// The reward itself
     Reward,
+    /// The feedback of `--corrects` does not count any more
+    Retracted,
+    /// The intervention was shown
+    Shown,
+    /// The intervention was never shown: nothing is learnt from the decision
+    NotShown,
 }
 
 pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
-    let response = response(args)?;
+    let (response, claim) = response(args)?;
     let config = session::config(layers)?;
     let found = match args.target.source()?.explain(&args.decision)? {
         Explanation::Person(found) => found.decision,
@@ -81,7 +88,7 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         }
     };
     let (decision_id, decided_at) = (found.decision_id, found.at_ms);
-    let feedback = feedback(args, decision_id, decided_at, response);
+    let feedback = feedback(args, decision_id, decided_at, (response, claim));
     let fate = match args.target.place()? {
         Place::Log(dir) => {
             let mut writer = session::open(&dir, &config, OutcomeDetail::Counts, Configure::Keep)?;
@@ -94,6 +101,9 @@ pub(super) fn run(args: &Args, layers: &Layers) -> Result<ExitCode, Failure> {
         #[cfg(not(feature = "service"))]
         Place::Service(none) => match none {},
     };
+    // Of what tells no outcome nothing is to be learnt.
+    let tells = claim == FeedbackClaim::Outcome || fate != Fate::NotLearnt;
+    let fate = if tells { fate } else { Fate::Learnt };
     let told = fate.text();
     if args.json {
         let decision = decision_id.to_string();
@@ -146,9 +156,10 @@ fn over_http(client: &Client, feedback: &Feedback) -> Result<Fate, Failure> {
     let body = &feedback.body;
     let mut document = json!({
         "id": feedback.id, "decision_id": body.decision_id.to_string(), "ts": feedback.ts,
-        "recv_ts": feedback.recv_ts, "outcome": body.response.name(),
+        "recv_ts": feedback.recv_ts, "outcome": name(&body.response, body.claim),
     });
     match body.response {
+        _ if body.claim != FeedbackClaim::Outcome => {}
         Response::Accepted | Response::Dismissed => {}
         Response::Rating(value) | Response::MeasuredChange(value) | Response::Reward(value) => {
             document["value"] = value.into();
@@ -176,23 +187,43 @@ fn over_http(client: &Client, feedback: &Feedback) -> Result<Fate, Failure> {
     Ok(if learnt { Fate::Learnt } else { Fate::NotLearnt })
 }
 
-fn response(args: &Args) -> Result<Response, Failure> {
+fn response(args: &Args) -> Result<(Response, FeedbackClaim), Failure> {
     let value = || args.value.ok_or("this outcome needs --value");
-    Ok(match args.outcome {
+    let told = match args.outcome {
         Outcome::Accepted => Response::Accepted,
         Outcome::Dismissed => Response::Dismissed,
         Outcome::Rating => Response::Rating(value()?),
         Outcome::MeasuredChange => Response::MeasuredChange(value()?),
         Outcome::Reward => Response::Reward(value()?),
-    })
+        Outcome::Retracted if args.corrects.is_none() => {
+            return Err("--corrects says which feedback is retracted".into());
+        }
+        Outcome::Retracted => return Ok((WITHOUT_MEANING, FeedbackClaim::Retracted)),
+        Outcome::Shown => return Ok((WITHOUT_MEANING, FeedbackClaim::Shown)),
+        Outcome::NotShown => return Ok((WITHOUT_MEANING, FeedbackClaim::NotShown)),
+    };
+    Ok((told, FeedbackClaim::Outcome))
+}
+
+/// How doors name it.
+const fn name(response: &Response, claim: FeedbackClaim) -> &'static str {
+    match claim {
+        FeedbackClaim::Outcome => response.name(),
+        other => other.as_str(),
+    }
 }
 
 /// Without a time of its own, feedback by hand is given on the log's clock, or now where the log
 /// is live: never before the decision.
-fn feedback(args: &Args, decision_id: DecisionId, decided_at: i64, response: Response) -> Feedback {
+fn feedback(
+    args: &Args,
+    decision_id: DecisionId,
+    decided_at: i64,
+    (response, claim): (Response, FeedbackClaim),
+) -> Feedback {
     let recent = now_ms() - decided_at < 7 * 86_400_000;
     let at = args.at.unwrap_or(if recent { now_ms() } else { decided_at }).max(decided_at);
-    let id = args.id.clone().unwrap_or_else(|| format!("{decision_id}-{}", response.name()));
+    let id = args.id.clone().unwrap_or_else(|| format!("{decision_id}-{}", name(&response, claim)));
     Feedback {
         tenant: "default".into(),
         user_id: None,
@@ -205,6 +236,7 @@ fn feedback(args: &Args, decision_id: DecisionId, decided_at: i64, response: Res
             corrects: args.corrects.clone(),
             simulated: false,
             user_id: None,
+            claim,
         },
     }
 }

@@ -78,8 +78,15 @@ fn told(out: &mut impl Write, version: &VersionSigns) -> Result<(), Failure> {
         let shown = light(*level, &format!("{:<7}", level.name()));
         writeln!(out, "{shown} {}: {figures} (yellow at {yellow}, red at {red})", what.name())?;
     }
-    let mut table =
-        output::table(&["arm", "eligible", "chosen", "expected", "p", "missing outcomes"]);
+    let mut table = output::table(&[
+        "arm",
+        "eligible",
+        "chosen",
+        "expected",
+        "p",
+        "missing outcomes",
+        "not shown",
+    ]);
     for arm in &version.arms {
         table.add_row([
             Cell::new(output::cell(&arm.arm)),
@@ -88,6 +95,7 @@ fn told(out: &mut impl Write, version: &VersionSigns) -> Result<(), Failure> {
             right(format!("{:.1}", arm.expected)),
             right(output::number(arm.chance, 3)),
             right(arm.missing.map_or_else(|| "-".into(), percent)),
+            right(arm.unshown),
         ]);
     }
     Ok(writeln!(out, "{table}")?)

@@ -182,6 +182,7 @@ impl Counts {
                         matches!(event.status, FeedbackStatus::Applied | FeedbackStatus::Corrected);
                     self.rewards += u64::from(learnt);
                 }
+                Event::FeedbackNoted(event) => self.rewards += u64::from(event.stands.is_some()),
                 _ => {}
             }
         }

@@ -53,7 +53,11 @@ pub const fn stage_of(schema: SchemaId) -> Option<&'static str> {
         SchemaId::RhythmAnalysed | SchemaId::DayAnalysed => STAGES[1],
         SchemaId::DecisionMade | SchemaId::ShadowDecided | SchemaId::DecisionWithheld => STAGES[2],
         SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => STAGES[3],
-        SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => STAGES[4],
+        SchemaId::FeedbackRecorded
+        | SchemaId::FeedbackNoted
+        | SchemaId::FeedbackParked
+        | SchemaId::FeedbackOrphaned
+        | SchemaId::OutcomeExpired => STAGES[4],
         SchemaId::PoolOpened
         | SchemaId::PoolConfigured
         | SchemaId::AgentRegistered
@@ -176,7 +180,12 @@ impl Tally {
                         matches!(event.status, FeedbackStatus::Applied | FeedbackStatus::Corrected);
                     self.arm(&event.arm).rewards += u64::from(learnt);
                 }
+                Event::FeedbackNoted(event) => {
+                    self.arm(&event.arm).rewards += u64::from(event.stands.is_some());
+                }
+                Event::FeedbackOrphaned(_) => self.refusals[Reason::Orphan as usize] += 1,
                 Event::SubjectOpened(_)
+                | Event::FeedbackParked(_)
                 | Event::DayAnalysed(_)
                 | Event::ProfileSet
                 | Event::ConfigurationSet

@@ -1,6 +1,6 @@
 //! Feedback in JSON → feedback inputs.
 
-use zeitgeber_schemas::{Envelope, FeedbackBody, Reason, Response};
+use zeitgeber_schemas::{Envelope, FeedbackBody, FeedbackClaim, Reason, Response};
 
 use super::{
     DEFAULT_TENANT, Refusal,
@@ -16,6 +16,9 @@ const STARS: (f64, f64) = (1.0, 5.0);
 const REWARD: (f64, f64) = (-8.0, 8.0);
 /// Bounds of a measured change, standard deviations; beyond them the reward is clipped long since.
 const CHANGE: (f64, f64) = (-1e6, 1e6);
+
+/// The response of feedback that tells no outcome.
+pub const WITHOUT_MEANING: Response = Response::Reward(0.0);
 
 /// One feedback input.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +48,8 @@ impl Feedback {
 
 /// Reads one feedback: one JSON object with `id`, `decision_id` (32 hexadecimal digits), `ts` and
 /// `outcome` (`accepted`, `dismissed`, or with a `value`: `rating` 1 to 5, `measured_change` in
-/// standard deviations, `reward` -8 to 8), and as it likes `tenant`, `user_id`, `recv_ts`,
+/// standard deviations, `reward` -8 to 8; or none: `retracted` with `corrects`, `shown`,
+/// `not_shown`), and as it likes `tenant`, `user_id`, `recv_ts`,
 /// `corrects` (a feedback id) and `simulated`. Other keys are ignored.
 pub fn feedback(json: &[u8]) -> Result<Feedback, Box<Refusal>> {
     let value = object(json).map_err(|(reason, detail)| Box::new(Refusal::new(reason, detail)))?;
@@ -67,6 +71,11 @@ fn fields(object: &Object) -> Result<Feedback, Fault> {
             value.as_bool().ok_or_else(|| wrong_type("simulated", "true or false", value))?
         }
     };
+    let corrects = optional_text(object, "corrects")?.map(Into::into);
+    let claim = claim(object)?;
+    if claim == FeedbackClaim::Retracted && corrects.is_none() {
+        return Err((Reason::MissingField, "`corrects` says which feedback is retracted".into()));
+    }
     Ok(Feedback {
         tenant: optional_text(object, "tenant")?.unwrap_or(DEFAULT_TENANT).into(),
         user_id: optional_text(object, "user_id")?.map(Into::into),
@@ -75,12 +84,23 @@ fn fields(object: &Object) -> Result<Feedback, Fault> {
         recv_ts: optional_integer(object, "recv_ts")?,
         body: FeedbackBody {
             decision_id,
-            response: response(object)?,
-            corrects: optional_text(object, "corrects")?.map(Into::into),
+            response: match claim {
+                FeedbackClaim::Outcome => response(object)?,
+                _ => WITHOUT_MEANING,
+            },
+            corrects,
             simulated,
             user_id: optional_text(object, "user_id")?.map(Into::into),
+            claim,
         },
     })
+}
+
+/// What it says, by its outcome.
+fn claim(object: &Object) -> Result<FeedbackClaim, Fault> {
+    let named = FeedbackClaim::from_symbol(text(required(object, "outcome")?, "outcome")?);
+    // `outcome` is what all the others are.
+    Ok(named.unwrap_or(FeedbackClaim::Outcome))
 }
 
 fn response(object: &Object) -> Result<Response, Fault> {
@@ -99,7 +119,9 @@ fn response(object: &Object) -> Result<Response, Fault> {
         "measured_change" => value(CHANGE).map(Response::MeasuredChange),
         "reward" => value(REWARD).map(Response::Reward),
         other => {
-            let known = Response::NAMES.join(", ");
+            let claims = FeedbackClaim::ALL[1..].iter().map(|claim| claim.as_str());
+            let known: Vec<_> = Response::NAMES.into_iter().chain(claims).collect();
+            let known = known.join(", ");
             Err((Reason::WrongType, format!("outcome {}; known: {known}", quoted(other))))
         }
     }

@@ -151,8 +151,11 @@ struct Feedback {
     decision_id: String,
     /// When it was given, ms UTC.
     ts: i64,
-    /// `accepted`, `dismissed`, or with a `value` `rating`, `measured_change` or `reward`.
-    #[schema(pattern = "^(accepted|dismissed|rating|measured_change|reward)$")]
+    /// `accepted`, `dismissed`, or with a `value` `rating`, `measured_change` or `reward`; `retracted`
+    /// takes back what `corrects` names; `shown` and `not_shown` tell of the intervention.
+    #[schema(
+        pattern = "^(accepted|dismissed|rating|measured_change|reward|retracted|shown|not_shown)$"
+    )]
     outcome: String,
     /// `rating`: 1 to 5; `measured_change`: standard deviations; `reward`: -8 to 8.
     value: Option<f64>,

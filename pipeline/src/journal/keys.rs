@@ -110,6 +110,9 @@ pub fn keys_of(header: &ChunkHeader, entry: &EntryRef<'_>, keys: &mut Vec<Key>) 
             | SchemaId::InterventionIssued
             | SchemaId::InterventionSuppressed
             | SchemaId::FeedbackRecorded
+            | SchemaId::FeedbackNoted
+            | SchemaId::FeedbackParked
+            | SchemaId::FeedbackOrphaned
             | SchemaId::OutcomeExpired => {
                 keys.extend(DecisionId::get(&mut payload).ok().map(Key::decision));
             }

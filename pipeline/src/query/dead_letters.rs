@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use serde::{Deserialize, Serialize};
-use zeitgeber_schemas::{Event, Reason, SchemaId};
+use zeitgeber_schemas::{Event, FeedbackOrphaned, Reason, SchemaId, person_key};
 
 use super::{Names, Position, QueryError, Scope, Visit, Walk, hex};
 use crate::journal::{Journal, Key, Place, RawRef, ScanFrom};
@@ -91,11 +91,13 @@ pub fn dead_letters(
         None => Walk::start(journal)?,
     };
     walk.run(|met| {
-        let Some(found) = dead_letter(met, filter)? else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        *counts.stored.entry(found.reason).or_default() += 1;
-        each(found)
+        for found in letters(met, filter)? {
+            *counts.stored.entry(found.reason).or_default() += 1;
+            if each(found)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     })?;
     Ok(counts)
 }
@@ -131,10 +133,54 @@ pub fn dead_letters_behind(
     let came = |at: Position| {
         after.is_some_and(|after| after.partition == at.partition && at.n <= after.n)
     };
-    walk.run(|met| match dead_letter(met, filter)? {
-        Some(found) if !came(found.position) => Ok(each(found)),
-        _ => Ok(ControlFlow::Continue(())),
+    walk.run(|met| {
+        for found in letters(met, filter)?.into_iter().filter(|found| !came(found.position)) {
+            if each(found).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     })
+}
+
+/// The dead letters of an entry: itself, or feedback of earlier ones that waited in vain.
+fn letters(met: &Visit<'_>, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, QueryError> {
+    let mut found: Vec<DeadLetter> = dead_letter(met, filter)?.into_iter().collect();
+    if filter.reason.is_some_and(|reason| reason != Reason::Orphan) {
+        return Ok(found);
+    }
+    for (index, stored) in (0..).zip(met.entry.events.clone()) {
+        if stored.schema != SchemaId::FeedbackOrphaned || stored.seal != 0 {
+            continue;
+        }
+        let Event::FeedbackOrphaned(event) = met.event(&stored)? else { continue };
+        let letter = orphan(met.position(index), event);
+        let key = letter.user_id.as_deref().map(|user| person_key(&letter.tenant, user));
+        if filter.user.as_deref().is_none_or(|wanted| key.as_deref() == Some(wanted)) {
+            found.push(letter);
+        }
+    }
+    Ok(found)
+}
+
+/// Its bytes stand with the input that brought it.
+fn orphan(position: Position, event: FeedbackOrphaned) -> DeadLetter {
+    DeadLetter {
+        position,
+        reason: Reason::Orphan,
+        detail: event.detail,
+        source: None,
+        line: None,
+        user_id: event.user_id,
+        tenant: event.tenant,
+        input_id: event.feedback_id,
+        ts: event.given_ms,
+        recv_ts: None,
+        length: 0,
+        raw: None,
+        raw_hex: None,
+        rest_hash: None,
+    }
 }
 
 fn dead_letter(

@@ -1,7 +1,8 @@
 //! Events in one line of text.
 
 use zeitgeber_schemas::{
-    ControlBody, DayAnalysed, Event, FeedbackRecorded, ReadingAccepted, RhythmAnalysed,
+    ControlBody, DayAnalysed, Event, FeedbackNoted, FeedbackRecorded, ReadingAccepted,
+    RhythmAnalysed,
 };
 
 use super::{reading::reading_text, time_text};
@@ -54,9 +55,16 @@ pub fn summary(event: &Event, input: &Parsed<'_>) -> String {
         ),
         Event::InterventionSuppressed(event) => format!("{}: {}", event.arm, event.reason),
         Event::FeedbackRecorded(recorded) => feedback_text(recorded),
+        Event::FeedbackNoted(noted) => noted_text(noted),
+        Event::FeedbackParked(parked) => {
+            let until = time_text(parked.until_ms);
+            format!("waits for decision {} until {until}", parked.decision_id)
+        }
+        Event::FeedbackOrphaned(event) => format!("{}: {}", event.feedback_id, event.detail),
         Event::OutcomeExpired(expired) => {
             let learnt = match expired.imputed {
                 Some(reward) => format!("reward {} learnt instead", reward_value(reward)),
+                None if expired.unshown => "never shown, left out".into(),
                 None => "left out".into(),
             };
             format!("no outcome for {} ({}); {learnt}", expired.arm, expired.decision_id)
@@ -134,6 +142,19 @@ fn day_text(day: &DayAnalysed) -> String {
         revision => format!(", revision {revision}"),
     };
     format!("day to {}{again}: {what}", time_text(day.day_end_ms))
+}
+
+fn noted_text(noted: &FeedbackNoted) -> String {
+    let changes = match (noted.replaces, noted.stands) {
+        (None, None) => "changes nothing".into(),
+        (Some(old), None) => format!("reward {} taken back", reward_value(old)),
+        (old, Some(new)) => {
+            let before =
+                old.map_or_else(String::new, |old| format!(" in place of {}", reward_value(old)));
+            format!("reward {}{before}", reward_value(new))
+        }
+    };
+    format!("{}: {changes} for {} ({})", noted.claim, noted.arm, noted.decision_id)
 }
 
 fn feedback_text(recorded: &FeedbackRecorded) -> String {

@@ -80,8 +80,13 @@ impl Topic {
             SchemaId::InterventionIssued | SchemaId::InterventionSuppressed => {
                 Some(Self::Interventions)
             }
-            SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired => Some(Self::FeedbackRewards),
-            SchemaId::DeadLettered | SchemaId::TaskDeadLettered => Some(Self::DeadLetters),
+            SchemaId::FeedbackRecorded
+            | SchemaId::FeedbackNoted
+            | SchemaId::FeedbackParked
+            | SchemaId::OutcomeExpired => Some(Self::FeedbackRewards),
+            SchemaId::DeadLettered | SchemaId::TaskDeadLettered | SchemaId::FeedbackOrphaned => {
+                Some(Self::DeadLetters)
+            }
             SchemaId::TaskQueued
             | SchemaId::TaskEscalated
             | SchemaId::TaskAssigned

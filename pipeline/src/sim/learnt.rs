@@ -37,6 +37,17 @@ impl Learnt {
                     _ => {}
                 }
             }
+            Event::FeedbackNoted(event) => {
+                let of = (event.arm.clone(), event.incarnation);
+                let rewards = self.0.entry(of).or_default();
+                if let Some(old) = event.replaces {
+                    let known = (event.features.clone(), old);
+                    if let Some(at) = rewards.iter().position(|reward| *reward == known) {
+                        rewards.swap_remove(at);
+                    }
+                }
+                rewards.extend(event.stands.map(|reward| (event.features.clone(), reward)));
+            }
             Event::OutcomeExpired(event) => {
                 if let Some(reward) = event.imputed {
                     let of = (event.arm.clone(), event.incarnation);

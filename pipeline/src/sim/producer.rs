@@ -4,7 +4,9 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use zeitgeber_schemas::{ConfigurationBody, FeedbackBody, PartitionId, Response};
+use zeitgeber_schemas::{
+    ConfigurationBody, DecisionId, FeedbackBody, FeedbackClaim, PartitionId, Response,
+};
 
 use super::rng::Rng;
 use crate::{
@@ -231,19 +233,16 @@ impl Producer {
             self.decisions.front()?.clone()
         };
         let rating = self.rng.within(1, 5);
+        let (id, ts) = (format!("f-{}-{rating}", decision.decision_id), self.now_ms);
+        let body = report(decision.decision_id, rating);
+        let recv_ts = Some(ts);
         Some(Sent::Feedback(Box::new(Feedback {
             tenant,
             user_id: Some(user_id),
-            id: format!("f-{}-{rating}", decision.decision_id),
-            ts: self.now_ms,
-            recv_ts: Some(self.now_ms),
-            body: FeedbackBody {
-                decision_id: decision.decision_id,
-                response: Response::Rating(rating as f64),
-                corrects: None,
-                simulated: true,
-                user_id: None,
-            },
+            id,
+            ts,
+            recv_ts,
+            body,
         })))
     }
 
@@ -273,6 +272,22 @@ impl Producer {
         let text = format!(r#"{{"type":"{kind}","pool":"{pool}","ts":{at},"recv_ts":{at}{rest}}}"#);
         tasks::command(text.as_bytes(), ARRIVAL).ok().map(|command| Sent::Command(command.into()))
     }
+}
+
+/// What is said of a decision: mostly a rating, at times a word about an earlier report or about a
+/// decision that nobody makes.
+fn report(decision_id: DecisionId, rating: u64) -> FeedbackBody {
+    let earlier = |rating: u64| Some(format!("f-{decision_id}-{rating}"));
+    let (claim, corrects, decision_id) = match (decision_id.0 % 4, rating) {
+        (0, 5) => (FeedbackClaim::Retracted, earlier(3), decision_id),
+        (1, 1) => (FeedbackClaim::NotShown, None, decision_id),
+        (1, 2) => (FeedbackClaim::Shown, None, decision_id),
+        (2, 5) => (FeedbackClaim::Outcome, earlier(2), decision_id),
+        (3, 1) => (FeedbackClaim::Outcome, None, DecisionId(decision_id.0 ^ 1)),
+        _ => (FeedbackClaim::Outcome, None, decision_id),
+    };
+    let response = Response::Rating(rating as f64);
+    FeedbackBody { decision_id, response, corrects, simulated: true, user_id: None, claim }
 }
 
 /// A person's profile, in one of its versions.

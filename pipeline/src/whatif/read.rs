@@ -120,6 +120,7 @@ impl Reading {
             SchemaId::DecisionMade
             | SchemaId::InterventionIssued
             | SchemaId::FeedbackRecorded
+            | SchemaId::FeedbackNoted
             | SchemaId::OutcomeExpired => true,
             SchemaId::RhythmAnalysed => decided,
             _ => false,

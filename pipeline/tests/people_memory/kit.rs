@@ -16,7 +16,7 @@ use zeitgeber::{
     state::Memory,
     store::Store,
 };
-use zeitgeber_schemas::{FeedbackBody, Response, SchemaId};
+use zeitgeber_schemas::{FeedbackBody, FeedbackClaim, Response, SchemaId};
 
 pub(crate) const OPTIONS: Options =
     Options { backfill: false, door_now_ms: i64::MAX, stamp_ms: None };
@@ -88,6 +88,7 @@ pub(crate) fn play(session: &mut Session, lines: &[String], handful: usize) {
                     corrects: None,
                     simulated: true,
                     user_id: None,
+                    claim: FeedbackClaim::Outcome,
                 },
             };
             session.take(|intake| intake.take_feedback(0, &answer, b"by hand")).unwrap();

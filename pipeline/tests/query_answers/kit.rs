@@ -11,7 +11,7 @@ use zeitgeber::{
     query::{self, EventFilter, EventRow, Walk},
     store::Store,
 };
-use zeitgeber_schemas::{DecisionId, FeedbackBody, Response};
+use zeitgeber_schemas::{DecisionId, FeedbackBody, FeedbackClaim, Response};
 
 pub(crate) const SOURCE: [u8; 16] = [7; 16];
 pub(crate) const MINUTE_MS: i64 = 60_000;
@@ -117,6 +117,7 @@ pub(crate) fn log_of_segments(segment_bytes: u64) -> Log {
         corrects: None,
         simulated: true,
         user_id: None,
+        claim: FeedbackClaim::Outcome,
     };
     let feedback = Feedback {
         tenant: "default".into(),

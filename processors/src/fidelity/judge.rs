@@ -133,6 +133,8 @@ pub struct ArmSign {
     pub chance: Option<f64>,
     /// Share of its outcomes that never came; none where none has come or is overdue.
     pub missing: Option<f64>,
+    /// Interventions of it that were never shown, so that no outcome was to come.
+    pub unshown: u64,
 }
 
 /// Minutes.
@@ -356,6 +358,7 @@ impl Arm {
             expected,
             chance: (expected >= EXPECTED_MIN && variance > 0.0).then(|| normal_two_sided(z)),
             missing: (due > 0).then(|| self.missed as f64 / due as f64),
+            unshown: self.unshown,
         }
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Arm {
     pub(super) variance: ExactSum,
     pub(super) answered: u64,
     pub(super) missed: u64,
+    /// Interventions that were never shown: their outcome is not missing.
+    pub(super) unshown: u64,
 }
 
 /// Times by the minute.
@@ -72,8 +74,9 @@ impl Version {
         self.delays.add(delay_ms);
     }
 
-    pub(super) fn missed(&mut self, arm: &str) {
-        self.arm(arm).missed += 1;
+    pub(super) fn missed(&mut self, arm: &str, unshown: bool) {
+        let arm = self.arm(arm);
+        *if unshown { &mut arm.unshown } else { &mut arm.missed } += 1;
     }
 
     fn arm(&mut self, name: &str) -> &mut Arm {
@@ -103,6 +106,7 @@ impl Version {
             arm.variance.merge(other.variance);
             arm.answered += other.answered;
             arm.missed += other.missed;
+            arm.unshown += other.unshown;
         }
         self.ages.merge(other.ages);
         self.delays.merge(other.delays);

@@ -43,6 +43,17 @@ impl State {
                 feedback::apply_recorded(&mut self.feedback, event);
                 self.apply_to_person(subject, input, what);
             }
+            (Event::FeedbackNoted(event), _) => {
+                routing::apply_noted(&mut self.routing, event);
+                feedback::apply_noted(&mut self.feedback, event);
+                self.apply_to_person(subject, input, what);
+            }
+            (Event::FeedbackParked(event), Body::Feedback(body)) => {
+                feedback::apply_parked(&mut self.feedback, &input.envelope, body, event);
+            }
+            (Event::FeedbackOrphaned(event), _) => {
+                feedback::apply_orphaned(&mut self.feedback, event);
+            }
             (Event::OutcomeExpired(event), _) => {
                 routing::apply_expired(&mut self.routing, event);
                 feedback::apply_expired(&mut self.feedback, event);
@@ -96,8 +107,12 @@ impl State {
                 intervention::apply_issued(&mut person.intervention, &person.profile, event);
                 person.recent.apply_issued(event);
             }
-            (Event::InterventionSuppressed(event), _) => person.recent.apply_suppressed(event),
+            (Event::InterventionSuppressed(event), _) => {
+                feedback::apply_suppressed(&mut self.feedback, event);
+                person.recent.apply_suppressed(event);
+            }
             (Event::FeedbackRecorded(event), _) => person.recent.apply_recorded(event),
+            (Event::FeedbackNoted(event), _) => person.recent.apply_noted(event),
             (Event::OutcomeExpired(event), _) => person.recent.apply_expired(event),
             _ => {}
         }

@@ -57,7 +57,9 @@ impl State {
         }
         let clock_ms = received_ms.max(person.rhythm.clock_ms().unwrap_or(i64::MIN));
         desk.expired.clear();
-        if desk.analyses.windows.iter().any(|analysed| analysed.span == Span::Hour) {
+        let windows = &desk.analyses.windows;
+        let seals_hour = windows.iter().any(|analysed| analysed.span == Span::Hour);
+        if seals_hour {
             feedback::decide_expiry(&self.feedback, &person.feedback, clock_ms, &mut desk.expired);
         }
         let context = routing::Context {
@@ -73,12 +75,26 @@ impl State {
         out.extend(days.map(|event| Event::DayAnalysed(Box::new(event))));
         out.extend(windows.map(|event| Event::RhythmAnalysed(Box::new(event))));
         out.extend(desk.expired.drain(..).map(Event::OutcomeExpired));
+        if seals_hour {
+            let made = match &decided {
+                Some(Decided::Made(decision, _)) => Some(decision.decision_id),
+                _ => None,
+            };
+            feedback::decide_orphans(&self.feedback, clock_ms, made, out);
+        }
         match decided {
             None => {}
             Some(Decided::Withheld(withheld)) => out.push(Event::DecisionWithheld(withheld)),
             Some(Decided::Made(decision, shadow)) => {
                 let (shared, known) = (&self.intervention, &person.intervention);
                 let outcome = intervention::decide(shared, known, &person.profile, &decision);
+                let suppressed = match &outcome {
+                    intervention::Outcome::Issued(_) => None,
+                    intervention::Outcome::Suppressed(event) => Some(event),
+                };
+                desk.arrived.clear();
+                let (whose, arrived) = ((&*person.tenant, &*person.user_id), &mut desk.arrived);
+                feedback::decide_arrivals(&self.feedback, whose, &decision, suppressed, arrived);
                 out.push(Event::DecisionMade(decision));
                 out.extend(shadow.map(Event::ShadowDecided));
                 out.push(match outcome {
@@ -87,6 +103,7 @@ impl State {
                         Event::InterventionSuppressed(event)
                     }
                 });
+                out.append(&mut desk.arrived);
             }
         }
     }

@@ -4,7 +4,7 @@ use alloc::{collections::VecDeque, string::String};
 
 use serde::{Deserialize, Serialize};
 use zeitgeber_schemas::{
-    DecisionId, DecisionMade, FeedbackRecorded, FeedbackStatus, InterventionIssued,
+    DecisionId, DecisionMade, FeedbackNoted, FeedbackRecorded, FeedbackStatus, InterventionIssued,
     InterventionSuppressed, OutcomeExpired, Suppression,
 };
 
@@ -98,6 +98,13 @@ impl Recent {
             && let Some(decision) = self.find(event.decision_id)
         {
             decision.reward = Some(event.reward);
+        }
+    }
+
+    pub(super) fn apply_noted(&mut self, event: &FeedbackNoted) {
+        let changes = event.replaces.is_some() || event.stands.is_some();
+        if let Some(decision) = self.find(event.decision_id).filter(|_| changes) {
+            decision.reward = event.stands;
         }
     }
 

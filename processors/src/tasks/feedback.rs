@@ -36,5 +36,8 @@ pub(super) fn recorded(pool: &Pool, task: &Task, attempt: &Attempt, reward: i32)
         reward,
         replaces: None,
         decided_ms: Some(attempt.at_ms),
+        corrects: None,
+        given_ms: None,
+        shows: false,
     }))
 }

@@ -139,6 +139,11 @@ impl Rows {
                     | FeedbackStatus::Expired
                     | FeedbackStatus::Retired => continue,
                 },
+                Event::FeedbackNoted(event) => match (event.replaces, event.stands) {
+                    (_, Some(reward)) => (event.decision_id, Outcome::Reward(reward)),
+                    (Some(_), None) => (event.decision_id, Outcome::Missing),
+                    (None, None) => continue,
+                },
                 Event::OutcomeExpired(event) => (event.decision_id, Outcome::Missing),
                 _ => continue,
             };

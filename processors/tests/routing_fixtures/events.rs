@@ -12,9 +12,9 @@ use zeitgeber_processors::{
     },
 };
 use zeitgeber_schemas::{
-    Arm, ConfigurationBody, Daypart, DecisionId, DecisionMade, Envelope, FeedbackBody,
-    FeedbackPolicy, FeedbackStatus, LearnerModel, Limits, Missing, Policy, PolicyRule, Reason,
-    Response, Rollout, Stage,
+    Arm, ConfigurationBody, Daypart, DecisionId, DecisionMade, Envelope, Event, FeedbackBody,
+    FeedbackClaim, FeedbackPolicy, FeedbackStatus, LearnerModel, Limits, Missing, Policy,
+    PolicyRule, Response, Rollout, Stage,
 };
 
 use crate::{
@@ -211,11 +211,11 @@ impl Events {
             corrects: None,
             simulated: false,
             user_id: None,
+            claim: FeedbackClaim::Outcome,
         };
-        let status = match feedback::decide(&self.shared, &envelope, &body) {
-            Err(dead) if dead.reason == Reason::Orphan => "orphan",
+        let status = match feedback::decide(&self.shared, &envelope, &body, None) {
             Err(dead) => return Err(dead.detail),
-            Ok(recorded) => {
+            Ok(Event::FeedbackRecorded(recorded)) => {
                 same("reward", &recorded.reward.into(), &event["reward"])?;
                 feedback::apply_recorded(&mut self.shared, &recorded);
                 if recorded.status == FeedbackStatus::Applied {
@@ -224,6 +224,9 @@ impl Events {
                 }
                 recorded.status.as_str()
             }
+            // It waits for a window and is a dead letter then.
+            Ok(Event::FeedbackParked(_)) => "orphan",
+            Ok(other) => return Err(format!("feedback led to {}", other.schema())),
         };
         *self.counts.feedback.entry(status).or_insert(0) += 1;
         same("status", &status.into(), &event["expect"])

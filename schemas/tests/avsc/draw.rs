@@ -216,7 +216,7 @@ macro_rules! symbols {
 }
 
 symbols! {
-    AgentCommand AssignmentPolicy ControlScope ControlStep Daypart EnergyState Family FeedbackStatus ForgettingKind Health Kind
+    AgentCommand AssignmentPolicy ControlScope ControlStep Daypart EnergyState Family FeedbackClaim FeedbackStatus ForgettingKind Health Kind
     MaskReason Missing PartName Priority QueueReason Reason RuleKind Scale SchemaId Setback Signal
     Span Stage Suppression Tier
 }
@@ -251,10 +251,14 @@ records! {
     DecisionWithheld { at_ms, analysis_end_ms, configuration, scope }
     InterventionIssued { decision_id, arm, channel, message, at_ms, valid_until_ms }
     InterventionSuppressed { decision_id, arm, reason }
-    FeedbackBody { decision_id, response, corrects, simulated, user_id }
+    FeedbackBody { decision_id, response, corrects, simulated, user_id, claim }
     FeedbackRecorded { decision_id, feedback_id, status, arm, incarnation, features, reward,
-        replaces, decided_ms }
-    OutcomeExpired { decision_id, arm, incarnation, features, imputed, decided_ms }
+        replaces, decided_ms, corrects, given_ms, shows }
+    FeedbackNoted { decision_id, feedback_id, claim, corrects, given_ms, shows, reward, arm,
+        incarnation, features, replaces, stands, decided_ms }
+    FeedbackParked { decision_id, feedback_id, until_ms }
+    FeedbackOrphaned { decision_id, feedback_id, tenant, user_id, given_ms, detail }
+    OutcomeExpired { decision_id, arm, incarnation, features, imputed, decided_ms, unshown }
     Cursor { source, name, line, repeats }
     Repeat { line, reason, user_id, kind }
     ChunkHeader { format, decide_version, partition, number, first_position, events, min_ts,

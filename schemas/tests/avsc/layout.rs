@@ -178,6 +178,9 @@ laws! {
     decision_made: one::<DecisionMade>, one_again::<DecisionMade>;
     feedback: input::<FeedbackBody>, input_again::<FeedbackBody>;
     feedback_body: one::<FeedbackBody>, one_again::<FeedbackBody>;
+    feedback_noted: one::<FeedbackNoted>, one_again::<FeedbackNoted>;
+    feedback_orphaned: one::<FeedbackOrphaned>, one_again::<FeedbackOrphaned>;
+    feedback_parked: one::<FeedbackParked>, one_again::<FeedbackParked>;
     feedback_recorded: one::<FeedbackRecorded>, one_again::<FeedbackRecorded>;
     intervention_issued: one::<InterventionIssued>, one_again::<InterventionIssued>;
     intervention_suppressed: one::<InterventionSuppressed>, one_again::<InterventionSuppressed>;

@@ -64,7 +64,7 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
     names.extend(fields! {
         AgentBody AgentHealthChanged AgentProfile AgentRegistered AgentSeen Arm ChunkHeader
         Composite ConfigurationBody Cursor DayAnalysed DeadLettered DecisionMade Eligible Entry Envelope
-        Environment FamilyAnalysed FeatureValue FeedbackBody FeedbackPolicy FeedbackRecorded HeartSummary HourlyRhythm
+        Environment FamilyAnalysed FeatureValue FeedbackBody FeedbackNoted FeedbackOrphaned FeedbackParked FeedbackPolicy FeedbackRecorded HeartSummary HourlyRhythm
         Imu InterventionIssued InterventionSuppressed Label LightSummary Limits Masked
         LearnerModel MinuteRhythm OffsetChange OutcomeExpired Part Payload PersonTickBody Policy
         PolicyRule PoolBody PoolLimits PoolOpened PoolPolicy ProfileBody RawBytes ReadingAccepted ReadingBody Recorded
@@ -74,7 +74,7 @@ fn expected() -> BTreeMap<&'static str, Vec<&'static str>> {
         TaskStarted TickBody Rollout Unreadable ControlBody ShadowDecided DecisionWithheld
     });
     names.extend(symbols! {
-        AgentCommand AssignmentPolicy ControlScope ControlStep Daypart EnergyState Family FeedbackStatus ForgettingKind Health
+        AgentCommand AssignmentPolicy ControlScope ControlStep Daypart EnergyState Family FeedbackClaim FeedbackStatus ForgettingKind Health
         MaskReason Missing PartName Priority QueueReason Reason RuleKind Scale Setback Signal Span
         Stage Suppression Tier
     });

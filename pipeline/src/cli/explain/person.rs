@@ -122,6 +122,13 @@ fn outcome(out: &mut impl Write, explanation: &PersonDecision) -> Result<(), Fai
         let (id, status) = (&taken.recorded.feedback_id, taken.recorded.status);
         writeln!(out, "{} {id}: {answer}{status}", time_text(taken.ts))?;
     }
+    for word in &explanation.noted {
+        let noted = &word.noted;
+        let (at, id, claim) = (time_text(noted.given_ms), &noted.feedback_id, noted.claim);
+        let taken_back =
+            if noted.replaces.is_some() { ", what was learnt is taken back" } else { "" };
+        writeln!(out, "{at} {id}: {claim}{taken_back}")?;
+    }
     match (explanation.learnt, &explanation.expired) {
         (Some(reward), None) => {
             writeln!(out, "the learner took reward {reward} for {}", explanation.decision.chosen)?;

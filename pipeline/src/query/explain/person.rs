@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeitgeber_processors::routing::features::FEATURE_VERSION;
 use zeitgeber_schemas::{
-    DecisionMade, Event, FeedbackBody, FeedbackRecorded, FeedbackStatus, InterventionIssued,
-    InterventionSuppressed, Kind, OutcomeExpired, Policy, RhythmAnalysed, SchemaId, Span,
+    DecisionMade, Event, FeedbackBody, FeedbackNoted, FeedbackRecorded, FeedbackStatus,
+    InterventionIssued, InterventionSuppressed, Kind, OutcomeExpired, Policy, RhythmAnalysed,
+    SchemaId, Span,
 };
 
 use super::{Feature, Made, features, found_in, input_row};
@@ -64,6 +65,9 @@ pub struct PersonDecision {
     pub suppressed: Option<InterventionSuppressed>,
     /// Feedback on it, in order.
     pub feedback: Vec<FeedbackTaken>,
+    /// Feedback whose own reward does not stand: retractions, words on whether it was shown.
+    #[serde(default)]
+    pub noted: Vec<FeedbackWord>,
     /// Its window passed without an outcome.
     pub expired: Option<OutcomeExpired>,
     /// The reward that the learner holds for it.
@@ -94,6 +98,15 @@ pub struct FeedbackTaken {
     pub answer: Option<FeedbackBody>,
     /// What it did.
     pub recorded: FeedbackRecorded,
+}
+
+/// Feedback on the decision whose own reward does not stand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeedbackWord {
+    /// Where its event stands.
+    pub position: Position,
+    /// What it said, and what it did.
+    pub noted: FeedbackNoted,
 }
 
 pub(super) fn explain(journal: &dyn Journal, made: &Made) -> Result<PersonDecision, QueryError> {
@@ -132,6 +145,7 @@ fn told_by(met: &Visit<'_>, index: u64, made: DecisionMade) -> Result<PersonDeci
         issued: None,
         suppressed: None,
         feedback: Vec::new(),
+        noted: Vec::new(),
         expired: None,
         learnt: None,
         decision: made,
@@ -186,10 +200,7 @@ impl PersonDecision {
             }
             _ => {}
         }
-        if !is_before {
-            self.outcome(met)?;
-        }
-        Ok(())
+        self.outcome(met)
     }
 
     fn reading(&mut self, met: &Visit<'_>) -> Result<(), QueryError> {
@@ -220,14 +231,22 @@ impl PersonDecision {
     fn outcome(&mut self, met: &Visit<'_>) -> Result<(), QueryError> {
         let id = self.decision.decision_id;
         for (index, stored) in (0..).zip(met.entry.events.clone()) {
-            let tells =
-                matches!(stored.schema, SchemaId::FeedbackRecorded | SchemaId::OutcomeExpired);
+            let tells = matches!(
+                stored.schema,
+                SchemaId::FeedbackRecorded | SchemaId::FeedbackNoted | SchemaId::OutcomeExpired
+            );
             if !tells || stored.seal != 0 {
                 continue;
             }
             match met.event(&stored)? {
                 Event::FeedbackRecorded(recorded) if recorded.decision_id == id => {
                     self.feedback(met, index, recorded)?;
+                }
+                Event::FeedbackNoted(noted) if noted.decision_id == id => {
+                    if noted.replaces.is_some() || noted.stands.is_some() {
+                        self.learnt = noted.stands.map(reward_value);
+                    }
+                    self.noted.push(FeedbackWord { position: met.position(index), noted });
                 }
                 Event::OutcomeExpired(expired) if expired.decision_id == id => {
                     self.learnt = expired.imputed.map(reward_value).or(self.learnt);

@@ -1,109 +1,11 @@
-//! Feedback's decider: given open decisions, when an outcome comes (or none), then this reward.
+//! Outcomes of one decision: the first, repeats, corrections, late ones, and none.
 
-use zeitgeber_processors::feedback::{self, MOST_SEEN, Person, Shared};
+use zeitgeber_processors::feedback::{self, MOST_SEEN};
 use zeitgeber_schemas::{
-    Arm, ConfigurationBody, Daypart, DeadLettered, DecisionId, DecisionMade, Envelope,
-    FeedbackBody, FeedbackPolicy, FeedbackRecorded, FeedbackStatus, LearnerModel, Limits, Missing,
-    Policy, PolicyRule, Reason, Response, Rollout, Stage,
+    DecisionId, Event, FeedbackRecorded, FeedbackStatus, Missing, Reason, Response,
 };
 
-const WINDOW_MS: i64 = 1000;
-
-fn configuration(missing: Missing, arms: &[&str]) -> ConfigurationBody {
-    let arm = |name: &&str| Arm {
-        name: (*name).into(),
-        message: String::new(),
-        daypart: Daypart::Any,
-        from_min: 0,
-        to_min: 0,
-        min_kss: None,
-        dose_cap: 1,
-        valid_for_min: 1,
-        suspended: false,
-    };
-    ConfigurationBody {
-        version: "v1".into(),
-        policy: Policy { alpha: 0.5, lambda: 1.0, epsilon: 0.1, seed: 7 },
-        limits: Limits { cooldown_min: 0, daily_budget: 9 },
-        feedback: FeedbackPolicy { window_ms: WINDOW_MS, missing },
-        rule: PolicyRule::linucb(),
-        model: LearnerModel::plain(),
-        rollout: Rollout::active(),
-        arms: arms.iter().map(arm).collect(),
-    }
-}
-
-fn decision(id: u128, chosen: &str, at_ms: i64) -> DecisionMade {
-    DecisionMade {
-        decision_id: DecisionId(id),
-        at_ms,
-        analysis_end_ms: at_ms,
-        feature_version: 1,
-        configuration: "v1".into(),
-        model_version: 0,
-        features: vec![4096, 7],
-        eligible: Vec::new(),
-        masked: Vec::new(),
-        greedy: chosen.into(),
-        chosen: chosen.into(),
-        incarnation: 2,
-        propensity: 1.0,
-        explore: false,
-        seed: 7,
-        stage: Stage::Active,
-        stopped: Vec::new(),
-    }
-}
-
-struct Given {
-    shared: Shared,
-    person: Person,
-}
-
-impl Given {
-    fn decisions(missing: Missing, decisions: &[DecisionMade]) -> Self {
-        let (mut shared, mut person) = (Shared::initial(), Person::initial());
-        feedback::apply_configuration(&mut shared, &configuration(missing, &["walk"]));
-        for event in decisions {
-            feedback::apply_decision(&mut shared, &mut person, 5, event);
-        }
-        Self { shared, person }
-    }
-
-    fn one() -> Self {
-        Self::decisions(Missing::ImputeZero, &[decision(1, "walk", 0)])
-    }
-
-    fn when(
-        &mut self,
-        id: &str,
-        ts: i64,
-        response: Response,
-        corrects: Option<&str>,
-    ) -> Result<FeedbackRecorded, DeadLettered> {
-        let decision_id = DecisionId(1);
-        let envelope = Envelope { tenant: "default", user_id: "ada", id, ts, recv_ts: None };
-        let corrects = corrects.map(Into::into);
-        let body =
-            FeedbackBody { decision_id, response, corrects, simulated: false, user_id: None };
-        let recorded = feedback::decide(&self.shared, &envelope, &body)?;
-        feedback::apply_recorded(&mut self.shared, &recorded);
-        Ok(recorded)
-    }
-
-    fn status(&mut self, id: &str, ts: i64) -> FeedbackStatus {
-        self.when(id, ts, Response::Accepted, None).expect("joined to its decision").status
-    }
-
-    /// (decision, imputed) of what expires at an instant, folded like the caller does.
-    fn expire(&mut self, clock_ms: i64) -> Vec<(u128, Option<i32>)> {
-        let mut out = Vec::new();
-        feedback::decide_expiry(&self.shared, &self.person, clock_ms, &mut out);
-        out.iter().for_each(|event| feedback::apply_expired(&mut self.shared, event));
-        feedback::apply_clock(&mut self.shared, &mut self.person, clock_ms);
-        out.iter().map(|event| (event.decision_id.0, event.imputed)).collect()
-    }
-}
+use super::kit::{Given, Report, WINDOW_MS, configuration, decision};
 
 #[test]
 fn an_outcome_is_joined_to_the_logged_features() {
@@ -120,6 +22,9 @@ fn an_outcome_is_joined_to_the_logged_features() {
         reward: 4096,
         replaces: None,
         decided_ms: Some(0),
+        corrects: None,
+        given_ms: Some(10),
+        shows: true,
     };
     assert_eq!(recorded, wanted);
 }
@@ -156,13 +61,6 @@ fn responses_out_of_range_are_dead_letters() {
         assert_eq!(dead.reason, Reason::OutOfRange, "{response:?}");
         assert!(dead.detail.starts_with(response.name()), "{}", dead.detail);
     }
-}
-
-#[test]
-fn feedback_on_an_unknown_decision_is_an_orphan() {
-    let mut given = Given::decisions(Missing::Drop, &[]);
-    let dead = given.when("f", 0, Response::Accepted, None).expect_err("a dead letter");
-    assert_eq!(dead.reason, Reason::Orphan);
 }
 
 #[test]
@@ -238,8 +136,9 @@ fn windows_close_at_the_clock_with_and_without_an_outcome() {
     assert_eq!(given.status("f2", WINDOW_MS + 15), FeedbackStatus::Expired);
     assert_eq!(given.expire(2 * WINDOW_MS + 15), [(21, Some(0))]);
     assert_eq!(given.shared.open_decisions(), 1);
-    let dead = given.when("f3", 30, Response::Accepted, None).expect_err("a dead letter");
-    assert_eq!(dead.reason, Reason::Orphan);
+    let event =
+        given.take(&Report::outcome("f3", 30, None)).expect("it is forgotten, so waited for");
+    assert!(matches!(event, Event::FeedbackParked(_)), "{event:?}");
 }
 
 #[test]
