@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # reliability.sh [-s SEEDS] [-k KILLS] [-f RUNS]: simulates SEEDS seeds (20000) of 2000 steps, kills a
-# real ingest until KILLS kills (1000) left a partly written log, flips every byte of a log, feeds
-# every reader RUNS times (1000000), and writes what came of it into docs/reliability.md.
-# Takes hours; less with smaller numbers.
+# real ingest until KILLS kills (1000) left a partly written log, opens as many images of simulated
+# crashes on the real disk, flips every byte of a log, feeds every reader RUNS times (1000000), and
+# writes what came of it into docs/reliability.md. Takes hours; less with smaller numbers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash infra/setup.sh
@@ -26,6 +26,8 @@ export ZEITGEBER_TEST_BINARY="$target/release/zeitgeber"
 "$ZEITGEBER_TEST_BINARY" sim --seed "$first" --seeds "$seeds" --steps 2000 | tee "$said/sim.txt"
 ZEITGEBER_KILLS=$kills ZEITGEBER_SEED=$first cargo test --quiet --workspace --test kills \
   kills_at_random_instants -- --nocapture | grep -E 'kills left|more left' | tee "$said/kills.txt"
+ZEITGEBER_IMAGES=$kills ZEITGEBER_SEED=$first cargo test --quiet --workspace --test images \
+  -- --nocapture | grep -E 'images of' | tee "$said/images.txt"
 cargo test --quiet --workspace --test flips -- --nocapture | grep -E 'flip' | tee "$said/flips.txt"
 ZEITGEBER_SEED=$first bash tests/fuzz/run.sh -n "$runs" -t 36000 | grep '^fuzz: .*executions' | tee "$said/fuzz.txt"
 
@@ -33,7 +35,7 @@ measured="$said/measured.md"
 {
   echo "Commit $(git rev-parse --short HEAD), first seed $first."
   echo
-  for part in sim kills flips fuzz; do
+  for part in sim kills images flips fuzz; do
     printf '```text\n%s\n```\n\n' "$(cat "$said/$part.txt")"
   done
 } >"$measured"

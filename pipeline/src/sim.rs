@@ -5,8 +5,11 @@
 //! repeated. Nothing here runs in a service.
 
 mod disk;
+mod forge;
+mod image;
 mod learnt;
 mod ledger;
+mod misfold;
 mod mutation;
 mod oracle;
 mod producer;
@@ -16,6 +19,7 @@ mod rules;
 mod violation;
 mod world;
 
+pub use image::Image;
 pub use ledger::Ledger;
 pub use mutation::Mutation;
 pub use violation::{Invariant, Violation};
@@ -32,12 +36,14 @@ pub struct Settings {
     pub mutation: Option<Mutation>,
     /// What is left out, of [`PARTS`].
     pub without: Vec<String>,
+    /// Whether the outcome has what each crash left of the disk.
+    pub keeps_images: bool,
 }
 
 impl Settings {
     /// A seed and so many steps, with every fault and no bug.
     pub const fn new(seed: u64, steps: u64) -> Self {
-        Self { seed, steps, mutation: None, without: Vec::new() }
+        Self { seed, steps, mutation: None, without: Vec::new(), keeps_images: false }
     }
 }
 
@@ -65,6 +71,8 @@ pub struct Outcome {
     pub violation: Option<(u64, Violation)>,
     /// The last things that were done.
     pub script: Vec<String>,
+    /// What each crash left of the disk, in order, where that was asked for.
+    pub images: Vec<Image>,
 }
 
 /// Runs one seed.

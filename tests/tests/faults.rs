@@ -13,6 +13,8 @@ mod kit;
 mod long_lines;
 #[path = "faults/packed.rs"]
 mod packed;
+#[path = "faults/preload.rs"]
+mod preload;
 #[path = "faults/refused_again.rs"]
 mod refused_again;
 #[path = "faults/settings.rs"]

@@ -130,6 +130,25 @@ fn failed(settings: &Settings) -> Option<Failed> {
     })
 }
 
+/// How often each fault was met in each state of the log's writer.
+fn coverage(out: &mut impl Write, ledger: &Ledger) -> io::Result<()> {
+    let states: Vec<&str> = Ledger::states().collect();
+    let mut table = output::table(&[&["fault while"], &states[..]].concat());
+    for kind in Ledger::kinds() {
+        let met = |state: &&str| {
+            let count = ledger.met(kind, state);
+            output::right(count.map_or_else(|| "-".into(), |count| count.to_string()))
+        };
+        let counts = states.iter().map(met);
+        table.add_row(std::iter::once(comfy_table::Cell::new(kind)).chain(counts));
+    }
+    writeln!(out, "{table}")?;
+    if let Some((kind, state, count)) = ledger.least_met() {
+        writeln!(out, "each of them at least {count} times (least: {kind} while {state})")?;
+    }
+    Ok(())
+}
+
 fn readable(out: &mut impl Write, document: &Document) -> Result<(), Failure> {
     let Ledger { seeds, steps, busy_ms, inputs, acknowledged, chunks, events, .. } =
         &document.ledger;
@@ -144,16 +163,15 @@ fn readable(out: &mut impl Write, document: &Document) -> Result<(), Failure> {
         "{starts} starts ({from_snapshot} partitions from a snapshot), {stops} clean stops, \
          {cuts} torn tails cut"
     )?;
+    let per_hour = |count: &u64| *count as f64 / hours.max(1.0);
+    writeln!(
+        out,
+        "{:.0} inputs acknowledged and {:.0} chunks committed a simulated hour",
+        per_hour(acknowledged),
+        per_hour(chunks)
+    )?;
     writeln!(out, "{changes} changes of the disk, {images} copies of it damaged and read")?;
-    let sites: Vec<&str> = Ledger::sites().collect();
-    let mut table = output::table(&[&["fault at"], &sites[..]].concat());
-    for kind in Ledger::kinds() {
-        let met = document.ledger.faults.get(kind);
-        let count = |site: &&str| met.and_then(|met| met.get(*site)).copied().unwrap_or(0);
-        let counts = sites.iter().map(count).map(output::right);
-        table.add_row(std::iter::once(comfy_table::Cell::new(kind)).chain(counts));
-    }
-    writeln!(out, "{table}")?;
+    coverage(out, &document.ledger)?;
     writeln!(out, "trace of the last seed {}", document.trace)?;
     out.flush()?;
     if let Some(Failed { invariant, what, step, again, script }) = &document.failure {

@@ -16,11 +16,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-pub(super) use faults::{Fault, Odds, Site};
+use faults::Site;
+pub(super) use faults::{Doing, Fault, Odds};
 use inode::Inode;
 use names::Names;
 
 use super::{ledger::Met, mutation::Mutation, rng::Rng};
+
+/// How much more often a sync of something derived fails than a write: there are fewer.
+const SYNCS_ARE_RARE: u32 = 4;
 
 /// The machine's disk, as one run of the process sees it.
 #[derive(Debug, Clone)]
@@ -45,8 +49,10 @@ struct Machine {
     is_locked: bool,
     /// A segment was synced since the process began.
     is_settled: bool,
+    /// What the world has the log's writer do, and what that is doing.
+    state: Doing,
+    doing: Doing,
     met: Met,
-    last_site: Site,
     changes: u64,
     trace: blake3::Hasher,
 }
@@ -75,8 +81,9 @@ impl SimDisk {
             is_dead: false,
             is_locked: false,
             is_settled: false,
+            state: Doing::Opening,
+            doing: Doing::Opening,
             met: Met::default(),
-            last_site: Site::Other,
             changes: 0,
             trace: blake3::Hasher::new(),
         };
@@ -106,8 +113,8 @@ impl SimDisk {
     pub(super) fn restart(&self, end: End) -> Self {
         let mut machine = self.machine();
         let kind = if end == End::Kill { Fault::Kill } else { Fault::PowerCut };
-        let at = machine.last_site;
-        machine.met.count(kind, at);
+        let doing = machine.doing;
+        machine.met.count(kind, doing);
         machine.note(&[kind as u8]);
         if end == End::PowerCut {
             machine.cut_power();
@@ -115,7 +122,7 @@ impl SimDisk {
         machine.boot += 1;
         (machine.fuse, machine.is_dead, machine.is_locked) = (None, false, false);
         machine.is_settled = false;
-        machine.last_site = Site::Other;
+        (machine.state, machine.doing) = (Doing::Opening, Doing::Opening);
         Self { machine: Arc::clone(&self.machine), boot: machine.boot }
     }
 
@@ -126,6 +133,18 @@ impl SimDisk {
         (machine.fuse, machine.is_dead, machine.is_locked) = (None, false, false);
         machine.mutation = None;
         Self { boot: machine.boot, machine: Arc::new(Mutex::new(machine)) }
+    }
+
+    /// Notes what the log's writer does from here on.
+    pub(super) fn set_doing(&self, doing: Doing) {
+        let mut machine = self.machine();
+        (machine.state, machine.doing) = (doing, doing);
+    }
+
+    /// What a file holds.
+    pub(super) fn content(&self, path: &Path) -> Vec<u8> {
+        let machine = self.machine();
+        machine.file(path).map(|file| machine.files[file].cached.clone()).unwrap_or_default()
     }
 
     /// What faults were met, and how often.
@@ -143,6 +162,11 @@ impl SimDisk {
         *self.machine().trace.finalize().as_bytes()
     }
 
+    /// The directories, each after the one above it.
+    pub(super) fn dirs(&self) -> Vec<PathBuf> {
+        self.machine().dirs.keys().cloned().collect()
+    }
+
     /// The files of a directory, with their lengths.
     pub(super) fn files_in(&self, dir: &Path) -> Vec<(String, usize)> {
         let machine = self.machine();
@@ -154,15 +178,26 @@ impl SimDisk {
     pub(super) fn rot(&self, path: &Path, at: usize, bit: u8) {
         let mut machine = self.machine();
         if let Some(file) = machine.file(path) {
-            machine.met.count(Fault::BitRot, Site::of(path));
+            let doing = machine.doing;
+            machine.met.count(Fault::BitRot, doing);
             machine.files[file].rot(at, bit);
+        }
+    }
+
+    /// Somebody rewrites a file, durably.
+    pub(super) fn rewrite(&self, path: &Path, content: &[u8]) {
+        let mut machine = self.machine();
+        if let Some(file) = machine.file(path) {
+            machine.files[file].write(content, 0);
+            machine.files[file].sync();
         }
     }
 
     /// Takes a file away, and its name for good.
     pub(super) fn lose(&self, path: &Path) {
         let mut machine = self.machine();
-        machine.met.count(Fault::Lost, Site::of(path));
+        let doing = machine.doing;
+        machine.met.count(Fault::Lost, doing);
         if let Some((names, name)) = machine.names_of(path) {
             names.set(&name, None);
             names.sync();
@@ -184,7 +219,7 @@ impl Machine {
     fn change(&mut self, boot: u64, site: Site, what: &str) -> io::Result<()> {
         self.alive(boot)?;
         self.changes += 1;
-        self.last_site = site;
+        self.doing = self.state.at(site, what);
         let named = [what.as_bytes(), &[0, site as u8]].concat();
         self.note(&named);
         if let Some(left) = &mut self.fuse {
@@ -194,23 +229,66 @@ impl Machine {
             }
             *left -= 1;
         }
+        self.decay();
         Ok(())
+    }
+
+    /// Snapshots, people and indexes rot or are lost, whatever goes on.
+    fn decay(&mut self) {
+        for fault in [Fault::BitRot, Fault::Lost] {
+            let odds = self.odds.decay * self.doing.weight();
+            if odds == 0 || !self.rng.chance(odds) {
+                continue;
+            }
+            let derived = |dir: &Path| dir.ends_with("snapshots") || dir.ends_with("index");
+            let names = self.dirs.iter().filter(|(dir, _)| derived(dir));
+            let paths: Vec<(PathBuf, usize)> = names
+                .flat_map(|(dir, names)| names.iter().map(|(name, file)| (dir.join(name), file)))
+                .collect();
+            let Some((path, file)) = self.rng.pick(&paths).cloned() else { continue };
+            self.met.count(fault, self.doing);
+            self.note(&[0xFA, fault as u8]);
+            let (length, bit) = (self.files[file].cached.len() as u64, self.rng.below(8) as u8);
+            match self.names_of(&path) {
+                Some((names, name)) if fault == Fault::Lost => {
+                    names.set(&name, None);
+                    names.sync();
+                }
+                _ => {
+                    let at = self.rng.below(length.max(1)) as usize;
+                    self.files[file].rot(at, bit);
+                }
+            }
+        }
     }
 
     /// Whether a fault of this kind happens now.
     fn strikes(&mut self, fault: Fault, site: Site) -> bool {
-        let odds = self.odds.of(fault);
+        let rarely = if fault == Fault::SyncError { SYNCS_ARE_RARE } else { 1 };
+        let beside = if site == Site::Other { self.odds.derived * rarely } else { 0 };
+        let odds = (self.odds.of(fault) * self.doing.weight()).max(beside);
         let strikes = odds > 0 && self.rng.chance(odds);
         if strikes {
-            self.met.count(fault, site);
+            self.met.count(fault, self.doing);
             self.note(&[0xFA, fault as u8]);
         }
         strikes
     }
 
+    /// A write or sync takes seconds.
+    fn dawdle(&mut self, site: Site) {
+        if self.strikes(Fault::Slow, site) {
+            self.met.slow_s += 1 + self.rng.clone().below(29);
+        }
+    }
+
     fn names_of(&mut self, path: &Path) -> Option<(&mut Names, String)> {
         let name = path.file_name()?.to_str()?.to_owned();
         Some((self.dirs.get_mut(path.parent()?)?, name))
+    }
+
+    fn has(&self, bug: Mutation) -> bool {
+        self.mutation == Some(bug)
     }
 
     fn file(&self, path: &Path) -> Option<usize> {

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::disk::{Fault, Site};
+use super::disk::{Doing, Fault};
 
-/// Faults that were met, by what the process was doing.
+/// Faults that were met, by what the log's writer was doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Met {
-    counts: BTreeMap<(Fault, Site), u64>,
+    counts: BTreeMap<(Fault, Doing), u64>,
     /// How long slow operations took, s.
     pub(super) slow_s: u64,
 }
 
 impl Met {
-    pub(super) fn count(&mut self, fault: Fault, site: Site) {
-        *self.counts.entry((fault, site)).or_default() += 1;
+    pub(super) fn count(&mut self, fault: Fault, doing: Doing) {
+        *self.counts.entry((fault, doing)).or_default() += 1;
     }
 }
 
@@ -55,16 +55,16 @@ pub struct Ledger {
     pub slow_s: u64,
     /// Images of the disk on which something was damaged or lost on purpose and then read.
     pub images: u64,
-    /// Faults by kind, then by what the process was doing.
+    /// Faults by kind, then by what the log's writer was doing.
     pub faults: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl Ledger {
     pub(super) fn take(&mut self, met: &Met) {
         self.slow_s += met.slow_s;
-        for ((fault, site), count) in &met.counts {
-            let sites = self.faults.entry(fault.name().into()).or_default();
-            *sites.entry(site.name().into()).or_default() += count;
+        for ((fault, doing), count) in &met.counts {
+            let states = self.faults.entry(fault.name().into()).or_default();
+            *states.entry(doing.name().into()).or_default() += count;
         }
     }
 
@@ -94,17 +94,32 @@ impl Ledger {
         ] {
             *to += from;
         }
-        for (fault, sites) in &other.faults {
-            for (site, count) in sites {
+        for (fault, states) in &other.faults {
+            for (state, count) in states {
                 let known = self.faults.entry(fault.clone()).or_default();
-                *known.entry(site.clone()).or_default() += count;
+                *known.entry(state.clone()).or_default() += count;
             }
         }
     }
 
-    /// The columns of the table of faults: what the process can be doing.
-    pub fn sites() -> impl Iterator<Item = &'static str> {
-        Site::ALL.into_iter().map(Site::name)
+    /// The columns of the table of faults: what the log's writer can be doing.
+    pub fn states() -> impl Iterator<Item = &'static str> {
+        Doing::ALL.into_iter().map(Doing::name)
+    }
+
+    /// How often a kind of fault was met in a state of the writer; none where it cannot be.
+    pub fn met(&self, kind: &str, state: &str) -> Option<u64> {
+        let fault = Fault::ALL.into_iter().find(|fault| fault.name() == kind)?;
+        let doing = Doing::ALL.into_iter().find(|doing| doing.name() == state)?;
+        let count = || self.faults.get(kind)?.get(state).copied();
+        doing.can_meet(fault).then(|| count().unwrap_or(0))
+    }
+
+    /// The kind of fault and the state of the writer that were met together least often.
+    pub fn least_met(&self) -> Option<(&'static str, &'static str, u64)> {
+        let cells = Self::kinds().flat_map(|kind| Self::states().map(move |state| (kind, state)));
+        let met = cells.filter_map(|(kind, state)| Some((kind, state, self.met(kind, state)?)));
+        met.min_by_key(|(.., count)| *count)
     }
 
     /// The rows of the table of faults.

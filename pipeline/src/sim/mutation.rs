@@ -1,7 +1,9 @@
 //! Deliberate bugs that a simulation can be run with, to see that it finds them.
 //!
-//! Each stands in the simulated ports, where it has the effect of a bug in the code behind them: so
-//! the production code carries nothing for it.
+//! Each stands in the simulated ports, or in what the simulated machine does around the production
+//! code, where it has the effect of a bug in that code: so the production code carries nothing for
+//! it. Bugs that a second check makes harmless (a snapshot ahead of the log, or of another one) have
+//! no effect to find, and are not here.
 
 /// A deliberate bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +48,55 @@ pub enum Mutation {
     InputsSwapped,
     /// The last input of a batch is left out.
     LastInputDropped,
+    /// The name of a new segment is not synced.
+    NewSegmentNameNotSynced,
+    /// A write for which there is no room is taken for done.
+    FullTakenForDone,
+    /// A read that fails is taken for the end of the file.
+    ReadErrorTakenForEnd,
+    /// The durable mark stays where it was first put.
+    MarkNotAdvanced,
+    /// A torn tail is cut a sector too far back.
+    CutTooFarBack,
+    /// The lock keeps nobody out.
+    LockNotTaken,
+    /// Reading checks sums and numbers, and no hash.
+    HashesNotChecked,
+    /// The sources' cursors are lost at opening.
+    CursorsForgotten,
+    /// Opening goes on with a chunk number that is taken.
+    ChunkNumberReused,
+    /// Two partitions get each other's inputs.
+    InputInAnotherPartition,
+    /// An input that no door can read is dropped.
+    DeadLetterLost,
+    /// What goes to several partitions is acknowledged by the first one that has it.
+    AcknowledgedByFirstPartition,
+    /// The time is never told.
+    TickLost,
+    /// A time is told that has not come.
+    TickAhead,
+    /// A snapshot names the moment at which it is written, not that of its state.
+    SnapshotNamedForLater,
+    /// Recovery believes an old state without the log's last chunk.
+    LastChunkNotFolded,
+    /// Recovery folds the log's last chunk twice.
+    LastChunkFoldedTwice,
+    /// Recovery forgets what was learnt.
+    FeedbackNotFolded,
+    /// Recovery forgets which readings are known.
+    KnownIdsForgotten,
+    /// Recovery forgets what was refused.
+    RefusalsForgotten,
+    /// Recovery folds the events of an input in reverse.
+    EventsFoldedInReverse,
+    /// Recovery folds no ticks.
+    TicksNotFolded,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 42] = [
         Self::SegmentNotSynced,
         Self::SegmentSyncSkippedSometimes,
         Self::NamesNotSynced,
@@ -71,5 +117,27 @@ impl Mutation {
         Self::InputAltered,
         Self::InputsSwapped,
         Self::LastInputDropped,
+        Self::NewSegmentNameNotSynced,
+        Self::FullTakenForDone,
+        Self::ReadErrorTakenForEnd,
+        Self::MarkNotAdvanced,
+        Self::CutTooFarBack,
+        Self::LockNotTaken,
+        Self::HashesNotChecked,
+        Self::CursorsForgotten,
+        Self::ChunkNumberReused,
+        Self::InputInAnotherPartition,
+        Self::DeadLetterLost,
+        Self::AcknowledgedByFirstPartition,
+        Self::TickLost,
+        Self::TickAhead,
+        Self::SnapshotNamedForLater,
+        Self::LastChunkNotFolded,
+        Self::LastChunkFoldedTwice,
+        Self::FeedbackNotFolded,
+        Self::KnownIdsForgotten,
+        Self::RefusalsForgotten,
+        Self::EventsFoldedInReverse,
+        Self::TicksNotFolded,
     ];
 }

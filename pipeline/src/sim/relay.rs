@@ -97,8 +97,15 @@ impl Journal for Relay {
 
     fn tail(&self, partition: PartitionId) -> Tail {
         let mut tail = self.journal.tail(partition);
-        if self.mutation == Some(Mutation::CursorOneTooFar) {
-            tail.cursors.values_mut().for_each(|line| *line += 1);
+        match self.mutation {
+            Some(Mutation::CursorOneTooFar) => {
+                tail.cursors.values_mut().for_each(|line| *line += 1);
+            }
+            Some(Mutation::CursorsForgotten) => tail.cursors.clear(),
+            Some(Mutation::ChunkNumberReused) => {
+                tail.next_chunk = tail.next_chunk.saturating_sub(1);
+            }
+            _ => {}
         }
         tail
     }

@@ -15,6 +15,7 @@ use zeitgeber_schemas::PartitionId;
 use super::{
     Outcome, Settings,
     disk::{End, Odds, SimDisk},
+    image::Image,
     ledger::Ledger,
     mutation::Mutation,
     oracle::Oracle,
@@ -67,6 +68,7 @@ pub(super) struct World {
     ledger: Ledger,
     trace: blake3::Hasher,
     script: VecDeque<String>,
+    images: Option<Vec<Image>>,
 }
 
 /// The running process.
@@ -128,6 +130,7 @@ impl World {
             ledger: Ledger { seeds: 1, ..Ledger::default() },
             trace: blake3::Hasher::new(),
             script: VecDeque::new(),
+            images: settings.keeps_images.then(Vec::new),
             rng,
         }
     }
@@ -144,6 +147,7 @@ impl World {
             violation: result.err().map(|violation| (self.step, violation)),
             ledger: self.ledger,
             script: self.script.into(),
+            images: self.images.unwrap_or_default(),
         }
     }
 
@@ -165,14 +169,17 @@ impl World {
     fn drain(&mut self) -> Result<(), Violation> {
         self.note("drain", 0);
         self.disk.set_odds(Odds::NONE);
-        self.disk.burn(u64::MAX);
         if self.up.as_ref().is_some_and(|up| up.cores.has_stopped()) {
             self.end(End::Kill)?;
         }
+        self.disk.burn(u64::MAX);
         for _ in 0..DRAIN_STEPS {
             self.step += 1;
             if self.outbox.is_empty() && self.flights.is_empty() && self.is_idle() {
-                return self.last_look();
+                if !self.waits_for_a_tick()? {
+                    return self.last_look();
+                }
+                self.tick();
             }
             if !self.outbox.is_empty() {
                 self.send();
@@ -183,7 +190,7 @@ impl World {
         Err(Violation::new(
             Invariant::Drains,
             format!(
-                "{} parcels are still not acknowledged, and {} not taken",
+                "{} parcels are still not acknowledged, {} not taken, or something is still due",
                 self.flights.len(),
                 self.outbox.len()
             ),
@@ -236,12 +243,24 @@ impl World {
         self.up = None;
         self.settled().clear();
         self.disk = self.disk.restart(end);
+        self.keep_image()?;
         let flights = std::mem::take(&mut self.flights);
         for Flight { mut parcel, .. } in flights.into_values().rev() {
             parcel.attempts += 1;
             self.outbox.push_front(parcel);
         }
         self.boot()
+    }
+
+    /// Keeps what the crash left, where that was asked for; a log that does not open is damage.
+    fn keep_image(&mut self) -> Result<(), Violation> {
+        let Some(images) = &mut self.images else { return Ok(()) };
+        let durable = self.oracles.iter().map(Oracle::next_position).sum();
+        let image = Image::of(&self.disk, Self::dir(), durable).map_err(|error| {
+            Violation::new(Invariant::TornIsNotDamage, format!("reading a crash's disk: {error}"))
+        })?;
+        images.push(image);
+        Ok(())
     }
 
     fn settled(&self) -> std::sync::MutexGuard<'_, Vec<(u64, Result<Told, Unsettled>)>> {

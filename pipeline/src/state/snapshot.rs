@@ -45,7 +45,8 @@ pub struct Cut {
     pub(super) disk: SharedDisk,
     pub(super) dir: PathBuf,
     pub(super) log_id: [u8; 16],
-    pub(super) tail: Tail,
+    /// The end of the chain of which this is the fold.
+    pub(crate) tail: Tail,
     /// What the people share.
     pub(super) state: State,
     /// Where each one's record stands, in order of subject number.

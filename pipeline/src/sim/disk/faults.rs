@@ -57,61 +57,92 @@ impl Fault {
     }
 }
 
-/// What the process was doing to the disk: the states of its writers.
+/// What the log's writer is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Site {
-    /// The segment being written, or made.
-    Segment,
-    /// The durable mark.
-    Mark,
-    /// A people file.
-    People,
-    /// A snapshot.
-    Snapshot,
-    /// An index.
-    Index,
-    /// Names of the log.
-    LogNames,
-    /// Anything else, or nothing.
-    Other,
+pub(crate) enum Doing {
+    /// The log is being opened, or made.
+    Opening,
+    /// Nothing waits for the disk.
+    Idle,
+    /// Inputs or chunks wait for the disk.
+    Waiting,
+    /// A frame is being written and synced.
+    Frame,
+    /// A segment ends: it is cut, the mark put, the next one made.
+    Roll,
+    /// A frame was written, or failed, and nobody has heard of it.
+    Untold,
+    /// A clean stop.
+    Stopping,
 }
 
-impl Site {
+impl Doing {
     pub(crate) const ALL: [Self; 7] = [
-        Self::Segment,
-        Self::Mark,
-        Self::People,
-        Self::Snapshot,
-        Self::Index,
-        Self::LogNames,
-        Self::Other,
+        Self::Opening,
+        Self::Idle,
+        Self::Waiting,
+        Self::Frame,
+        Self::Roll,
+        Self::Untold,
+        Self::Stopping,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Segment => "segment",
-            Self::Mark => "mark",
-            Self::People => "people",
-            Self::Snapshot => "snapshot",
-            Self::Index => "index",
-            Self::LogNames => "names",
-            Self::Other => "other",
+            Self::Opening => "opening",
+            Self::Idle => "idle",
+            Self::Waiting => "waiting",
+            Self::Frame => "frame",
+            Self::Roll => "roll",
+            Self::Untold => "untold",
+            Self::Stopping => "stopping",
         }
     }
 
+    /// What it is doing more exactly when this is done to a file.
+    pub(super) fn at(self, site: Site, what: &str) -> Self {
+        let is_frame = site == Site::Segment && matches!(what, "write" | "sync data");
+        if self == Self::Frame && !is_frame { Self::Roll } else { self }
+    }
+
+    /// How much more often things go wrong meanwhile: what takes few operations is met as well.
+    pub(super) const fn weight(self) -> u32 {
+        match self {
+            Self::Opening | Self::Roll => 1,
+            Self::Idle | Self::Stopping => 2,
+            Self::Waiting | Self::Frame | Self::Untold => 5,
+        }
+    }
+
+    /// Whether this can go wrong meanwhile: the writer reads nothing while it writes.
+    pub(crate) const fn can_meet(self, fault: Fault) -> bool {
+        !matches!((self, fault), (Self::Frame | Self::Roll, Fault::ReadError))
+    }
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// A segment.
+    Segment,
+    /// A segment that has not got its name yet.
+    NewSegment,
+    /// The durable mark.
+    Mark,
+    /// Names of the log.
+    LogNames,
+    /// Anything else.
+    Other,
+}
+
+impl Site {
     /// What a file is for.
     pub(crate) fn of(path: &Path) -> Self {
         let text = path.to_str().unwrap_or_default();
         if text.contains("/journal/MARK") {
             Self::Mark
         } else if text.contains("/journal/") {
-            Self::Segment
-        } else if text.ends_with(".people") {
-            Self::People
-        } else if text.contains("/snapshots/") {
-            Self::Snapshot
-        } else if text.contains("/index/") {
-            Self::Index
+            if text.ends_with(".tmp") { Self::NewSegment } else { Self::Segment }
         } else {
             Self::Other
         }
@@ -132,12 +163,24 @@ pub(crate) struct Odds {
     pub(crate) sync_error: u32,
     pub(crate) read_error: u32,
     pub(crate) slow: u32,
+    /// A change at which something derived rots or is lost.
+    pub(crate) decay: u32,
+    /// Whatever is done to something derived, where that is more.
+    pub(crate) derived: u32,
 }
 
 impl Odds {
     /// Nothing fails.
-    pub(crate) const NONE: Self =
-        Self { short_write: 0, write_error: 0, full: 0, sync_error: 0, read_error: 0, slow: 0 };
+    pub(crate) const NONE: Self = Self {
+        short_write: 0,
+        write_error: 0,
+        full: 0,
+        sync_error: 0,
+        read_error: 0,
+        slow: 0,
+        decay: 0,
+        derived: 0,
+    };
 
     pub(crate) const fn of(&self, fault: Fault) -> u32 {
         match fault {
@@ -147,7 +190,8 @@ impl Odds {
             Fault::SyncError => self.sync_error,
             Fault::ReadError => self.read_error,
             Fault::Slow => self.slow,
-            Fault::Kill | Fault::PowerCut | Fault::BitRot | Fault::Lost => 0,
+            Fault::BitRot | Fault::Lost => self.decay,
+            Fault::Kill | Fault::PowerCut => 0,
         }
     }
 }

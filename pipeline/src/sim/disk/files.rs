@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Fault, Inode, Machine, Mutation, Names, SimDisk, Site, inode::SECTOR, plain};
+use super::{Doing, Fault, Inode, Machine, Mutation, Names, SimDisk, Site, inode::SECTOR, plain};
 use crate::disk::{Disk, DiskFile, Locked, NotLocked, Open, OpenFile};
 
 #[derive(Debug)]
@@ -92,6 +92,13 @@ impl Disk for SimDisk {
         }
         let missing = || io::Error::from(io::ErrorKind::NotFound);
         let file = machine.file(&from).ok_or_else(missing)?;
+        if machine.has(Mutation::MarkNotAdvanced)
+            && site == Site::Mark
+            && machine.file(&to).is_some()
+        {
+            drop(machine);
+            return self.remove(&from);
+        }
         let (names, from) = machine.names_of(&from).ok_or_else(missing)?;
         let to = to.file_name().and_then(|name| name.to_str()).ok_or_else(missing)?;
         names.rename(&from, to, file);
@@ -116,7 +123,11 @@ impl Disk for SimDisk {
         let mut machine = self.machine();
         let site = Site::of_names(&dir);
         machine.change(self.boot, site, "sync names")?;
-        if machine.mutation == Some(Mutation::NamesNotSynced) {
+        let is_left_out = machine.has(Mutation::NamesNotSynced)
+            || (machine.has(Mutation::NewSegmentNameNotSynced)
+                && machine.state != Doing::Opening
+                && site == Site::LogNames);
+        if is_left_out {
             return Ok(());
         }
         if machine.strikes(Fault::SyncError, site) {
@@ -133,7 +144,7 @@ impl Disk for SimDisk {
     fn lock(&self, _path: &Path) -> Result<Box<dyn Locked>, NotLocked> {
         let mut machine = self.machine();
         machine.alive(self.boot).map_err(|error| NotLocked::Failed("open", error))?;
-        if std::mem::replace(&mut machine.is_locked, true) {
+        if std::mem::replace(&mut machine.is_locked, true) && !machine.has(Mutation::LockNotTaken) {
             return Err(NotLocked::Held(None));
         }
         Ok(Box::new(SimLock))
@@ -154,7 +165,8 @@ impl DiskFile for SimFile {
         let mut machine = self.disk.machine();
         machine.alive(self.disk.boot)?;
         if machine.strikes(Fault::ReadError, self.site) {
-            return Err(failed());
+            let taken = machine.has(Mutation::ReadErrorTakenForEnd);
+            return if taken { Ok(0) } else { Err(failed()) };
         }
         let content = &machine.files[self.file].cached;
         let from = (at as usize).min(content.len());
@@ -175,7 +187,11 @@ impl DiskFile for SimFile {
             let ignored = bug == Some(Mutation::WriteErrorIgnored);
             return if ignored { Ok(length) } else { Err(failed()) };
         }
+        machine.dawdle(self.site);
         let full = machine.strikes(Fault::Full, self.site);
+        if full && bug == Some(Mutation::FullTakenForDone) {
+            return Ok(length);
+        }
         if length > 0 && (full || machine.strikes(Fault::ShortWrite, self.site)) {
             length = machine.rng.below(length as u64) as usize;
         }
@@ -202,7 +218,9 @@ impl DiskFile for SimFile {
         if machine.mutation == Some(Mutation::TailNotCut) && self.site == Site::Segment {
             return Ok(());
         }
-        machine.files[self.file].set_length(bytes as usize);
+        let too_far = machine.has(Mutation::CutTooFarBack) && self.site == Site::Segment;
+        let back = if too_far && machine.state == Doing::Opening { SECTOR } else { 0 };
+        machine.files[self.file].set_length((bytes as usize).saturating_sub(back));
         Ok(())
     }
 
@@ -236,7 +254,7 @@ impl SimFile {
         let mut machine = self.disk.machine();
         machine.change(self.disk.boot, self.site, what)?;
         let is_temporary = self.path.extension().is_some_and(|extension| extension == "tmp");
-        let is_segment = self.site == Site::Segment;
+        let is_segment = matches!(self.site, Site::Segment | Site::NewSegment);
         let mutation = machine.mutation;
         match mutation {
             Some(Mutation::SegmentNotSynced) if is_segment => return Ok(()),
@@ -247,7 +265,7 @@ impl SimFile {
             }
             Some(Mutation::RenamedBeforeSync) if is_temporary => return Ok(()),
             Some(Mutation::EndNotSettledAtOpening)
-                if is_segment && !is_temporary && !machine.is_settled =>
+                if self.site == Site::Segment && !machine.is_settled =>
             {
                 machine.is_settled = what == "sync data";
                 return Ok(());
@@ -255,9 +273,7 @@ impl SimFile {
             _ => {}
         }
         machine.is_settled |= is_segment;
-        if machine.strikes(Fault::Slow, self.site) {
-            machine.met.slow_s += 1 + machine.rng.clone().below(29);
-        }
+        machine.dawdle(self.site);
         if !machine.strikes(Fault::SyncError, self.site) {
             machine.files[self.file].sync();
             return Ok(());

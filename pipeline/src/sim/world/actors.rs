@@ -4,7 +4,7 @@ use zeitgeber_schemas::{Envelope, PartitionId, SchemaId};
 
 use super::{
     super::{
-        disk::{End, Odds},
+        disk::{Doing, End, Odds},
         mutation::Mutation,
         oracle::Given,
         producer::Parcel,
@@ -37,11 +37,13 @@ const STOP: usize = 10;
 const STORM: usize = 11;
 const JUMP: usize = 12;
 const READER: usize = 13;
+const SECOND: usize = 14;
 /// How often each of them acts.
-const WEIGHTS: [u32; 14] = [200, 260, 220, 260, 24, 20, 20, 3, 12, 4, 3, 6, 2, 4];
+const WEIGHTS: [u32; 15] = [200, 260, 220, 260, 24, 20, 20, 3, 12, 4, 3, 6, 2, 4, 2];
 
 impl World {
     pub(super) fn act(&mut self) -> Result<(), Violation> {
+        self.disk.set_doing(self.doing());
         match self.rng.weighted(&WEIGHTS) {
             SEND => self.send(),
             CORE => self.core(),
@@ -57,9 +59,20 @@ impl World {
             STORM => self.storm(),
             JUMP if !self.leaves_out("jumps") => self.jump(),
             READER => return self.read_beside(),
+            SECOND => return self.write_beside(),
             _ => {}
         }
         Ok(())
+    }
+
+    /// What the log's writer is doing between two steps.
+    fn doing(&self) -> Doing {
+        match &self.up {
+            None => Doing::Opening,
+            Some(up) if up.relay.has_completions() => Doing::Untold,
+            Some(up) if up.cores.is_idle() => Doing::Idle,
+            Some(_) => Doing::Waiting,
+        }
     }
 
     fn core(&mut self) {
@@ -72,6 +85,7 @@ impl World {
 
     fn writer(&mut self) {
         let Some(up) = &self.up else { return };
+        self.disk.set_doing(Doing::Frame);
         let did = up.store.step();
         self.note("writer", u64::from(did));
     }
@@ -86,16 +100,23 @@ impl World {
     pub(super) fn write_cut(&mut self) {
         let Some(up) = &mut self.up else { return };
         up.cuts.extend(up.cores.cuts().try_iter());
-        let Some(cut) = up.cuts.pop_front() else { return };
+        let Some(mut cut) = up.cuts.pop_front() else { return };
+        if self.mutation == Some(Mutation::SnapshotNamedForLater) {
+            cut.tail = up.store.journal().tail(cut.partition());
+        }
         let written = cut.write().is_ok();
         self.ledger.snapshots += u64::from(written);
         self.note("snapshot", u64::from(written));
     }
 
-    fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         let now_ms = self.producer.now_ms;
         let Some(up) = &self.up else { return };
-        up.cores.doors().tick(now_ms);
+        match self.mutation {
+            Some(Mutation::TickLost) => {}
+            Some(Mutation::TickAhead) => up.cores.doors().tick(now_ms + 60_000),
+            _ => up.cores.doors().tick(now_ms),
+        }
         self.oracles.iter_mut().for_each(|oracle| oracle.tell_time(now_ms));
         self.note("tick", now_ms as u64);
     }
@@ -155,7 +176,7 @@ impl World {
     /// Changes how often the disk fails: mostly not at all.
     pub(super) fn storm(&mut self) {
         let is_storm = self.rng.chance(350_000) && !self.leaves_out("io-errors");
-        let least = if is_storm { 1 + self.rng.below(20_000) as u32 } else { 0 };
+        let least = if is_storm { 1 + self.rng.below(40_000) as u32 } else { 0 };
         let mut odds = || least * (self.rng.below(3) as u32);
         let odds = Odds {
             short_write: odds() * 3,
@@ -164,7 +185,14 @@ impl World {
             sync_error: odds(),
             read_error: odds() / 4,
             slow: odds(),
+            decay: 0,
+            derived: 0,
         };
+        let decay = if self.leaves_out("rot") { 0 } else { odds.sync_error };
+        // Most of what fails beside the log stops nobody, so it may fail often.
+        let is_beside = self.rng.chance(250_000) && !self.leaves_out("io-errors");
+        let derived = if is_beside { self.rng.below(200_000) as u32 } else { 0 };
+        let odds = Odds { decay, derived, ..odds };
         self.disk.set_odds(odds);
         self.note("odds", u64::from(least));
     }
@@ -193,19 +221,27 @@ impl World {
         parcel.fill(&mut intake);
         let mut batches = intake.take_batches(Batch::default);
         let (number, settled) = (parcel.number, std::sync::Arc::clone(&self.settled));
+        let by_first = self.mutation == Some(Mutation::AcknowledgedByFirstPartition);
+        let waits_for = if by_first { 1 } else { batches.len() };
         let reply = Reply::new(
-            batches.len(),
+            waits_for,
             Box::new(move |told| {
                 settled.lock().expect("nothing panics while it is held").push((number, told));
             }),
         );
         let mut last = Vec::new();
         for (partition, batch) in &mut batches {
+            batch.reply = (last.len() < waits_for).then(|| reply.clone());
             last.push((*partition, self.submit_to_oracle(*partition, batch)));
             self.spoil(batch, &parcel);
-            batch.reply = Some(reply.clone());
         }
         drop(reply);
+        if let ([(first, _), (second, _), ..], Some(Mutation::InputInAnotherPartition)) =
+            (&mut batches[..], self.mutation)
+            && self.rng.chance(NOW_AND_THEN)
+        {
+            std::mem::swap(first, second);
+        }
         self.flights.insert(number, Flight { parcel, last });
         let Some(up) = &self.up else { return };
         up.cores.doors().submit(batches).expect("the cores are there as long as their doors");
@@ -242,6 +278,9 @@ impl World {
             Mutation::InputsSwapped if self.rng.chance(NOW_AND_THEN) => batch.items.swap(0, last),
             Mutation::LastInputDropped if self.rng.chance(NOW_AND_THEN) => {
                 batch.items.pop();
+            }
+            Mutation::DeadLetterLost if self.rng.chance(NOW_AND_THEN) => {
+                batch.items.retain(|item| item.schema != SchemaId::Unreadable);
             }
             _ => {}
         }

@@ -4,7 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     super::{
-        disk::{End, Odds},
+        disk::{Doing, End, Odds},
+        misfold::misfold,
         relay::Relay,
         violation::{Invariant, Violation, hold},
     },
@@ -29,12 +30,18 @@ impl World {
     /// Starts the process: opens the log as a service does, compares it with what should be there,
     /// and puts the cores to work.
     pub(super) fn boot(&mut self) -> Result<(), Violation> {
-        let (store, held, recovered) = self.open()?;
+        let (store, mut held, recovered) = self.open()?;
+        self.disk.set_doing(Doing::Idle);
         self.ledger.starts += 1;
         self.ledger.cuts += u64::from(recovered.cut.is_some());
         self.ledger.from_snapshot += recovered.from_snapshot as u64;
         self.note("start", recovered.folded_chunks);
         self.after_opening(&store)?;
+        if let Some(bug) = self.mutation
+            && let Ok(Some(misfolded)) = self.calmly(|_| misfold(&store, bug))
+        {
+            held = misfolded;
+        }
         let journal: Arc<dyn Journal> = store.journal();
         let relay = Arc::new(Relay::new(journal, self.rng.split(), self.mutation));
         let as_journal: Arc<dyn Journal> = Arc::clone(&relay) as _;
@@ -62,6 +69,8 @@ impl World {
         for attempt in 0.. {
             if attempt == FAILED_STARTS {
                 self.disk.set_odds(Odds::NONE);
+            } else if attempt < FAILED_STARTS && self.rng.chance(150_000) {
+                self.disk.burn(self.rng.below(12));
             }
             let error = match self.try_open() {
                 Ok(opened) if !self.disk.is_dead() => return Ok(opened),
@@ -98,6 +107,7 @@ impl World {
     /// Stops cleanly, damages a copy of what is left and sees that this is noticed, and starts again.
     pub(super) fn stop(&mut self) -> Result<(), Violation> {
         self.note("stop", 0);
+        self.disk.set_doing(Doing::Stopping);
         for _ in 0..STOP_ROUNDS {
             self.push_on();
             self.look()?;

@@ -2,18 +2,22 @@
 
 use std::path::Path;
 
+use zeitgeber_processors::flow::State;
+
 use super::{
     super::{
         disk::{End, Odds},
+        forge::forge,
+        mutation::Mutation,
         violation::{Invariant, Violation, hold},
     },
     DIR, PARTITIONS, World,
 };
 use crate::{
     fold::state_digest,
-    journal::{Ground, Pace, ScanFrom},
+    journal::{Ground, OpenError, Pace, ScanFrom},
     runtime::Report,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 impl World {
@@ -164,6 +168,19 @@ impl World {
         self.read_beside()
     }
 
+    /// A second process is kept from writing (SIM-2).
+    pub(super) fn write_beside(&mut self) -> Result<(), Violation> {
+        if self.disk.is_dead() || self.up.is_none() {
+            return Ok(());
+        }
+        self.note("second writer", 0);
+        let (ground, sizes) = (self.ground(), self.sizes);
+        let opened =
+            self.calmly(|_| Store::write_on(&ground, Self::dir(), PARTITIONS, sizes.segment_bytes));
+        let is_locked = matches!(opened, Err(StoreError::Open(OpenError::Locked { .. })));
+        hold(Invariant::Chain, is_locked, || "a second process may write to the log".into())
+    }
+
     /// A reader beside the writer sees a whole log.
     pub(super) fn read_beside(&mut self) -> Result<(), Violation> {
         if self.disk.is_dead() {
@@ -171,13 +188,27 @@ impl World {
         }
         self.note("reader", 0);
         let ground = self.ground();
-        let read = self.calmly(|_| read_all(&ground));
+        let read = self.calmly(|_| read_all(&ground, Hashes::Checked));
         read.map(drop).map_err(|error| {
             Violation::new(
                 Invariant::TornIsNotDamage,
                 format!("reading beside the writer: {error}"),
             )
         })
+    }
+
+    /// Whether something waits for the time to be told, now that everything else is done.
+    pub(super) fn waits_for_a_tick(&mut self) -> Result<bool, Violation> {
+        let Some(up) = self.up.take() else { return Ok(false) };
+        let read = self.read_on(&up.store);
+        self.up = Some(up);
+        read?;
+        let now_ms = self.producer.now_ms;
+        let is_due = |state: &State| {
+            state.pools_due(now_ms).next().is_some() || state.people_due(now_ms).next().is_some()
+        };
+        let due = self.oracles.iter().any(|oracle| is_due(oracle.state()));
+        Ok(due && !self.leaves_out("ticks"))
     }
 
     fn look_at_reports(&mut self) -> Result<(), Violation> {
@@ -254,11 +285,33 @@ impl World {
             let at = self.rng.below(length.max(1) as u64) as usize;
             image.rot(&dir.join(&name), at, self.rng.below(8) as u8);
             let ground = Ground { disk: std::sync::Arc::new(image), pace: Pace::Steps };
-            hold(Invariant::DamageIsNotTorn, read_all(&ground).is_err(), || {
+            hold(Invariant::DamageIsNotTorn, read_all(&ground, Hashes::Checked).is_err(), || {
                 format!("a bit of {name} changed at byte {at}, and nobody noticed")
             })?;
         }
-        Ok(())
+        self.forge_a_chunk(&dir)
+    }
+
+    /// Somebody changes a chunk of a copy of the disk, and makes its frame's checksum right again:
+    /// the hashes tell (SIM-8).
+    fn forge_a_chunk(&mut self, dir: &Path) -> Result<(), Violation> {
+        self.ledger.images += 1;
+        let image = self.disk.image().restart(End::Kill);
+        let mut segments = image.files_in(dir);
+        segments.retain(|(name, _)| name.ends_with(".zj"));
+        let Some((name, _)) = self.rng.pick(&segments).cloned() else { return Ok(()) };
+        let path = dir.join(&name);
+        let mut content = image.content(&path);
+        let Some(at) = forge(&mut content, &mut self.rng) else { return Ok(()) };
+        image.rewrite(&path, &content);
+        let ground = Ground { disk: std::sync::Arc::new(image), pace: Pace::Steps };
+        let hashes = match self.mutation {
+            Some(Mutation::HashesNotChecked) => Hashes::PassedOver,
+            _ => Hashes::Checked,
+        };
+        hold(Invariant::DamageIsNotTorn, read_all(&ground, hashes).is_err(), || {
+            format!("a chunk of {name} was forged at byte {at}, and nobody noticed")
+        })
     }
 
     /// Snapshots, people and indexes rot or are lost: that must change no answer.
@@ -280,7 +333,7 @@ impl World {
     }
 
     /// Does something while the disk fails nothing; what it reads is for looking only.
-    fn calmly<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn calmly<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.disk.set_odds(Odds::NONE);
         let seen = look(self);
         self.disk.set_odds(before);
@@ -288,10 +341,19 @@ impl World {
     }
 }
 
-/// Reads a whole log with all its hashes; how many chunks it has.
-fn read_all(ground: &Ground) -> Result<u64, crate::store::StoreError> {
+/// Whether reading compares the chunks' hashes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hashes {
+    Checked,
+    /// A deliberate bug.
+    PassedOver,
+}
+
+/// Reads a whole log; how many chunks it has.
+fn read_all(ground: &Ground, hashes: Hashes) -> Result<u64, StoreError> {
     let store = Store::read_on(ground, Path::new(DIR))?;
-    let mut scan = store.scan(ScanFrom { check_hashes: true, ..ScanFrom::default() })?;
+    let check_hashes = hashes == Hashes::Checked;
+    let mut scan = store.scan(ScanFrom { check_hashes, ..ScanFrom::default() })?;
     let mut chunks = 0;
     while scan.next_chunk()?.is_some() {
         chunks += 1;
