@@ -16,7 +16,7 @@ use zeitgeber::sim::{self, Image, Settings};
 use zeitgeber_tests::{command, dir, json, run};
 
 /// Images that are tried, unless `ZEITGEBER_IMAGES` says how many.
-const IMAGES: u64 = 100;
+const IMAGES: u64 = 40;
 /// Steps of a simulation: it crashes about fifteen times.
 const STEPS: u64 = 1_000;
 

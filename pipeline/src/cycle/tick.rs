@@ -24,8 +24,8 @@ impl Cycle {
         }
         let due: Vec<u64> = self.held.state().people_due(now_ms).take(PEOPLE_PER_TICK).collect();
         for subject in due {
-            // Whoever cannot be read back is found out, and told, by their next input.
-            let Ok(Some(person)) = self.held.person(subject) else { continue };
+            // Where even the log does not give somebody back, their next input finds it out and tells.
+            let Ok(Some(person)) = self.held.person_or_rebuild(subject) else { continue };
             let body = PersonTickBody { at_ms: now_ms };
             put(
                 &mut batch,

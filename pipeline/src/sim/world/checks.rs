@@ -204,9 +204,9 @@ impl World {
         self.up = Some(up);
         read?;
         let now_ms = self.producer.now_ms;
-        let is_due = |state: &State| {
-            state.pools_due(now_ms).next().is_some() || state.people_due(now_ms).next().is_some()
-        };
+        // A person whose hour seals nothing new stays due until something of theirs comes; a pool in
+        // which something is due changes by the next tick.
+        let is_due = |state: &State| state.pools_due(now_ms).next().is_some();
         let due = self.oracles.iter().any(|oracle| is_due(oracle.state()));
         Ok(due && !self.leaves_out("ticks"))
     }
