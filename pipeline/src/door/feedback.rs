@@ -71,6 +71,10 @@ fn fields(object: &Object) -> Result<Feedback, Fault> {
             value.as_bool().ok_or_else(|| wrong_type("simulated", "true or false", value))?
         }
     };
+    // Outcomes that need none may carry one, and of its type.
+    if let Some(value) = optional(object, "value") {
+        number(value, "value")?;
+    }
     let corrects = optional_text(object, "corrects")?.map(Into::into);
     let claim = claim(object)?;
     if claim == FeedbackClaim::Retracted && corrects.is_none() {
